@@ -1,0 +1,189 @@
+using System.Diagnostics;
+using Microsoft.ML.CoLM.Checkpoints;
+
+namespace Microsoft.ML.CoLM.Tests.Checkpoints;
+
+[TestClass]
+public sealed class AtomicSaveTests
+{
+    private static readonly FaultyFiles.Point[] Points = Enum.GetValues<FaultyFiles.Point>();
+
+    [TestMethod]
+    public void ACrashAtAnyMomentLeavesTheOldModelOrTheNewOne()
+    {
+        using var models = new Models();
+        var outcomes = new List<bool>();
+        for (var change = 0; change < models.ChangesOfASave; change++)
+        {
+            foreach (var point in Points)
+            {
+                using var folder = models.OldFolder();
+                SaveExpectingFailure(models.New, folder, new FaultyFiles(change, point, isCrash: true));
+                outcomes.Add(models.IsNew(folder));
+
+                // Whatever the crash left behind does not hinder the next save.
+                models.New.Save(folder.Path);
+                ModelAssert.SameFiles(models.NewFolder, folder.Path);
+            }
+        }
+        Assert.Contains(false, outcomes);
+        Assert.Contains(true, outcomes);
+        CollectionAssert.AreEqual(outcomes.Order().ToList(), outcomes, "Once it is the new model it stays so.");
+    }
+
+    [TestMethod]
+    public void ACrashWhileAnInterruptedSaveIsFinishedLeavesTheNewModel()
+    {
+        using var models = new Models();
+        var committed = Models.ChangesBeforeCommit;
+        for (var change = 0; change < models.ChangesOfASave - committed; change++)
+        {
+            foreach (var point in Points)
+            {
+                using var folder = models.OldFolder();
+                SaveExpectingFailure(
+                    models.New, folder, new FaultyFiles(committed, FaultyFiles.Point.Before, isCrash: true));
+                Assert.ThrowsExactly<IOException>(
+                    () => FolderSave.Finish(folder.Path, new FaultyFiles(change, point, isCrash: true)));
+                Assert.IsTrue(models.IsNew(folder));
+                ModelAssert.SameFiles(models.NewFolder, folder.Path);
+            }
+        }
+    }
+
+    [TestMethod]
+    public void AFullDiskLeavesTheOldFilesAndNoOthers()
+    {
+        using var models = new Models();
+        for (var change = 0; change < Models.ChangesBeforeCommit - 1; change++)
+        {
+            foreach (var point in Points)
+            {
+                using var folder = models.OldFolder();
+                var before = TemporaryFolder.Contents(folder.Path);
+                SaveExpectingFailure(models.New, folder, new FaultyFiles(change, point, isCrash: false));
+                Assert.IsTrue(ModelAssert.HaveSameFiles(before, TemporaryFolder.Contents(folder.Path)));
+            }
+        }
+    }
+
+    [TestMethod]
+    public void AFullDiskOnAFirstSaveLeavesAFolderThatIsNoModel()
+    {
+        using var models = new Models();
+        using var folder = new TemporaryFolder();
+        SaveExpectingFailure(models.New, folder, new FaultyFiles(1, FaultyFiles.Point.Within, isCrash: false));
+        Assert.IsEmpty(Directory.GetFiles(folder.Path));
+    }
+
+    [TestMethod]
+    public void ARealFullDiskLeavesTheOldModelWhole()
+    {
+        using var mount = new TemporaryFolder();
+        MountSmallDisk(mount.Path);
+        try
+        {
+            using var models = new Models();
+            models.Old.Save(mount["model"]);
+            var before = TemporaryFolder.Contents(mount["model"]);
+            File.WriteAllBytes(mount["filler"], new byte[FreeBytes(mount.Path) - 8192]);
+            var error = Assert.ThrowsExactly<IOException>(() => models.New.Save(mount["model"]));
+            Assert.Contains(mount["model"], error.Message);
+            Assert.IsTrue(ModelAssert.HaveSameFiles(before, TemporaryFolder.Contents(mount["model"])));
+            File.Delete(mount["filler"]);
+            models.New.Save(mount["model"]);
+            ModelAssert.SameFiles(models.NewFolder, mount["model"]);
+        }
+        finally
+        {
+            Run("umount", mount.Path);
+        }
+    }
+
+    [TestMethod]
+    [DataRow("{")]
+    [DataRow("null")]
+    [DataRow("{}")]
+    [DataRow("""{"Rename":["../config.json"],"Delete":[]}""")]
+    [DataRow("""{"Rename":[],"Delete":["/etc/passwd"]}""")]
+    [DataRow("""{"Rename":[null],"Delete":[]}""")]
+    public void APlanThatIsDamagedOrLeadsOutOfItsFolderIsRefusedAndNothingIsDone(string plan)
+    {
+        using var models = new Models();
+        using var folder = models.OldFolder();
+        File.WriteAllText(folder[FolderSave.PlanName], plan);
+        var before = TemporaryFolder.Contents(folder.Path);
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => CoLMModel.Load(folder.Path));
+        Assert.Contains(folder[FolderSave.PlanName], error.Message);
+        Assert.IsTrue(ModelAssert.HaveSameFiles(before, TemporaryFolder.Contents(folder.Path)));
+    }
+
+    private static void SaveExpectingFailure(CoLMModel model, TemporaryFolder folder, FaultyFiles files) =>
+        Assert.ThrowsExactly<IOException>(
+            () => ModelFolder.Save(model, folder.Path, model.Config.ChainCount, files));
+
+    private static long FreeBytes(string path) => new DriveInfo(path).AvailableFreeSpace;
+
+    private static void MountSmallDisk(string path)
+    {
+        if (!OperatingSystem.IsLinux() || Run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", path) != 0)
+            Assert.Inconclusive("This test fills a small disk of its own, which takes Linux and root to mount.");
+    }
+
+    private static int Run(string program, params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
+        process.WaitForExit();
+        return process.ExitCode;
+    }
+
+    /// <summary>An old model of three chains with a shard's leftovers, and a new one of two.</summary>
+    private sealed class Models : IDisposable
+    {
+        private readonly TemporaryFolder _folder = new();
+
+        public Models()
+        {
+            New.Save(NewFolder);
+            using var folder = OldFolder();
+            var files = new FaultyFiles(int.MaxValue, FaultyFiles.Point.Before, isCrash: false);
+            ModelFolder.Save(New, folder.Path, New.Config.ChainCount, files);
+            ChangesOfASave = files.Changes;
+        }
+
+        // Two chains, the configuration and the plan are written, and the plan gets its name.
+        public const int ChangesBeforeCommit = 5;
+
+        public CoLMModel Old { get; } = TestModels.Random(TestModels.Config(4, 4, 8), seed: 1);
+
+        public CoLMModel New { get; } = TestModels.Random(TestModels.Config(4, 4), seed: 2);
+
+        public string NewFolder => _folder["new"];
+
+        public int ChangesOfASave { get; }
+
+        public TemporaryFolder OldFolder()
+        {
+            var folder = new TemporaryFolder();
+            Old.Save(folder.Path);
+            File.WriteAllText(folder["tokenizer_config.json"], "{}");
+            return folder;
+        }
+
+        /// <summary>Whether loading gives the new model; it must give one of the two.</summary>
+        public bool IsNew(TemporaryFolder folder)
+        {
+            using var loaded = CoLMModel.Load(folder.Path);
+            var isNew = loaded.Config.ChainCount == New.Config.ChainCount;
+            ModelAssert.SameWeights(isNew ? New : Old, loaded);
+            return isNew;
+        }
+
+        public void Dispose()
+        {
+            Old.Dispose();
+            New.Dispose();
+            _folder.Dispose();
+        }
+    }
+}

@@ -1,0 +1,65 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+
+namespace Microsoft.ML.CoLM.Tests.Checkpoints;
+
+[TestClass]
+public sealed partial class MemoryTests
+{
+    private const double AllowedShare = 0.3;
+
+    [TestMethod]
+    public void SavingAndLoading400MegabytesNeedsLittleMemoryBesideTheWeights()
+    {
+        if (!OperatingSystem.IsLinux())
+            Assert.Inconclusive("The peak of the resident memory is read, and set back, as Linux allows.");
+        using var folder = new TemporaryFolder();
+        var config = TestModels.Config(8, 8) with
+        {
+            VocabularySize = 6000,
+            HiddenSize = 1024,
+            HeadDimension = 128,
+            IntermediateSize = 2048,
+            LayerCount = 3,
+            KeyValueHeadCount = 4,
+            KvSharing = true,
+        };
+        using var model = TestModels.Random(config);
+        var weights = model.parameters().Sum(parameter => parameter.numel() * parameter.ElementSize);
+        Assert.IsGreaterThan(400_000_000, weights);
+
+        var whileSaving = PeakAbove(() => model.Save(folder.Path));
+        Console.WriteLine($"{weights:N0} bytes of weights, {whileSaving:N0} more while saving");
+        Assert.IsLessThan(AllowedShare * weights, whileSaving);
+
+        CoLMModel? loaded = null;
+        var whileLoading = PeakAbove(() => loaded = CoLMModel.Load(folder.Path)) - weights;
+        Console.WriteLine($"{whileLoading:N0} bytes more than the weights while loading");
+        using (loaded)
+        {
+            ModelAssert.SameWeights(model, loaded!);
+            Assert.IsLessThan(AllowedShare * weights, whileLoading);
+        }
+    }
+
+    private static long PeakAbove(Action action)
+    {
+        // Memory that the allocator keeps for later would hide what is taken now.
+        if (ReleaseFreeMemory(0) < 0)
+            Assert.Inconclusive("The C library cannot release free memory.");
+        File.WriteAllText("/proc/self/clear_refs", "5"); // the peak becomes what is resident now
+        var before = StatusBytes("VmRSS:");
+        action();
+        return StatusBytes("VmHWM:") - before;
+    }
+
+    [LibraryImport("libc", EntryPoint = "malloc_trim")]
+    private static partial int ReleaseFreeMemory(nuint padding);
+
+    private static long StatusBytes(string name)
+    {
+        var line = File.ReadLines("/proc/self/status").First(text => text.StartsWith(name, StringComparison.Ordinal));
+        var kibibytes = line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
+        return long.Parse(kibibytes, CultureInfo.InvariantCulture) * 1024;
+    }
+}

@@ -1,0 +1,31 @@
+namespace Microsoft.ML.CoLM.Tests;
+
+/// <summary>
+/// Reference data beside the repository: <c>../shared</c>, or the folder that the environment variable
+/// <c>COLM_SHARED</c> names. A clone of the repository has none, and tests that need it are skipped.
+/// </summary>
+internal static class SharedData
+{
+    /// <summary>A folder or file of the reference data; ends the test as inconclusive where it is absent.</summary>
+    public static string Folder(params string[] parts)
+    {
+        var root = Environment.GetEnvironmentVariable("COLM_SHARED") ?? Path.Combine(RepositoryRoot(), "..", "shared");
+        var path = Path.GetFullPath(Path.Combine([root, .. parts]));
+        if (!Path.Exists(path))
+        {
+            Assert.Inconclusive($"The reference data '{path}' is not on this machine. Tests that compare with other " +
+                "implementations need the folder 'shared' beside the repository, or COLM_SHARED to name it.");
+        }
+        return path;
+    }
+
+    private static string RepositoryRoot()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "CoLM.ML.sln")))
+                return folder.FullName;
+        }
+        return AppContext.BaseDirectory;
+    }
+}

@@ -1,0 +1,124 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using Microsoft.ML.CoLM.Tokenizers;
+
+namespace Microsoft.ML.CoLM.Tests.Tokenizers;
+
+[TestClass]
+public sealed class TokenizerJsonRefusalTests
+{
+    private static readonly Dictionary<string, (Action<JsonObject> Change, string Path, string Found)> Refusals = new()
+    {
+        ["another model"] = (json => json["model"]!["type"] = "WordPiece", "model.type", "\"WordPiece\""),
+        ["no model"] = (json => json.Remove("model"), "model.type", "nothing"),
+        ["byte fallback"] = (json => json["model"]!["byte_fallback"] = true, "model.byte_fallback", "true"),
+        ["dropout"] = (json => json["model"]!["dropout"] = 0.1, "model.dropout", "0.1"),
+        ["a prefix"] = (json => json["model"]!["continuing_subword_prefix"] = "##",
+            "model.continuing_subword_prefix", "\"##\""),
+        ["a suffix"] = (json => json["model"]!["end_of_word_suffix"] = "</w>", "model.end_of_word_suffix", "/w"),
+        ["a flag that is none"] = (json => json["model"]!["ignore_merges"] = "yes", "model.ignore_merges", "\"yes\""),
+        ["a normalizer"] = (json => json["normalizer"] = new JsonObject { ["type"] = "NFC" }, "normalizer", "NFC"),
+        ["no vocabulary"] = (json => json["model"]!.AsObject().Remove("vocab"), "model.vocab", "nothing"),
+        ["a byte without a token"] = (json => json["model"]!["vocab"]!.AsObject().Remove("Ġ"),
+            "model.vocab.Ġ", "nothing"),
+        ["an id of two tokens"] = (json => json["model"]!["vocab"]!["ab"] = 97, "model.vocab.ab", "97"),
+        ["an id that is none"] = (json => json["model"]!["vocab"]!["ab"] = -1, "model.vocab.ab", "-1"),
+        ["an id with a fraction"] = (json => json["model"]!["vocab"]!["ab"] = 1.5, "model.vocab.ab", "1.5"),
+        ["a merge of three"] = (json => json["model"]!["merges"] = new JsonArray("a b c"),
+            "model.merges[0]", "\"a b c\""),
+        ["a merge that makes no token"] = (json => json["model"]!["merges"] = new JsonArray("a b"),
+            "model.merges[0]", "\"a b\""),
+        ["a merge that is no text"] = (json => json["model"]!["merges"] = new JsonArray(new JsonArray(1, 2)),
+            "model.merges[0][0]", "1"),
+        ["merges that are no list"] = (json => json["model"]!["merges"] = "a b", "model.merges", "\"a b\""),
+        ["no pre-tokenizer"] = (json => json["pre_tokenizer"] = null, "pre_tokenizer.type", "nothing"),
+        ["another pre-tokenizer"] = (json => json["pre_tokenizer"]!["type"] = "Metaspace",
+            "pre_tokenizer.type", "\"Metaspace\""),
+        ["a prefix space"] = (json => json["pre_tokenizer"]!["add_prefix_space"] = true,
+            "pre_tokenizer.add_prefix_space", "true"),
+        ["an empty sequence"] = (json => json["pre_tokenizer"] = Sequence(),
+            "pre_tokenizer.pretokenizers", "[]"),
+        ["a sequence without bytes"] = (json => json["pre_tokenizer"] = Sequence(TestTokenizers.Split("a")),
+            "pre_tokenizer.pretokenizers[0].type", "\"Split\""),
+        ["another step"] = (json => json["pre_tokenizer"] = Sequence(
+                new JsonObject { ["type"] = "Punctuation" }, TestTokenizers.ByteLevel(false)),
+            "pre_tokenizer.pretokenizers[0].type", "\"Punctuation\""),
+        ["a split that removes"] = (json => json["pre_tokenizer"] = WithSplit("behavior", "Removed"),
+            "pre_tokenizer.pretokenizers[0].behavior", "\"Removed\""),
+        ["a split the other way"] = (json => json["pre_tokenizer"] = WithSplit("invert", true),
+            "pre_tokenizer.pretokenizers[0].invert", "true"),
+        ["a split by text"] = (
+            json => json["pre_tokenizer"] = WithSplit("pattern", new JsonObject { ["String"] = " " }),
+            "pre_tokenizer.pretokenizers[0].pattern.Regex", "nothing"),
+        ["a pattern that is none"] = (json => json["pre_tokenizer"] = Sequence(
+                TestTokenizers.Split(@"\p{Han}+"), TestTokenizers.ByteLevel(false)),
+            "pre_tokenizer.pretokenizers[0].pattern.Regex", @"\\p{Han}"),
+        ["another decoder"] = (json => json["decoder"]!["type"] = "BPEDecoder", "decoder.type", "\"BPEDecoder\""),
+        ["no decoder"] = (json => json["decoder"] = null, "decoder.type", "nothing"),
+        ["another post-processor"] = (json => json["post_processor"] = new JsonObject { ["type"] = "BertProcessing" },
+            "post_processor.type", "\"BertProcessing\""),
+        ["two templates"] = (json => json["post_processor"] = new JsonObject
+            {
+                ["type"] = "Sequence",
+                ["processors"] = new JsonArray(
+                    json["post_processor"]!.DeepClone(), json["post_processor"]!.DeepClone()),
+            },
+            "post_processor.processors[1].type", "\"TemplateProcessing\""),
+        ["an end token"] = (json => json["post_processor"]!["single"]!.AsArray().Add(
+                json["post_processor"]!["single"]![0]!.DeepClone()),
+            "post_processor.single", "SpecialToken"),
+        ["a beginning without an id"] = (json => json["post_processor"]!["special_tokens"]!.AsObject().Clear(),
+            "post_processor.special_tokens.<|begin_of_text|>.ids", "nothing"),
+        ["a beginning that is no token"] = (
+            json => json["post_processor"]!["special_tokens"]!["<|begin_of_text|>"]!["ids"] = new JsonArray(999),
+            "post_processor.special_tokens.<|begin_of_text|>.ids", "[999]"),
+        ["an added token that strips"] = (json => json["added_tokens"]![0]!["lstrip"] = true,
+            "added_tokens[0].lstrip", "true"),
+        ["an added token for words"] = (json => json["added_tokens"]![1]!["single_word"] = true,
+            "added_tokens[1].single_word", "true"),
+        ["an added token of no text"] = (json => json["added_tokens"]![1]!["content"] = "",
+            "added_tokens[1].content", "\"\""),
+        ["an added token's id of another"] = (json => json["added_tokens"]![1]!["id"] = 256,
+            "added_tokens[1].id", "256"),
+        ["an added token of another id"] = (json => json["added_tokens"]![1]!["content"] = "a",
+            "added_tokens[1].id", "257"),
+    };
+
+    public static IEnumerable<object[]> RefusalNames => Refusals.Keys.Select(name => new object[] { name });
+
+    [TestMethod]
+    [DynamicData(nameof(RefusalNames))]
+    public void WhatIsNotSupportedIsRefusedByFilePathAndValue(string name)
+    {
+        (Action<JsonObject> change, string path, string found) = Refusals[name];
+        string message = MessageOf(TestTokenizers.Json(change));
+        Assert.StartsWith($"tokenizer.json: {path}: expected ", message);
+        Assert.Contains(found, message[message.LastIndexOf(", found ", StringComparison.Ordinal)..]);
+    }
+
+    [TestMethod]
+    [DataRow("", "not valid JSON")]
+    [DataRow("""{"model":""", "not valid JSON")]
+    [DataRow("[]", "expected a JSON object")]
+    [DataRow("""{"decoder":{"type":"ByteLevel"},"model":{"type":"BPE","vocab":{"\ud800":1}}}""", "Unicode")]
+    [DataRow("""{"model":7}""", "model: expected an object, found 7")]
+    public void AFileThatIsNoTokenizerIsRefused(string content, string expected) =>
+        Assert.Contains(expected, MessageOf(TestTokenizers.Files("tokenizer.json", Encoding.UTF8.GetBytes(content))));
+
+    [TestMethod]
+    public void ALongValueIsQuotedInPart() => Assert.IsLessThan(
+        400, MessageOf(TestTokenizers.Json(json => json["normalizer"] = new string('x', 100_000))).Length);
+
+    private static string MessageOf(TokenizerFiles files) =>
+        Assert.ThrowsExactly<InvalidDataException>(files.CreateTokenizer).Message;
+
+    private static JsonObject Sequence(params JsonNode[] steps) =>
+        new() { ["type"] = "Sequence", ["pretokenizers"] = new JsonArray(steps) };
+
+    private static JsonObject WithSplit(string name, JsonNode value)
+    {
+        JsonObject split = TestTokenizers.Split("a");
+        split[name] = value;
+        return Sequence(split, TestTokenizers.ByteLevel(false));
+    }
+}

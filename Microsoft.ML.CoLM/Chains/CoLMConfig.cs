@@ -1,0 +1,153 @@
+using Microsoft.ML.CoLM.Chains;
+
+namespace Microsoft.ML.CoLM;
+
+/// <summary>
+/// The architecture of a Chain-of-Language-Model: a LLaMA configuration for the first chain, and the
+/// <see cref="ChainLayout"/> that says how many times as wide each further chain is (paper section 3).
+/// </summary>
+/// <remarks>
+/// All widths are the first chain's; chain i has c_i / c_1 of them. Setting names are those of Hugging Face's
+/// <c>config.json</c> in .NET's spelling.
+/// </remarks>
+public sealed record CoLMConfig
+{
+    /// <summary>Attention heads of each chain.</summary>
+    public required ChainLayout Layout { get; init; }
+
+    /// <summary>Whether all chains share the first chain's keys and values (CoLM-Air, paper section 3.3).</summary>
+    public bool KvSharing { get; init; }
+
+    /// <summary>Token ids in the vocabulary, V.</summary>
+    public required int VocabularySize { get; init; }
+
+    /// <summary>Features of the first chain, D_1.</summary>
+    public required int HiddenSize { get; init; }
+
+    /// <summary>Feed-forward features of the first chain, F_1.</summary>
+    public required int IntermediateSize { get; init; }
+
+    /// <summary>Decoder layers.</summary>
+    public required int LayerCount { get; init; }
+
+    /// <summary>Key-value heads of the first chain, g_1; <see langword="null"/> means one for each attention head.</summary>
+    public int? KeyValueHeadCount { get; init; }
+
+    /// <summary>Features of an attention head, d; <see langword="null"/> means D_1 / c_1.</summary>
+    public int? HeadDimension { get; init; }
+
+    /// <summary>The longest sequence the model takes, in tokens.</summary>
+    public int ContextLength { get; init; } = 2048;
+
+    /// <summary>Added to the mean square in RMSNorm.</summary>
+    public double RmsNormEpsilon { get; init; } = 1e-6;
+
+    /// <summary>Base of the rotary embedding's wavelengths.</summary>
+    public double RopeTheta { get; init; } = 10000;
+
+    /// <summary>LLaMA 3's rotary scaling, or <see langword="null"/> for none.</summary>
+    public RopeScaling? RopeScaling { get; init; }
+
+    /// <summary>Whether the first chain's head is its embedding. Later chains always have a head of their own.</summary>
+    public bool TieWordEmbeddings { get; init; }
+
+    /// <summary>Id of the beginning-of-text token, or <see langword="null"/> where the model has none.</summary>
+    public int? BosTokenId { get; init; }
+
+    /// <summary>Ids of the tokens that end a text; may be empty.</summary>
+    public IReadOnlyList<int> EosTokenIds { get; init; } = [];
+
+    /// <summary>
+    /// The <c>config.json</c> this was read from, so that settings unknown to this library survive a save.
+    /// </summary>
+    internal string? SourceJson { get; init; }
+
+    internal int ChainCount => Layout.ChainCount;
+
+    /// <summary>d.</summary>
+    internal int HeadWidth => HeadDimension ?? HiddenSize / Layout.Heads[0];
+
+    /// <summary>D_i.</summary>
+    internal int Hidden(int chain) => Share(HiddenSize, chain);
+
+    /// <summary>F_i.</summary>
+    internal int Intermediate(int chain) => Share(IntermediateSize, chain);
+
+    /// <summary>c_i.</summary>
+    internal int Heads(int chain) => Layout.Heads[chain];
+
+    /// <summary>c_i · d, the width of chain i's queries.</summary>
+    internal int QueryWidth(int chain) => Heads(chain) * HeadWidth;
+
+    /// <summary>g_i; without sharing only, since with it later chains have no keys of their own.</summary>
+    internal int KeyValueHeads(int chain) => Share(KeyValueHeadCount ?? Layout.Heads[0], chain);
+
+    /// <summary>The same model with its first <paramref name="chainCount"/> chains only.</summary>
+    internal CoLMConfig WithChainCount(int chainCount)
+    {
+        Layout.CheckChainCount(chainCount);
+        return chainCount == ChainCount ? this : this with { Layout = Layout.Take(chainCount) };
+    }
+
+    /// <summary>Refuses an architecture that cannot be built, naming the number that is wrong.</summary>
+    /// <exception cref="ArgumentException">A size is not positive, or a division of the layout is not exact.</exception>
+    internal CoLMConfig Validated()
+    {
+        CheckPositive(VocabularySize, nameof(VocabularySize));
+        CheckPositive(HiddenSize, nameof(HiddenSize));
+        CheckPositive(IntermediateSize, nameof(IntermediateSize));
+        CheckPositive(LayerCount, nameof(LayerCount));
+        CheckPositive(ContextLength, nameof(ContextLength));
+        if (KeyValueHeadCount is { } keyValueHeads)
+            CheckPositive(keyValueHeads, nameof(KeyValueHeadCount));
+        if (HeadDimension is { } headDimension)
+            CheckPositive(headDimension, nameof(HeadDimension));
+        if (!(RmsNormEpsilon >= 0 && double.IsFinite(RmsNormEpsilon)))
+            throw new ArgumentException($"{nameof(RmsNormEpsilon)} must be a number of at least 0, found {RmsNormEpsilon}.");
+        if (!(RopeTheta > 0 && double.IsFinite(RopeTheta)))
+            throw new ArgumentException($"{nameof(RopeTheta)} must be a positive number, found {RopeTheta}.");
+
+        var firstHeads = Layout.Heads[0];
+        var groups = KeyValueHeadCount ?? firstHeads;
+        if (HeadDimension is null && HiddenSize % firstHeads != 0)
+            throw Inexact($"{nameof(HiddenSize)} {HiddenSize} is not divisible by its {firstHeads} attention heads");
+        if (HeadWidth % 2 != 0)
+            throw Inexact($"the head dimension {HeadWidth} is odd, and the rotary embedding turns pairs of features");
+        if (firstHeads % groups != 0)
+            throw Inexact($"the first chain's {firstHeads} attention heads are not divisible by its {groups} key-value heads");
+
+        for (var chain = 1; chain < ChainCount; chain++)
+        {
+            var heads = Layout.Heads[chain];
+            CheckShare(HiddenSize, nameof(HiddenSize), chain);
+            CheckShare(IntermediateSize, nameof(IntermediateSize), chain);
+            if (KvSharing && heads % groups != 0)
+            {
+                throw Inexact($"chain {chain + 1} has {heads} heads, which is no multiple of the first chain's " +
+                    $"{groups} key-value heads that all chains share");
+            }
+            if (!KvSharing)
+                CheckShare(groups, nameof(KeyValueHeadCount), chain);
+        }
+        return this;
+    }
+
+    private int Share(int width, int chain) => (int)((long)width * Layout.Heads[chain] / Layout.Heads[0]);
+
+    private void CheckShare(int width, string name, int chain)
+    {
+        if ((long)width * Layout.Heads[chain] % Layout.Heads[0] != 0)
+        {
+            throw Inexact($"{name} {width} times chain {chain + 1}'s {Layout.Heads[chain]} heads is not divisible by " +
+                $"the first chain's {Layout.Heads[0]}");
+        }
+    }
+
+    private ArgumentException Inexact(string problem) => new($"The chain layout {{{Layout}}} does not fit: {problem}.");
+
+    private static void CheckPositive(int value, string name)
+    {
+        if (value < 1)
+            throw new ArgumentException($"{name} must be at least 1, found {value}.");
+    }
+}

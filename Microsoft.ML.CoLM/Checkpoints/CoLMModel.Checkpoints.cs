@@ -1,0 +1,73 @@
+using Microsoft.ML.CoLM.Checkpoints;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM;
+
+public sealed partial class CoLMModel
+{
+    /// <summary>Loads a model from a CoLM folder, or an ordinary LLaMA from a Hugging Face folder.</summary>
+    /// <param name="folder">
+    /// Holds <c>config.json</c>, the first chain's <c>model.safetensors</c> (or its shards with their index),
+    /// <c>chain-2.safetensors</c> and so on, and usually a tokenizer.
+    /// </param>
+    /// <param name="chainCount">
+    /// How many chains to load, from 1 on; files of later chains are not opened. Null loads all.
+    /// </param>
+    /// <param name="device">Where the weights go; null is the CPU.</param>
+    /// <param name="dtype">
+    /// Float32, BFloat16 or Float16, to which weights of other types are converted; null is the type that the first
+    /// chain's embedding is stored in.
+    /// </param>
+    /// <returns>
+    /// The model, which the caller disposes. Parameters of chain i have the shapes of chain i's file, for example
+    /// [c_i · d, D_1 + ... + D_i] for its queries.
+    /// </returns>
+    /// <remarks>
+    /// All files are checked against the configuration before memory is taken for the weights. If a crash interrupted
+    /// <see cref="Save"/> after all was written, loading first gives the new files their names.
+    /// </remarks>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="FileNotFoundException">The folder has no <c>config.json</c>, or lacks weights.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The configuration is of another architecture or has settings that this library does not compute; a file is
+    /// damaged; a tensor is missing, has another shape, or another type than F32, BF16 and F16.
+    /// </exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// <paramref name="chainCount"/> is below 1 or above the stored model's.
+    /// </exception>
+    /// <exception cref="ArgumentException"><paramref name="dtype"/> is no type of weights.</exception>
+    public static CoLMModel Load(
+        string folder, int? chainCount = null, Device? device = null, ScalarType? dtype = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        return ModelFolder.Load(folder, chainCount, device ?? CPU, dtype);
+    }
+
+    /// <summary>Writes the model, or its first chains, as a folder that Hugging Face's tools read, too.</summary>
+    /// <param name="folder">
+    /// Created if missing; it may be the one the model was loaded from. A model that it holds is replaced: weights and
+    /// tokenizer files of that model which this one does not have are deleted, all other files stay.
+    /// </param>
+    /// <param name="chainCount">How many chains to write, from 1 on; null writes all.</param>
+    /// <remarks>
+    /// Files are complete under temporary names before the first takes its place. A crash or an exception at any
+    /// moment, such as a full disk, leaves a folder from which <see cref="Load"/> gets the old model or the new one.
+    /// </remarks>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// <paramref name="chainCount"/> is below 1 or above the model's.
+    /// </exception>
+    /// <exception cref="IOException">
+    /// A file could not be written, and the old model is untouched; or it could not be given its name, and the next
+    /// <see cref="Load"/> or <see cref="Save"/> completes the new model.
+    /// </exception>
+    /// <exception cref="NotSupportedException">
+    /// A weight was moved to another type than Float32, BFloat16 or Float16.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
+    public void Save(string folder, int? chainCount = null)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        ModelFolder.Save(this, folder, chainCount ?? Config.ChainCount, DiskFiles.Instance);
+    }
+}

@@ -1,0 +1,29 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Microsoft.ML.CoLM.Tokenizers;
+
+namespace Microsoft.ML.CoLM.Checkpoints;
+
+/// <summary>Names of the files of a model's folder.</summary>
+internal static partial class ModelFiles
+{
+    public const string Config = "config.json";
+    public const string FirstChain = "model.safetensors";
+    public const string ShardIndex = "model.safetensors.index.json";
+
+    /// <summary>Where a chain is written, in a folder.</summary>
+    public static string OfChain(int chain) => chain == 0
+        ? FirstChain
+        : string.Create(CultureInfo.InvariantCulture, $"chain-{chain + 1}.safetensors");
+
+    /// <summary>Whether the name is one that this library or Hugging Face's gives to weights.</summary>
+    public static bool IsWeights(string name) => WeightsPattern().IsMatch(name);
+
+    /// <summary>Whether the name is one that a model's tokenizer is found under.</summary>
+    public static bool IsTokenizer(string name) =>
+        name is TokenizerFiles.SentencePieceName or TokenizerFiles.JsonName or TokenizerFiles.ConfigName;
+
+    [GeneratedRegex(@"^(model\.safetensors(\.index\.json)?|model-\d{5}-of-\d{5}\.safetensors|chain-\d+\.safetensors)\z",
+        RegexOptions.CultureInvariant)]
+    private static partial Regex WeightsPattern();
+}

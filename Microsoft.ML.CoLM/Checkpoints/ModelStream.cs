@@ -1,0 +1,22 @@
+namespace Microsoft.ML.CoLM.Checkpoints;
+
+/// <summary>One chain's weights as a stream: the same bytes in a folder and in an ML.NET zip.</summary>
+internal static class ModelStream
+{
+    /// <summary>Writes a chain's weights, each tensor in its own type.</summary>
+    public static void WriteChain(CoLMModel model, int chain, Stream stream) =>
+        SafetensorsWriter.Write(stream, ChainTensors.ParametersOf(model, chain));
+
+    /// <summary>Reads a chain's weights into a model, converting to its type and device.</summary>
+    /// <param name="model">The model, built from the configuration that belongs to the stream.</param>
+    /// <param name="chain">The chain.</param>
+    /// <param name="stream">Need not be seekable; it is read to its end and disposed.</param>
+    /// <param name="source">The stream's name, for messages.</param>
+    /// <exception cref="InvalidDataException">The stream is damaged, or does not hold the chain's tensors.</exception>
+    public static void ReadChain(CoLMModel model, int chain, Stream stream, string source)
+    {
+        using var file = new WeightFile(
+            new SafetensorsReader(stream, source), ChainTensors.Of(model.Config, chain), chain);
+        file.ReadInto(ChainTensors.ParametersOf(model, chain));
+    }
+}

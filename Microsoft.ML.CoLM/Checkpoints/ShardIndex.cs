@@ -1,0 +1,56 @@
+using System.Text.Json;
+
+namespace Microsoft.ML.CoLM.Checkpoints;
+
+/// <summary>Reads Hugging Face's <c>model.safetensors.index.json</c>: which file holds which tensor.</summary>
+internal static class ShardIndex
+{
+    /// <summary>The expected tensors by the file that the index puts them in.</summary>
+    /// <exception cref="InvalidDataException">
+    /// The index is not valid, lacks a tensor, or names a file outside its folder.
+    /// </exception>
+    public static SortedDictionary<string, List<TensorSpec>> Assign(string path, IEnumerable<TensorSpec> expected)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(
+                File.ReadAllBytes(path), new JsonDocumentOptions { AllowDuplicateProperties = false });
+            if (document.RootElement.ValueKind != JsonValueKind.Object
+                || !document.RootElement.TryGetProperty("weight_map", out var map)
+                || map.ValueKind != JsonValueKind.Object)
+            {
+                throw new InvalidDataException($"{path}: \"weight_map\", which tells each tensor's file, is missing.");
+            }
+            var shards = new SortedDictionary<string, List<TensorSpec>>(StringComparer.Ordinal);
+            foreach (var tensor in expected)
+            {
+                var shard = ShardOf(tensor, map, path);
+                if (!shards.TryGetValue(shard, out var tensors))
+                    shards.Add(shard, tensors = []);
+                tensors.Add(tensor);
+            }
+            return shards;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            // InvalidOperationException: a text with half a surrogate pair.
+            throw new InvalidDataException($"{path}: not valid JSON: {e.Message}", e);
+        }
+    }
+
+    private static string ShardOf(TensorSpec tensor, JsonElement map, string path)
+    {
+        if (!map.TryGetProperty(tensor.Name, out var file))
+        {
+            throw new InvalidDataException($"{path}: tensor {ErrorText.Quote(tensor.Name)} of shape " +
+                $"{ErrorText.Shape(tensor.Shape)} is missing.");
+        }
+        var shard = file.ValueKind == JsonValueKind.String ? file.GetString()! : "";
+        if (!PlainName.Is(shard))
+        {
+            throw new InvalidDataException($"{path}: tensor {ErrorText.Quote(tensor.Name)} must be in a file of the " +
+                $"same folder, found {ErrorText.Value(file)}.");
+        }
+        return shard;
+    }
+}

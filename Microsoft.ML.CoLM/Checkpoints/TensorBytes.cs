@@ -1,0 +1,57 @@
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Checkpoints;
+
+/// <summary>Copies the elements of tensors between streams and memory, a chunk at a time.</summary>
+/// <remarks>
+/// Elements travel in the tensor's own memory where they can. Tensors on another device, or of another type than the
+/// stream's, go through one chunk on the CPU: however large the tensor, no second copy of it is made.
+/// </remarks>
+internal static class TensorBytes
+{
+    private const int ChunkLength = 4 << 20;
+
+    /// <summary>Fills a contiguous tensor from elements that are stored in a type that torch has.</summary>
+    /// <exception cref="EndOfStreamException">The stream ends before the tensor is full.</exception>
+    public static void Read(Stream stream, ElementType stored, Tensor target)
+    {
+        using var flat = Flat(target);
+        var isDirect = target.device_type == TorchSharp.DeviceType.CPU && target.dtype == stored.Scalar;
+        var elementsPerChunk = ChunkLength / stored.Size;
+        using var staging = isDirect ? null : empty(Math.Min(elementsPerChunk, flat.numel()), dtype: stored.Scalar);
+        for (long start = 0; start < flat.numel(); start += elementsPerChunk)
+        {
+            var count = Math.Min(elementsPerChunk, flat.numel() - start);
+            using var chunk = flat.narrow(0, start, count);
+            if (staging is null)
+            {
+                stream.ReadExactly(chunk.bytes);
+                continue;
+            }
+            using var staged = staging.narrow(0, 0, count);
+            stream.ReadExactly(staged.bytes);
+            chunk.copy_(staged);
+        }
+    }
+
+    /// <summary>Writes a tensor's elements in its own type.</summary>
+    public static void Write(Stream stream, Tensor source)
+    {
+        using var contiguous = source.contiguous();
+        using var flat = Flat(contiguous);
+        var elementsPerChunk = ChunkLength / source.ElementSize;
+        for (long start = 0; start < flat.numel(); start += elementsPerChunk)
+        {
+            using var chunk = flat.narrow(0, start, Math.Min(elementsPerChunk, flat.numel() - start));
+            using var onCpu = chunk.cpu();
+            stream.Write(onCpu.bytes);
+        }
+    }
+
+    // Detached, since elements are copied into parameters that require gradients.
+    private static Tensor Flat(Tensor tensor)
+    {
+        using var detached = tensor.detach();
+        return detached.view(-1);
+    }
+}

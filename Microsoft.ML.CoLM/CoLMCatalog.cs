@@ -1,0 +1,67 @@
+using Microsoft.ML.CoLM;
+using Microsoft.ML.Data;
+
+namespace Microsoft.ML;
+
+/// <summary>Chain-of-Model language models as components of <see cref="MLContext"/>.</summary>
+public static class CoLMCatalog
+{
+    /// <summary>
+    /// Grows a language model by further chains and trains them on text; see <see cref="ChainExpansionEstimator"/>.
+    /// </summary>
+    /// <param name="catalog">The transforms catalog.</param>
+    /// <param name="modelFolder">A LLaMA or CoLM folder in Hugging Face's layout.</param>
+    /// <param name="addedChains">Attention heads of each new chain.</param>
+    /// <param name="kvSharing">Whether all chains share the first one's keys and values (CoLM-Air).</param>
+    /// <param name="textColumnName">The column of text to train on, and to score.</param>
+    /// <exception cref="ArgumentException">An argument is empty.</exception>
+    public static ChainExpansionEstimator ChainExpansion(
+        this TransformsCatalog catalog, string modelFolder, int[] addedChains, bool kvSharing = true,
+        string textColumnName = "Text")
+    {
+        ArgumentException.ThrowIfNullOrEmpty(modelFolder);
+        return ChainExpansion(catalog, new ChainExpansionEstimator.Options
+        {
+            ModelFolder = modelFolder,
+            AddedChains = addedChains,
+            KvSharing = kvSharing,
+            TextColumnName = textColumnName,
+        });
+    }
+
+    /// <summary>
+    /// Grows a language model by further chains, or trains one from nothing; see <see cref="ChainExpansionEstimator"/>.
+    /// </summary>
+    /// <param name="catalog">The transforms catalog.</param>
+    /// <param name="options">What to grow, and how to train it.</param>
+    /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
+    public static ChainExpansionEstimator ChainExpansion(
+        this TransformsCatalog catalog, ChainExpansionEstimator.Options options) =>
+        new(CatalogUtils.GetEnvironment(catalog), options);
+
+    /// <summary>Scores text with the first chains of a model; see <see cref="ElasticScoringTransformer"/>.</summary>
+    /// <param name="catalog">The transforms catalog.</param>
+    /// <param name="modelFolder">A LLaMA or CoLM folder in Hugging Face's layout.</param>
+    /// <param name="chainCount">How many chains to score with; null takes all.</param>
+    /// <param name="textColumnName">The column of text to score.</param>
+    /// <exception cref="ArgumentException">An argument is empty or out of range.</exception>
+    public static ElasticScoringEstimator ElasticScoring(
+        this TransformsCatalog catalog, string modelFolder, int? chainCount = null, string textColumnName = "Text")
+    {
+        ArgumentException.ThrowIfNullOrEmpty(modelFolder);
+        return ElasticScoring(catalog, new ElasticScoringEstimator.Options
+        {
+            ModelFolder = modelFolder,
+            ChainCount = chainCount,
+            TextColumnName = textColumnName,
+        });
+    }
+
+    /// <summary>Scores text with the first chains of a model; see <see cref="ElasticScoringTransformer"/>.</summary>
+    /// <param name="catalog">The transforms catalog.</param>
+    /// <param name="options">What to score with, and which columns to read and write.</param>
+    /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
+    public static ElasticScoringEstimator ElasticScoring(
+        this TransformsCatalog catalog, ElasticScoringEstimator.Options options) =>
+        new(CatalogUtils.GetEnvironment(catalog), options);
+}

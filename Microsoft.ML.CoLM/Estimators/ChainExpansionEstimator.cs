@@ -1,0 +1,266 @@
+using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Estimators;
+using Microsoft.ML.CoLM.Evaluation;
+using Microsoft.ML.CoLM.Interop;
+using Microsoft.ML.CoLM.Modules;
+using Microsoft.ML.CoLM.Tokenizers;
+using Microsoft.ML.CoLM.Training;
+using Microsoft.ML.Runtime;
+using Microsoft.ML.Tokenizers;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM;
+
+/// <summary>
+/// Grows a language model by further chains and trains them on text, leaving the earlier chains, and so what the model
+/// computes with them, exactly as they are (Chain Expansion, paper section 3.4). Also trains a model from nothing.
+/// </summary>
+/// <remarks>
+/// Each non-empty row is a document; documents stand one after the other, each behind its beginning-of-text token, and
+/// are cut into windows of <see cref="TrainingOptions.SequenceLength"/> tokens that are shuffled by the seed. They are
+/// spooled to a temporary file, so the data may be larger than memory. The chains that were there before are frozen and
+/// run without gradients. Messages go to the host's channel.
+/// </remarks>
+public sealed class ChainExpansionEstimator : IEstimator<ElasticScoringTransformer>
+{
+    private readonly IHost _host;
+    private readonly Options _options;
+
+    internal ChainExpansionEstimator(IHostEnvironment environment, Options options)
+    {
+        _host = environment.Register(nameof(ChainExpansionEstimator));
+        _host.CheckValue(options, nameof(options));
+        options.Check();
+        _options = options;
+    }
+
+    /// <summary>Grows the model and trains the new chains.</summary>
+    /// <param name="input">Data with the text column.</param>
+    /// <returns>The trained model, scoring with all its chains; the caller disposes it.</returns>
+    /// <exception cref="ArgumentException">
+    /// The text column is missing, not text or has no text in any row; the validation set likewise; or the layout does
+    /// not fit the model.
+    /// </exception>
+    /// <exception cref="IOException">The model's folder, or a file in it, is missing.</exception>
+    /// <exception cref="InvalidDataException">A file of the model's folder is broken or not supported.</exception>
+    /// <exception cref="NonFiniteLossException">The loss was no longer a number; it carries the last good state.</exception>
+    public ElasticScoringTransformer Fit(IDataView input)
+    {
+        _host.CheckValue(input, nameof(input));
+        ScoringSettings.TextColumn(input.Schema, _options.TextColumnName);
+        if (_options.ValidationSet is { } validation)
+            ScoringSettings.TextColumn(validation.Schema, _options.TextColumnName);
+
+        using var channel = _host.Start("Chain expansion");
+        var seed = _options.Seed ?? HostSettings.SeedOf(_host) ?? Random.Shared.Next();
+        var (model, frozenChains) = CreateModel(seed);
+        try
+        {
+            var tokenizer = model.CreateTokenizer();
+            var summary = Train(model, frozenChains, tokenizer, input, seed, channel);
+            return new(_host, new SharedModel(model, isOwned: true), Settings(model.Config.ChainCount), tokenizer,
+                summary);
+        }
+        catch (NonFiniteLossException e)
+        {
+            channel.Error(e.Message);
+            throw;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">The text column is missing, or is not text.</exception>
+    public SchemaShape GetOutputSchema(SchemaShape inputSchema)
+    {
+        _host.CheckValue(inputSchema, nameof(inputSchema));
+        return Settings(chainCount: 1).OutputShape(inputSchema);
+    }
+
+    private (CoLMModel Model, int FrozenChains) CreateModel(int seed)
+    {
+        var device = HostSettings.DeviceOf(_host);
+        if (_options.Architecture is { } architecture)
+            return (CreateFresh(architecture, seed, device), 0);
+
+        var given = _options.Model;
+        var start = given ?? CoLMModel.Load(_options.ModelFolder!, device: device, dtype: _options.DataType);
+        try
+        {
+            var grown = start.Expand(_options.AddedChains, _options.KvSharing, seed);
+            if (given is not null)
+                grown.to(_options.DataType).to(device);
+            return (grown, start.Config.ChainCount);
+        }
+        finally
+        {
+            if (given is null)
+                start.Dispose();
+        }
+    }
+
+    private CoLMModel CreateFresh(CoLMConfig architecture, int seed, Device device)
+    {
+        var files = _options.TokenizerFolder is { } folder ? TokenizerFiles.Read(folder) : ByteTokenizer.CreateFiles();
+        if (_options.TokenizerFolder is null)
+        {
+            if (architecture.VocabularySize < ByteTokenizer.VocabularySize)
+            {
+                throw new ArgumentException($"{nameof(CoLMConfig.VocabularySize)} must be at least " +
+                    $"{ByteTokenizer.VocabularySize} for the byte tokenizer, found {architecture.VocabularySize}.");
+            }
+            architecture = architecture with
+            {
+                BosTokenId = ByteTokenizer.BeginningOfTextId,
+                EosTokenIds = [ByteTokenizer.EndOfTextId],
+            };
+        }
+        var model = CoLMModel.Create(architecture.Validated(), seed, device, _options.DataType);
+        model.TokenizerFiles = files;
+        return model;
+    }
+
+    private TrainingSummary Train(
+        CoLMModel model, int frozenChains, Tokenizer tokenizer, IDataView input, int seed, IChannel channel)
+    {
+        using var spool = TokenSpool.Write(Documents(model, tokenizer, input));
+        var validationRows = _options.ValidationSet is { } set ? Documents(model, tokenizer, set).ToArray() : null;
+        if (validationRows is { Length: 0 })
+            throw new ArgumentException($"Column '{_options.TextColumnName}' of the validation set has no text.");
+        if (_options.SequenceLength > model.Config.ContextLength)
+        {
+            throw new ArgumentException($"{nameof(Options.SequenceLength)} must be at most the model's context of " +
+                $"{model.Config.ContextLength} tokens, found {_options.SequenceLength}.");
+        }
+
+        var windows = new TokenWindows(spool, _options.SequenceLength, seed);
+        var task = new LanguageModelingTask(model, frozenChains, windows, ScaleWeights(model, frozenChains));
+        var parameters = model.parameters().Where(parameter => parameter.requires_grad).ToArray();
+        channel.Info($"Training {parameters.Sum(parameter => parameter.numel()):N0} of " +
+            $"{model.parameters().Sum(parameter => parameter.numel()):N0} parameters on {spool.TokenCount:N0} tokens, " +
+            $"{windows.Count:N0} windows of {windows.Length}.");
+        var trainer = new Trainer(_options, validationRows is null ? null : () => Validate(model, validationRows),
+            () => HostSettings.IsCancelled(_host), progress => Report(progress, channel));
+        var summary = trainer.Train(task, parameters);
+        if (summary.Cancelled)
+            channel.Warning($"Training was cancelled after {summary.Steps} steps.");
+        return summary;
+    }
+
+    /// <summary>Token ids of every row that has text.</summary>
+    private IEnumerable<IReadOnlyList<int>> Documents(CoLMModel model, Tokenizer tokenizer, IDataView data)
+    {
+        var column = data.Schema[_options.TextColumnName];
+        using var cursor = data.GetRowCursor([column]);
+        var read = cursor.GetGetter<ReadOnlyMemory<char>>(column);
+        ReadOnlyMemory<char> text = default;
+        var hasText = false;
+        while (cursor.MoveNext())
+        {
+            read(ref text);
+            if (text.IsEmpty)
+                continue;
+            hasText = true;
+            yield return tokenizer.EncodeDocument(text.ToString(), model.Config.BosTokenId);
+        }
+        if (!hasText)
+            throw new ArgumentException($"Column '{_options.TextColumnName}' has no row with text.");
+    }
+
+    private double[] ScaleWeights(CoLMModel model, int frozenChains)
+    {
+        var count = model.Config.ChainCount;
+        if (_options.ScaleWeights is { } given && given.Count != count)
+        {
+            throw new ArgumentException($"{nameof(Options.ScaleWeights)} must have a weight for each of the model's " +
+                $"{count} chains, found {given.Count}.");
+        }
+        double[] weights = [.. Enumerable.Range(frozenChains, count - frozenChains).Select(scale =>
+            _options.Objective == TrainingObjective.MultiChain ? _options.ScaleWeights?[scale] ?? 1
+                : scale == count - 1 ? 1 : 0)];
+        if (weights.Sum() == 0)
+            throw new ArgumentException($"{nameof(Options.ScaleWeights)} are 0 for every scale that is trained.");
+        return weights;
+    }
+
+    private void Report(TrainingProgress progress, IChannel channel)
+    {
+        _options.Progress?.Report(progress);
+        var validation = progress.ValidationLosses.Count == 0 ? "" :
+            $", validation loss {string.Join(" / ", progress.ValidationLosses.Select(loss => $"{loss:F4}"))}";
+        channel.Info($"Step {progress.Step} of {progress.TotalSteps}: loss {progress.Loss:F4}{validation}, " +
+            $"{progress.TokensPerSecond:F0} tokens/s, {progress.TimeLeft:hh\\:mm\\:ss} left.");
+    }
+
+    private static double[] Validate(CoLMModel model, IReadOnlyList<IReadOnlyList<int>> documents)
+    {
+        var sums = SequenceScorer.ScoreEveryScale(model, documents);
+        var tokens = documents.Sum(document => SequenceScorer.ScoredTokens(document.Count));
+        return [.. Enumerable.Range(0, model.Config.ChainCount)
+            .Select(scale => -sums.Sum(scales => scales[scale]) / tokens)];
+    }
+
+    private ScoringSettings Settings(int chainCount) => new(chainCount, _options.TextColumnName,
+        DefaultColumnNames.LogProbability, DefaultColumnNames.TokenCount, DefaultColumnNames.Perplexity,
+        new ElasticScoringEstimator.Options().BatchSize);
+
+    /// <summary>What to grow, and how to train it.</summary>
+    public sealed class Options : TrainingOptions
+    {
+        /// <summary>A LLaMA or CoLM folder to grow; give this, <see cref="Model"/> or <see cref="Architecture"/>.</summary>
+        public string? ModelFolder { get; set; }
+
+        /// <summary>A model in memory to grow; it is copied and stays the caller's, unchanged.</summary>
+        public CoLMModel? Model { get; set; }
+
+        /// <summary>
+        /// The architecture of a model to train from nothing, all its chains together; one chain is an ordinary LLaMA.
+        /// </summary>
+        public CoLMConfig? Architecture { get; set; }
+
+        /// <summary>
+        /// A folder whose tokenizer a model from nothing gets; null gives it one token for each byte and sets the ids
+        /// of its beginning and end of text. Its vocabulary is then 258 or larger.
+        /// </summary>
+        public string? TokenizerFolder { get; set; }
+
+        /// <summary>Attention heads of each new chain; empty for <see cref="Architecture"/>.</summary>
+        public int[] AddedChains { get; set; } = [];
+
+        /// <summary>
+        /// Whether all chains share the first one's keys and values (CoLM-Air); an <see cref="Architecture"/> has a
+        /// setting of its own.
+        /// </summary>
+        public bool KvSharing { get; set; } = true;
+
+        /// <summary>The column of text to train on.</summary>
+        public string TextColumnName { get; set; } = DefaultColumnNames.Text;
+
+        /// <summary>The type the model is trained and stored in: Float32 or BFloat16.</summary>
+        public ScalarType DataType { get; set; } = ScalarType.Float32;
+
+        internal void Check()
+        {
+            object?[] sources = [ModelFolder, Model, Architecture];
+            if (sources.Count(source => source is not null) != 1)
+            {
+                throw new ArgumentException(
+                    $"Give exactly one of {nameof(ModelFolder)}, {nameof(Model)} and {nameof(Architecture)}.");
+            }
+            ArgumentNullException.ThrowIfNull(AddedChains);
+            Check(AddedChains.Length == 0 == (Architecture is not null), nameof(AddedChains), $"[{string.Join(", ", AddedChains)}]",
+                $"empty with {nameof(Architecture)} and name at least one chain without it");
+            Check(TokenizerFolder is null || Architecture is not null, nameof(TokenizerFolder), TokenizerFolder,
+                $"left out unless {nameof(Architecture)} is given");
+            Check(!string.IsNullOrEmpty(TextColumnName), nameof(TextColumnName), "an empty name", "the name of a column");
+            Check(DataType is ScalarType.Float32 or ScalarType.BFloat16, nameof(DataType), DataType,
+                $"{ScalarType.Float32} or {ScalarType.BFloat16}");
+            CheckTraining();
+        }
+    }
+}

@@ -1,0 +1,10 @@
+namespace Microsoft.ML.CoLM.Estimators;
+
+/// <summary>Names of the columns that the components read and write unless told otherwise.</summary>
+internal static class DefaultColumnNames
+{
+    public const string Text = "Text";
+    public const string LogProbability = "LogProbability";
+    public const string TokenCount = "TokenCount";
+    public const string Perplexity = "Perplexity";
+}

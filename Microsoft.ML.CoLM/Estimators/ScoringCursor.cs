@@ -1,0 +1,49 @@
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+
+namespace Microsoft.ML.CoLM.Estimators;
+
+/// <summary>The source's rows with their scores.</summary>
+internal sealed class ScoringCursor : SynchronizedCursorBase
+{
+    private readonly ColumnBindings _bindings;
+    private readonly bool[] _active;
+    private readonly ScoredBatches? _batches;
+    private readonly Delegate[] _getters;
+
+    /// <param name="host">Whose channel the cursor uses.</param>
+    /// <param name="rows">The source's rows.</param>
+    /// <param name="bindings">Where the columns come from.</param>
+    /// <param name="active">Which columns were asked for.</param>
+    /// <param name="batches">The scores; null where no score column was asked for.</param>
+    public ScoringCursor(
+        IChannelProvider host, DataViewRowCursor rows, ColumnBindings bindings, bool[] active, ScoredBatches? batches)
+        : base(host, rows)
+    {
+        (_bindings, _active, _batches) = (bindings, active, batches);
+        _getters = batches is null ? [] : ScoreGetters.Create(
+            output => active[bindings.AddedColumnIndices[output]], () => batches.At(Position));
+    }
+
+    public override DataViewSchema Schema => _bindings.Schema;
+
+    public override bool IsColumnActive(DataViewSchema.Column column) => _active[column.Index];
+
+    public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column)
+    {
+        if (!_active[column.Index])
+            throw Ch.ExceptParam(nameof(column), $"Column '{column.Name}' was not asked for when the cursor was made.");
+        var index = _bindings.MapColumnIndex(out var isSource, column.Index);
+        if (isSource)
+            return Input.GetGetter<TValue>(Input.Schema[index]);
+        return _getters[index] as ValueGetter<TValue> ?? throw Ch.ExceptParam(nameof(column),
+            $"Column '{column.Name}' is of type {column.Type}, found a getter of {typeof(TValue)}.");
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+            _batches?.Dispose();
+        base.Dispose(disposing);
+    }
+}

@@ -1,0 +1,25 @@
+namespace Microsoft.ML.CoLM.Evaluation;
+
+/// <summary>A stretch of a sequence that fits the model's context, and the tokens in it that are scored.</summary>
+/// <param name="Sequence">Which sequence.</param>
+/// <param name="Start">Its first token.</param>
+/// <param name="Length">Its number of tokens, at least 2.</param>
+/// <param name="ScoredFrom">The first token, counted in the window, that is scored; at least 1.</param>
+internal readonly record struct ScoringWindow(int Sequence, int Start, int Length, int ScoredFrom)
+{
+    /// <summary>
+    /// Windows of at most a context that advance by half of it, so that every token after the first is scored once,
+    /// with as much of its past as its window holds.
+    /// </summary>
+    public static IEnumerable<ScoringWindow> Over(int sequence, int tokenCount, int contextLength)
+    {
+        var size = Math.Max(2, contextLength);
+        var scored = 1;
+        for (var start = 0; scored < tokenCount; start += size / 2)
+        {
+            var length = Math.Min(size, tokenCount - start);
+            yield return new ScoringWindow(sequence, start, length, scored - start);
+            scored = start + length;
+        }
+    }
+}

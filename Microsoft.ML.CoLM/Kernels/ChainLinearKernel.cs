@@ -1,0 +1,91 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Kernels;
+
+/// <summary>
+/// The arithmetic of a Chain-of-Linear, y_i = W_i · x_≤i (paper section 3.1), for the chains of one range.
+/// </summary>
+/// <remarks>
+/// One matrix product for each chain, written straight into its slice of the result and reading a slice of the
+/// input: no zero block is stored or multiplied, and nothing is concatenated. Features of chains before the range
+/// (<c>earlier</c>, width E) are a matrix of their own, since they are often computed elsewhere, without gradients.
+/// </remarks>
+internal static class ChainLinearKernel
+{
+    // MKL's kernels for a few rows sum in an order that depends on the alignment of a row, so there a slice is copied:
+    // what a chain computes may not depend, not even in its last bit, on the chains that stand beside it.
+    private const int FewRows = 16;
+
+    /// <summary>The outputs of the range's chains.</summary>
+    /// <param name="x">[rows, X], the range's own inputs.</param>
+    /// <param name="earlier">[rows, E], the inputs of the chains before the range, or null where E is 0.</param>
+    /// <param name="weights">W_i of the range's chains, [Y_i, E + X_≤i].</param>
+    /// <returns>[rows, Y], the chains' outputs beside each other.</returns>
+    public static Tensor Forward(Tensor x, Tensor? earlier, ReadOnlySpan<Tensor> weights)
+    {
+        using var scope = NewDisposeScope();
+        var earlierWidth = earlier?.size(1) ?? 0;
+        long outputWidth = 0;
+        foreach (var weight in weights)
+            outputWidth += weight.size(0);
+
+        var y = empty([x.size(0), outputWidth], dtype: x.dtype, device: x.device);
+        long start = 0;
+        foreach (var weight in weights)
+        {
+            var inputWidth = weight.size(1) - earlierWidth;
+            var slice = y.narrow(1, start, weight.size(0));
+            if (earlier is not null)
+                slice.addmm_(earlier, weight.narrow(1, 0, earlierWidth).t(), beta: 0);
+            var read = x.narrow(1, 0, inputWidth);
+            slice.addmm_(x.size(0) < FewRows ? read.contiguous() : read,
+                weight.narrow(1, earlierWidth, inputWidth).t(), beta: earlier is null ? 0 : 1);
+            start += weight.size(0);
+        }
+        return y.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The gradient of the range's own inputs: every chain adds to the columns it read.</summary>
+    /// <param name="gradient">[rows, Y], the gradient of <see cref="Forward"/>'s result.</param>
+    /// <param name="inputWidth">X.</param>
+    /// <param name="earlierWidth">E.</param>
+    /// <param name="weights">As in <see cref="Forward"/>; the last chain reads all of X.</param>
+    /// <returns>[rows, X].</returns>
+    public static Tensor InputGradient(
+        Tensor gradient, long inputWidth, long earlierWidth, ReadOnlySpan<Tensor> weights)
+    {
+        using var scope = NewDisposeScope();
+        var result = empty([gradient.size(0), inputWidth], dtype: gradient.dtype, device: gradient.device);
+        var end = gradient.size(1);
+        for (var i = weights.Length - 1; i >= 0; i--)
+        {
+            var weight = weights[i];
+            var width = weight.size(1) - earlierWidth;
+            end -= weight.size(0);
+            result.narrow(1, 0, width).addmm_(
+                gradient.narrow(1, end, weight.size(0)), weight.narrow(1, earlierWidth, width),
+                beta: i == weights.Length - 1 ? 0 : 1);
+        }
+        return result.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The gradient of one chain's weight.</summary>
+    /// <param name="gradient">[rows, Y_i], the gradient of the chain's outputs.</param>
+    /// <param name="x">[rows, X], the range's own inputs.</param>
+    /// <param name="earlier">[rows, E], or null.</param>
+    /// <param name="width">E + X_≤i, the chain's input width.</param>
+    /// <returns>[Y_i, E + X_≤i].</returns>
+    public static Tensor WeightGradient(Tensor gradient, Tensor x, Tensor? earlier, long width)
+    {
+        using var scope = NewDisposeScope();
+        var earlierWidth = earlier?.size(1) ?? 0;
+        var transposed = gradient.t();
+        var result = empty([gradient.size(1), width], dtype: gradient.dtype, device: gradient.device);
+        if (earlier is not null)
+            result.narrow(1, 0, earlierWidth).addmm_(transposed, earlier, beta: 0);
+        result.narrow(1, earlierWidth, width - earlierWidth)
+            .addmm_(transposed, x.narrow(1, 0, width - earlierWidth), beta: 0);
+        return result.MoveToOuterDisposeScope();
+    }
+}

@@ -1,0 +1,127 @@
+using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Kernels;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Modules;
+
+/// <summary>
+/// Causal grouped-query attention in which each chain owns whole heads (paper section 3.2); with KV sharing all heads
+/// read the first chain's keys and values (CoLM-Air, section 3.3).
+/// </summary>
+internal sealed class ChainAttention : nn.Module
+{
+    private readonly CoLMConfig _config;
+    private readonly int _layer;
+    private readonly ChainLinear _query;
+    private readonly ChainLinear _key;
+    private readonly ChainLinear _value;
+    private readonly ChainLinear _output;
+
+    public ChainAttention(CoLMConfig config, int layer, Device device, ScalarType dtype) : base(nameof(ChainAttention))
+    {
+        (_config, _layer) = (config, layer);
+        var chains = Enumerable.Range(0, config.ChainCount);
+        var (hidden, queries) = (chains.Select(config.Hidden), chains.Select(config.QueryWidth));
+        var keys = chains.Take(config.KvSharing ? 1 : config.ChainCount)
+            .Select(chain => config.KeyValueHeads(chain) * config.HeadWidth);
+        register_module("q_proj", _query = new ChainLinear(hidden, queries, device, dtype));
+        register_module("k_proj", _key = new ChainLinear(hidden, keys, device, dtype));
+        register_module("v_proj", _value = new ChainLinear(hidden, keys, device, dtype));
+        register_module("o_proj", _output = new ChainLinear(queries, hidden, device, dtype));
+    }
+
+    /// <param name="x">[rows, D], normalised.</param>
+    /// <param name="pass">The walk this is a step of.</param>
+    /// <returns>[rows, D].</returns>
+    public Tensor forward(Tensor x, ForwardPass pass)
+    {
+        using var scope = NewDisposeScope();
+        pass.Keep(_layer, FeatureSite.AttentionInput, x);
+        var queries = Queries(x, pass);                     // [batch · KV heads, queries of one KV head, length, d]
+        var (keys, values) = KeysAndValues(x, pass);        // [batch · KV heads, 1, length, d]
+        var mixed = nn.functional.scaled_dot_product_attention(
+            queries, keys.expand(queries.shape), values.expand(queries.shape), is_casual: true);
+        var heads = HeadsOfChains(mixed, pass);             // [rows, query widths of the range's chains]
+        pass.Keep(_layer, FeatureSite.AttentionOutput, heads);
+        return pass.Apply(_output, heads, _layer, FeatureSite.AttentionOutput).MoveToOuterDisposeScope();
+    }
+
+    // Queries that read one KV head stand together, so that keys and values need no copy for each of them.
+    private Tensor Queries(Tensor x, ForwardPass pass)
+    {
+        var flat = pass.Apply(_query, x, _layer, FeatureSite.AttentionInput);           // [rows, query widths]
+        Tensor grouped;                                     // [batch, length, KV heads, queries of one KV head, d]
+        if (_config.KvSharing && pass.Chains.Count > 1)
+        {
+            List<Tensor> chains = [];
+            long start = 0;
+            for (var chain = pass.Chains.First; chain < pass.Chains.End; chain++)
+            {
+                var width = _config.QueryWidth(chain);
+                chains.Add(Grouped(flat.narrow(1, start, width), pass));
+                start += width;
+            }
+            grouped = cat(chains, dim: 3);
+        }
+        else
+        {
+            grouped = Grouped(flat, pass);
+        }
+        return Rotated(grouped.permute(0, 2, 3, 1, 4), pass);
+    }
+
+    private (Tensor Keys, Tensor Values) KeysAndValues(Tensor x, ForwardPass pass)
+    {
+        if (_config.KvSharing && pass.Earlier is { } earlier)
+            return (earlier[_layer, FeatureSite.Keys], earlier[_layer, FeatureSite.Values]);
+
+        var (input, chains) = (x, pass.Chains);
+        if (_config.KvSharing)
+            (input, chains) = (x.narrow(1, 0, _config.HiddenSize), new ChainRange(0, 1));
+        var before = pass.Earlier?[_layer, FeatureSite.AttentionInput];
+        var keys = Rotated(Heads(_key.forward(input, chains, before), pass).permute(0, 2, 3, 1, 4), pass);
+        var values = Heads(_value.forward(input, chains, before), pass).permute(0, 2, 3, 1, 4)
+            .reshape(keys.shape);
+        if (_config.KvSharing)
+        {
+            pass.Keep(_layer, FeatureSite.Keys, keys);
+            pass.Keep(_layer, FeatureSite.Values, values);
+        }
+        return (keys, values);
+    }
+
+    // The inverse of Queries' grouping: heads of each chain beside each other, as its output projection reads them.
+    private Tensor HeadsOfChains(Tensor mixed, ForwardPass pass)
+    {
+        var rows = pass.Batch * pass.Length;
+        var grouped = mixed.view(pass.Batch, -1, mixed.size(1), pass.Length, _config.HeadWidth)
+            .permute(0, 3, 1, 2, 4);                        // [batch, length, KV heads, queries of one KV head, d]
+        if (!_config.KvSharing || pass.Chains.Count == 1)
+            return grouped.reshape(rows, -1);
+
+        List<Tensor> chains = [];
+        long start = 0;
+        for (var chain = pass.Chains.First; chain < pass.Chains.End; chain++)
+        {
+            var count = _config.Heads(chain) / _config.KeyValueHeads(0);
+            chains.Add(grouped.narrow(3, start, count).reshape(rows, -1));
+            start += count;
+        }
+        return cat(chains, dim: 1);
+    }
+
+    private Tensor Grouped(Tensor queries, ForwardPass pass)
+    {
+        var keyValueHeads = _config.KvSharing
+            ? _config.KeyValueHeads(0)
+            : Enumerable.Range(pass.Chains.First, pass.Chains.Count).Sum(_config.KeyValueHeads);
+        return queries.view(pass.Batch, pass.Length, keyValueHeads, -1, _config.HeadWidth);
+    }
+
+    private Tensor Heads(Tensor keys, ForwardPass pass) =>
+        keys.view(pass.Batch, pass.Length, -1, 1, _config.HeadWidth);
+
+    private Tensor Rotated(Tensor x, ForwardPass pass) => RotaryFunction.Apply(x, pass.Cosine, pass.Sine)
+        .view(-1, x.size(2), pass.Length, _config.HeadWidth);
+}

@@ -1,0 +1,54 @@
+using Microsoft.ML.CoLM.Chains;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Modules;
+
+/// <summary>
+/// The language head: logits at scale k are Σ_{i≤k} head_i · norm_i(x_i), so each scale adds to the one before.
+/// </summary>
+/// <remarks>With tied embeddings the first chain's head is its embedding and has no weight here.</remarks>
+internal sealed class ChainHead : ChainModule
+{
+    private readonly ChainEmbedding? _tied;
+
+    public ChainHead(CoLMConfig config, ChainEmbedding embedding, Device device, ScalarType dtype) : base(
+        nameof(ChainHead),
+        Enumerable.Range(0, config.ChainCount).Select(chain => chain == 0 && config.TieWordEmbeddings
+            ? null : new long[] { config.VocabularySize, config.Hidden(chain) }),
+        device, dtype) => _tied = config.TieWordEmbeddings ? embedding : null;
+
+    /// <summary>Logits at every scale of a range.</summary>
+    /// <param name="features">[rows, D], the normalised features of the range's chains.</param>
+    /// <param name="chains">The chains to add.</param>
+    /// <param name="earlier">[rows, V], the logits at the scale before the range; null when the range is the first.</param>
+    /// <returns>[rows, V] for each chain of the range: the logits at the scale that ends with it.</returns>
+    public List<Tensor> Scales(Tensor features, ChainRange chains, Tensor? earlier)
+    {
+        using var scope = NewDisposeScope();
+        List<Tensor> scales = [];
+        var logits = earlier;
+        long start = 0;
+        for (var chain = chains.First; chain < chains.End; chain++)
+        {
+            var head = HeadWeight(chain);
+            var own = features.narrow(1, start, head.size(1));
+            logits = logits is null ? own.mm(head.t()) : logits.addmm(own, head.t());
+            scales.Add(logits.MoveToOuterDisposeScope());
+            start += head.size(1);
+        }
+        return scales;
+    }
+
+    /// <summary>Logits at the scale that ends with the range; parameters as in <see cref="Scales"/>.</summary>
+    /// <returns>[rows, V].</returns>
+    public Tensor forward(Tensor features, ChainRange chains, Tensor? earlier)
+    {
+        var scales = Scales(features, chains, earlier);
+        for (var i = 0; i < scales.Count - 1; i++)
+            scales[i].Dispose();
+        return scales[^1];
+    }
+
+    private Tensor HeadWeight(int chain) => chain == 0 && _tied is not null ? _tied.Weight(0) : Weight(chain);
+}

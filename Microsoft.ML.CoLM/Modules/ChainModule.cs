@@ -1,0 +1,52 @@
+using Microsoft.ML.CoLM.Chains;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Modules;
+
+/// <summary>A layer with one weight for each chain, registered as <c>chain_1</c>, <c>chain_2</c> and so on.</summary>
+internal abstract class ChainModule : nn.Module
+{
+    private readonly Parameter?[] _weights;
+
+    /// <param name="name">The module's name.</param>
+    /// <param name="shapes">Shape of each chain's weight; null where the chain has none.</param>
+    /// <param name="device">Where the weights live.</param>
+    /// <param name="dtype">Their type. Their values are left unset.</param>
+    protected ChainModule(string name, IEnumerable<long[]?> shapes, Device device, ScalarType dtype) : base(name)
+    {
+        _weights = [.. shapes.Select(shape => shape is null ? null : new Parameter(empty(shape, dtype, device)))];
+        for (var chain = 0; chain < _weights.Length; chain++)
+        {
+            if (_weights[chain] is { } weight)
+                register_parameter(ParameterName.OfChain(chain), weight);
+        }
+    }
+
+    /// <summary>The weight of a chain that has one.</summary>
+    internal Parameter Weight(int chain) => _weights[chain]!;
+
+    /// <summary>Whether the chain has a weight in this layer.</summary>
+    internal bool HasWeight(int chain) => _weights[chain] is not null;
+
+    /// <summary>The weights of the range's chains.</summary>
+    protected Tensor[] Weights(ChainRange chains)
+    {
+        var weights = new Tensor[chains.Count];
+        for (var i = 0; i < weights.Length; i++)
+            weights[i] = Weight(chains.First + i);
+        return weights;
+    }
+
+    // Moving a module to another device or type replaces its parameters.
+    protected override void _toEpilog(ScalarType? dtype, Device? device, bool non_blocking)
+    {
+        base._toEpilog(dtype, device, non_blocking);
+        for (var chain = 0; chain < _weights.Length; chain++)
+        {
+            if (_weights[chain] is not null)
+                _weights[chain] = get_parameter(ParameterName.OfChain(chain));
+        }
+    }
+}

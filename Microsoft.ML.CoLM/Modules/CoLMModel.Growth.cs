@@ -1,0 +1,86 @@
+using Microsoft.ML.CoLM.Modules;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM;
+
+public sealed partial class CoLMModel
+{
+    // Paper section 3.4: new chains start as a LLaMA's weights do, and with a head of zeros.
+    private const double InitialDeviation = 0.02;
+
+    /// <summary>Grows the model by further chains without changing what it computes (Chain Expansion).</summary>
+    /// <param name="addedChains">Attention heads of each new chain.</param>
+    /// <param name="kvSharing">
+    /// Whether the chains share the first one's keys and values; a model of several chains keeps its own setting.
+    /// </param>
+    /// <param name="seed">Seed of the new weights; null draws one.</param>
+    /// <returns>
+    /// A model of its own, on the same device: this one's chains, copied and frozen, then the new ones, whose weights
+    /// are normal(0, 0.02) with norms of 1 and heads of 0, so that its logits at every chain count are this model's.
+    /// </returns>
+    /// <exception cref="ArgumentException">
+    /// There is no new chain, a division of the grown layout is not exact, or the model has several chains and
+    /// <paramref name="kvSharing"/> is not what they were made with.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
+    public CoLMModel Expand(int[] addedChains, bool kvSharing, int? seed = null)
+    {
+        CheckUsable();
+        ArgumentNullException.ThrowIfNull(addedChains);
+        if (addedChains.Length == 0)
+            throw new ArgumentException("Expanding a model needs at least one added chain.", nameof(addedChains));
+        if (Config.ChainCount > 1 && kvSharing != Config.KvSharing)
+        {
+            throw new ArgumentException($"The model's {Config.ChainCount} chains {{{Config.Layout}}} were made with " +
+                $"kvSharing {Config.KvSharing}; found kvSharing {kvSharing}.", nameof(kvSharing));
+        }
+        var config = Config with { Layout = Config.Layout.Append(addedChains), KvSharing = kvSharing };
+        var grown = new CoLMModel(config.Validated(), Device, DataType) { TokenizerFiles = TokenizerFiles };
+        grown.Initialise(Config.ChainCount, seed);
+        using var noGradients = no_grad();
+        using var scope = NewDisposeScope();
+        var own = grown.named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter);
+        foreach (var (name, parameter) in named_parameters())
+        {
+            own[name].copy_(parameter);
+            own[name].requires_grad = false;
+        }
+        return grown;
+    }
+
+    /// <summary>A model with random weights, all chains trainable and with heads of their own.</summary>
+    internal static CoLMModel Create(CoLMConfig config, int? seed, Device device, ScalarType dtype)
+    {
+        var model = new CoLMModel(config, device, dtype);
+        model.Initialise(firstChain: 0, seed);
+        return model;
+    }
+
+    /// <summary>Gives the parameters of a chain and all after it their initial values.</summary>
+    private void Initialise(int firstChain, int? seed)
+    {
+        using var noGradients = no_grad();
+        using var scope = NewDisposeScope();
+        using var generator = new Generator((ulong)(seed ?? Random.Shared.Next()));
+        foreach (var (name, parameter) in named_parameters())
+        {
+            var (module, chain) = ParameterName.Parse(name);
+            if (chain < firstChain)
+                continue;
+            if (parameter.dim() == 1)
+                parameter.fill_(1);
+            else if (module == ParameterName.Head && chain > 0 && firstChain > 0)
+                parameter.zero_();
+            else
+                FillNormal(parameter, generator);
+        }
+    }
+
+    // Drawn on the CPU in float32, so that one seed gives the same weights on every device.
+    private static void FillNormal(Tensor parameter, Generator generator)
+    {
+        using var scope = NewDisposeScope();
+        parameter.copy_(randn(parameter.shape, dtype: float32, generator: generator).mul_(InitialDeviation));
+    }
+}

@@ -1,0 +1,150 @@
+using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Interop;
+using Microsoft.ML.CoLM.Modules;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM;
+
+/// <summary>
+/// A LLaMA-style decoder made of Chain-of-Layers (paper section 3): chains 1..k are a complete model for every k, all
+/// from one set of weights.
+/// </summary>
+/// <remarks>
+/// Parameters are named like Hugging Face's, with one for each chain in place of <c>weight</c>, for example
+/// <c>layers.0.self_attn.q_proj.chain_1</c>. Several threads may score with a model at once. Dispose it to free its
+/// weights.
+/// </remarks>
+public sealed partial class CoLMModel : nn.Module
+{
+    private readonly ChainEmbedding _embedding;
+    private readonly DecoderLayer[] _layers;
+    private readonly ChainRmsNorm _norm;
+    private readonly ChainHead _head;
+    private readonly RotaryEmbedding _rotary;
+    private bool _disposed;
+
+    static CoLMModel() => TorchLibrary.EnsureLoaded();
+
+    /// <summary>A model whose parameters have no values yet.</summary>
+    internal CoLMModel(CoLMConfig config, Device device, ScalarType dtype) : base(nameof(CoLMModel))
+    {
+        Config = config.Validated();
+        register_module("embed_tokens", _embedding = new ChainEmbedding(config, device, dtype));
+        _layers = [.. Enumerable.Range(0, config.LayerCount)
+            .Select(layer => new DecoderLayer(config, layer, device, dtype))];
+        register_module("layers", nn.ModuleList(_layers));
+        register_module("norm", _norm = new ChainRmsNorm(config, device, dtype));
+        register_module("lm_head", _head = new ChainHead(config, _embedding, device, dtype));
+        _rotary = new RotaryEmbedding(config);
+    }
+
+    /// <summary>The model's architecture.</summary>
+    public CoLMConfig Config { get; }
+
+    internal Device Device => _embedding.Weight(0).device;
+
+    internal ScalarType DataType => _embedding.Weight(0).dtype;
+
+    /// <summary>Parameters of the first chains: what a model of that many chains consists of.</summary>
+    /// <param name="chainCount">How many chains.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="chainCount"/> is 0 or above the model's.</exception>
+    public long ParameterCount(int chainCount)
+    {
+        CheckUsable();
+        Config.Layout.CheckChainCount(chainCount);
+        return named_parameters()
+            .Where(entry => ParameterName.Parse(entry.name).Chain < chainCount)
+            .Sum(entry => entry.parameter.numel());
+    }
+
+    /// <summary>Logits of the next token at every position, computed from the first chains alone.</summary>
+    /// <param name="tokenIds">[batch, length], Int64, on the model's device.</param>
+    /// <param name="chainCount">How many chains to use; the weights of later ones are not read.</param>
+    /// <returns>[batch, length, vocabulary], in the model's type; the caller disposes it.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="chainCount"/> is 0 or above the model's.</exception>
+    /// <exception cref="ArgumentException">
+    /// The ids are not [batch, length] of Int64, are longer than the model's context, or are outside its vocabulary.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
+    public Tensor forward(Tensor tokenIds, int chainCount)
+    {
+        CheckIds(tokenIds);
+        Config.Layout.CheckChainCount(chainCount);
+        using var scope = NewDisposeScope();
+        var chains = new ChainRange(0, chainCount);
+        var logits = _head.forward(Features(tokenIds, chains), chains, earlier: null);
+        return logits.view(tokenIds.size(0), tokenIds.size(1), Config.VocabularySize).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The normalised features that the head reads, of one range of chains.</summary>
+    /// <param name="tokenIds">[batch, length], checked.</param>
+    /// <param name="chains">The chains to compute.</param>
+    /// <param name="earlier">Features of all chains before them, from a pass over the same ids; null for none.</param>
+    /// <param name="kept">Where to keep this pass's features; null to keep none.</param>
+    /// <returns>[batch · length, width of the chains].</returns>
+    internal Tensor Features(
+        Tensor tokenIds, ChainRange chains, ChainFeatures? earlier = null, ChainFeatures? kept = null)
+    {
+        using var scope = NewDisposeScope();
+        var (cosine, sine) = _rotary.Angles(0, tokenIds.size(1), tokenIds.device, DataType);
+        var pass = new ForwardPass(chains, tokenIds.size(0), tokenIds.size(1), cosine, sine, earlier, kept);
+        var x = _embedding.forward(tokenIds.view(-1), chains);
+        foreach (var layer in _layers)
+        {
+            var next = layer.forward(x, pass);
+            x.Dispose();
+            x = next;
+        }
+        return _norm.forward(x, chains).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The features of the first chains, computed without gradients and kept for the chains after them.</summary>
+    /// <param name="tokenIds">[batch, length], checked.</param>
+    /// <param name="chainCount">How many chains, at least 1.</param>
+    internal ChainFeatures Prefix(Tensor tokenIds, int chainCount)
+    {
+        using var noGradients = no_grad();
+        using var scope = NewDisposeScope();
+        var chains = new ChainRange(0, chainCount);
+        var prefix = new ChainFeatures(Config.LayerCount);
+        prefix.KeepLogits(_head.forward(Features(tokenIds, chains, kept: prefix), chains, earlier: null));
+        return prefix;
+    }
+
+    /// <summary>Logits at every scale of a range; see <see cref="ChainHead.Scales"/>.</summary>
+    internal List<Tensor> Scales(Tensor features, ChainRange chains, ChainFeatures? earlier = null) =>
+        _head.Scales(features, chains, earlier?.Logits);
+
+    internal void CheckUsable() => ObjectDisposedException.ThrowIf(_disposed, this);
+
+    internal void CheckIds(Tensor tokenIds)
+    {
+        CheckUsable();
+        ArgumentNullException.ThrowIfNull(tokenIds);
+        if (tokenIds.dim() != 2 || tokenIds.dtype != int64 || tokenIds.numel() == 0)
+        {
+            throw new ArgumentException("Token ids must be [batch, length] of Int64 with at least one token, found " +
+                $"[{string.Join(", ", tokenIds.shape)}] of {tokenIds.dtype}.", nameof(tokenIds));
+        }
+        if (tokenIds.size(1) > Config.ContextLength)
+        {
+            throw new ArgumentException($"A sequence of {tokenIds.size(1)} tokens is longer than the model's context " +
+                $"of {Config.ContextLength}.", nameof(tokenIds));
+        }
+        using var scope = NewDisposeScope();
+        var (least, greatest) = (tokenIds.min().ToInt64(), tokenIds.max().ToInt64());
+        if (least < 0 || greatest >= Config.VocabularySize)
+        {
+            throw new ArgumentException($"Token id {(least < 0 ? least : greatest)} is outside the vocabulary of " +
+                $"{Config.VocabularySize}.", nameof(tokenIds));
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        _disposed = true;
+        base.Dispose(disposing);
+    }
+}

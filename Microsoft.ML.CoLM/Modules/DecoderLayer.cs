@@ -1,0 +1,31 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Modules;
+
+/// <summary>One layer of the decoder: attention, then feed-forward, each on normalised features and added back.</summary>
+internal sealed class DecoderLayer : nn.Module
+{
+    private readonly ChainRmsNorm _attentionNorm;
+    private readonly ChainAttention _attention;
+    private readonly ChainRmsNorm _feedForwardNorm;
+    private readonly ChainFeedForward _feedForward;
+
+    public DecoderLayer(CoLMConfig config, int layer, Device device, ScalarType dtype) : base(nameof(DecoderLayer))
+    {
+        register_module("input_layernorm", _attentionNorm = new ChainRmsNorm(config, device, dtype));
+        register_module("self_attn", _attention = new ChainAttention(config, layer, device, dtype));
+        register_module("post_attention_layernorm", _feedForwardNorm = new ChainRmsNorm(config, device, dtype));
+        register_module("mlp", _feedForward = new ChainFeedForward(config, layer, device, dtype));
+    }
+
+    /// <param name="x">[rows, D], the features of the pass's chains.</param>
+    /// <param name="pass">The walk this is a step of.</param>
+    /// <returns>[rows, D].</returns>
+    public Tensor forward(Tensor x, ForwardPass pass)
+    {
+        using var scope = NewDisposeScope();
+        var h = x + _attention.forward(_attentionNorm.forward(x, pass.Chains), pass);
+        return (h + _feedForward.forward(_feedForwardNorm.forward(h, pass.Chains), pass)).MoveToOuterDisposeScope();
+    }
+}

@@ -1,0 +1,24 @@
+using Microsoft.ML.CoLM.Chains;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Modules;
+
+/// <summary>One walk of a range of chains through the model.</summary>
+/// <param name="Chains">The chains to compute.</param>
+/// <param name="Batch">Sequences.</param>
+/// <param name="Length">Tokens of each sequence.</param>
+/// <param name="Cosine">[length, d / 2], of the positions' angles.</param>
+/// <param name="Sine">[length, d / 2].</param>
+/// <param name="Earlier">Features of all chains before the range; null when it begins with the first.</param>
+/// <param name="Kept">Where to keep the features for a later range; null to keep none.</param>
+internal sealed record ForwardPass(
+    ChainRange Chains, long Batch, long Length, Tensor Cosine, Tensor Sine, ChainFeatures? Earlier, ChainFeatures? Kept)
+{
+    /// <summary>
+    /// Applies a Chain-of-Linear at one of the layer's sites: adds the features of the chains before the range.
+    /// </summary>
+    public Tensor Apply(ChainLinear linear, Tensor x, int layer, FeatureSite site) =>
+        linear.forward(x, Chains, Earlier?[layer, site]);
+
+    public void Keep(int layer, FeatureSite site, Tensor features) => Kept?.Keep(layer, site, features);
+}

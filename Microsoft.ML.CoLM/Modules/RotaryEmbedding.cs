@@ -1,0 +1,48 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Modules;
+
+/// <summary>The angles of the rotary embedding, the same for every head of every chain.</summary>
+internal sealed class RotaryEmbedding
+{
+    private readonly float[] _inverseFrequencies;
+
+    public RotaryEmbedding(CoLMConfig config)
+    {
+        _inverseFrequencies = new float[config.HeadWidth / 2];
+        for (var pair = 0; pair < _inverseFrequencies.Length; pair++)
+        {
+            var frequency = 1 / Math.Pow(config.RopeTheta, 2.0 * pair / config.HeadWidth);
+            _inverseFrequencies[pair] =
+                (float)(config.RopeScaling is { } scaling ? Scale(frequency, scaling) : frequency);
+        }
+    }
+
+    /// <summary>Cosine and sine of each position's angles.</summary>
+    /// <param name="start">Position of the first token.</param>
+    /// <param name="length">Number of tokens.</param>
+    /// <param name="device">Where the result lives.</param>
+    /// <param name="dtype">The result's type; the angles are always computed in float32.</param>
+    /// <returns>Two tensors [length, d / 2].</returns>
+    public (Tensor Cosine, Tensor Sine) Angles(long start, long length, Device device, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        var positions = arange(start, start + length, dtype: float32, device: device);
+        var angles = outer(positions, tensor(_inverseFrequencies, device: device));
+        return (angles.cos().to(dtype).MoveToOuterDisposeScope(), angles.sin().to(dtype).MoveToOuterDisposeScope());
+    }
+
+    // LLaMA 3: wavelengths beyond the original context are stretched, short ones kept, those between blended.
+    private static double Scale(double frequency, RopeScaling scaling)
+    {
+        var wavelength = 2 * Math.PI / frequency;
+        var cycles = scaling.OriginalContextLength / wavelength;
+        if (cycles < scaling.LowFrequencyFactor)
+            return frequency / scaling.Factor;
+        if (cycles > scaling.HighFrequencyFactor)
+            return frequency;
+        var kept = (cycles - scaling.LowFrequencyFactor) / (scaling.HighFrequencyFactor - scaling.LowFrequencyFactor);
+        return (1 - kept) * frequency / scaling.Factor + kept * frequency;
+    }
+}

@@ -1,0 +1,55 @@
+using System.Text;
+
+namespace Microsoft.ML.CoLM.Tokenizers;
+
+/// <summary>
+/// The 256 characters that byte-level vocabularies spell bytes with: a byte that prints as itself in Latin-1 is that
+/// character, the others are the characters from U+0100 on, in order. A space is <c>Ġ</c>.
+/// </summary>
+internal static class ByteAlphabet
+{
+    private const short None = -1;
+
+    private static readonly char[] Symbols = CreateSymbols();
+    private static readonly short[] Bytes = CreateBytes();
+
+    /// <summary>The character that stands for a byte.</summary>
+    public static char Symbol(byte value) => Symbols[value];
+
+    /// <summary>
+    /// The bytes that a token of the vocabulary stands for. Tokens that were added beside the vocabulary are not
+    /// spelled in this alphabet: characters outside it stand for themselves.
+    /// </summary>
+    public static byte[] BytesOf(string token)
+    {
+        var bytes = new byte[token.Length];
+        for (var i = 0; i < token.Length; i++)
+        {
+            if (token[i] >= Bytes.Length || Bytes[token[i]] == None)
+                return Encoding.UTF8.GetBytes(token);
+            bytes[i] = (byte)Bytes[token[i]];
+        }
+        return bytes;
+    }
+
+    private static char[] CreateSymbols()
+    {
+        var symbols = new char[256];
+        var next = (char)256;
+        for (var value = 0; value < symbols.Length; value++)
+        {
+            bool printable = value is (>= '!' and <= '~') or (>= '¡' and <= '¬') or (>= '®' and <= 'ÿ');
+            symbols[value] = printable ? (char)value : next++;
+        }
+        return symbols;
+    }
+
+    private static short[] CreateBytes()
+    {
+        var bytes = new short[Symbols.Max() + 1];
+        Array.Fill(bytes, None);
+        for (short value = 0; value < Symbols.Length; value++)
+            bytes[Symbols[value]] = value;
+        return bytes;
+    }
+}

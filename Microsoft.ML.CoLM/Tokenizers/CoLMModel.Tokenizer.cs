@@ -1,0 +1,15 @@
+using Microsoft.ML.CoLM.Tokenizers;
+using Microsoft.ML.Tokenizers;
+
+namespace Microsoft.ML.CoLM;
+
+public sealed partial class CoLMModel
+{
+    /// <summary>The tokenizer's files that came with the model and are stored with it; null for none.</summary>
+    internal TokenizerFiles? TokenizerFiles { get; set; }
+
+    /// <summary>Makes the model's tokenizer.</summary>
+    /// <exception cref="InvalidOperationException">The model came without one.</exception>
+    internal Tokenizer CreateTokenizer() => TokenizerFiles?.CreateTokenizer() ?? throw new InvalidOperationException(
+        "The model has no tokenizer: the folder it was loaded from holds neither tokenizer.model nor tokenizer.json.");
+}

@@ -1,0 +1,145 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace Microsoft.ML.CoLM.Tokenizers;
+
+/// <summary>
+/// A value in a JSON file, or the place where one is missing, that knows its path: what is refused is refused with the
+/// file, the path, what was expected there and what was found.
+/// </summary>
+internal readonly struct JsonField
+{
+    private const int LongestQuote = 80;
+
+    private readonly string _file;
+    private readonly string _path;
+    private readonly JsonElement _value;
+
+    private JsonField(string file, string path, JsonElement value)
+    {
+        _file = file;
+        _path = path;
+        _value = value;
+    }
+
+    /// <summary>Whether there is nothing, or null.</summary>
+    public bool IsMissing => _value.ValueKind is JsonValueKind.Undefined or JsonValueKind.Null;
+
+    /// <summary>Whether there is a JSON string.</summary>
+    public bool IsText => _value.ValueKind == JsonValueKind.String;
+
+    /// <summary>The string; anything else is refused.</summary>
+    public string Text => IsText ? _value.GetString()! : throw Refuse("a string");
+
+    /// <summary>The token id; anything else is refused.</summary>
+    public int TokenId => _value.ValueKind == JsonValueKind.Number && _value.TryGetInt32(out int id) && id >= 0
+        ? id
+        : throw Refuse("a token id (a whole number of at least 0)");
+
+    /// <summary>The members of the object; anything else is refused.</summary>
+    public IReadOnlyList<KeyValuePair<string, JsonField>> Members
+    {
+        get
+        {
+            if (_value.ValueKind != JsonValueKind.Object)
+                throw Refuse("an object");
+            List<KeyValuePair<string, JsonField>> members = [];
+            foreach (JsonProperty member in _value.EnumerateObject())
+            {
+                string name = member.Name;
+                members.Add(new(name, new(_file, Join(_path, name), member.Value)));
+            }
+            return members;
+        }
+    }
+
+    /// <summary>The items of the array, none when it is missing; anything else is refused.</summary>
+    public IReadOnlyList<JsonField> Items
+    {
+        get
+        {
+            if (IsMissing)
+                return [];
+            if (_value.ValueKind != JsonValueKind.Array)
+                throw Refuse("an array");
+            var items = new List<JsonField>(_value.GetArrayLength());
+            foreach (JsonElement item in _value.EnumerateArray())
+                items.Add(new(_file, string.Create(CultureInfo.InvariantCulture, $"{_path}[{items.Count}]"), item));
+            return items;
+        }
+    }
+
+    /// <summary>The member of that name, or the place where it is missing.</summary>
+    public JsonField this[string name]
+    {
+        get
+        {
+            if (IsMissing)
+                return new(_file, Join(_path, name), default);
+            if (_value.ValueKind != JsonValueKind.Object)
+                throw Refuse("an object");
+            _value.TryGetProperty(name, out JsonElement member);
+            return new(_file, Join(_path, name), member);
+        }
+    }
+
+    /// <summary>Parses a JSON file, which must hold an object.</summary>
+    /// <param name="file">The file's name for messages.</param>
+    /// <param name="content">The file's bytes.</param>
+    /// <param name="read">Makes what the caller needs of it.</param>
+    /// <exception cref="InvalidDataException">The file is no JSON object, or is refused by the reader.</exception>
+    public static T Parse<T>(string file, byte[] content, Func<JsonField, T> read)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(content);
+            JsonValueKind kind = document.RootElement.ValueKind;
+            return kind == JsonValueKind.Object
+                ? read(new(file, "", document.RootElement))
+                : throw new InvalidDataException($"{file}: expected a JSON object, found {kind}.");
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"{file} is not valid JSON: {e.Message}", e);
+        }
+        catch (InvalidOperationException e)
+        {
+            // JSON's \u escapes can spell half a surrogate pair, which no Unicode text contains.
+            throw new InvalidDataException($"{file} holds a string that is not valid Unicode: {e.Message}", e);
+        }
+    }
+
+    /// <summary>The value when it is true or false, otherwise the default when it is missing.</summary>
+    public bool Flag(bool defaultValue) => _value.ValueKind switch
+    {
+        JsonValueKind.True => true,
+        JsonValueKind.False => false,
+        _ => IsMissing ? defaultValue : throw Refuse("true or false"),
+    };
+
+    /// <summary>Refuses a flag that is missing or has another value.</summary>
+    public void RequireFlag(bool expected, bool defaultValue)
+    {
+        if (Flag(defaultValue) != expected)
+            throw Refuse(expected ? "true" : "false");
+    }
+
+    /// <summary>Refuses a string that is missing or has another value.</summary>
+    public void RequireText(string expected)
+    {
+        if (!IsText || Text != expected)
+            throw Refuse($"\"{expected}\"");
+    }
+
+    /// <summary>The error that refuses this value.</summary>
+    /// <param name="expected">What could have stood here.</param>
+    public InvalidDataException Refuse(string expected)
+    {
+        string found = _value.ValueKind == JsonValueKind.Undefined ? "nothing" : _value.GetRawText();
+        if (found.Length > LongestQuote)
+            found = $"{found.AsSpan(0, LongestQuote)}...";
+        return new($"{_file}: {_path}: expected {expected}, found {found}.");
+    }
+
+    private static string Join(string path, string name) => path.Length == 0 ? name : $"{path}.{name}";
+}

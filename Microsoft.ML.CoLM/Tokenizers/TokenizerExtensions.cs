@@ -1,0 +1,57 @@
+using Microsoft.ML.Tokenizers;
+
+namespace Microsoft.ML.CoLM.Tokenizers;
+
+/// <summary>How documents become token ids and token ids become text, whichever tokenizer it is.</summary>
+internal static class TokenizerExtensions
+{
+    /// <summary>
+    /// The token ids of a document: the beginning-of-text token exactly once, then the text, and no end token.
+    /// </summary>
+    /// <param name="tokenizer">Any tokenizer; what it puts in front by itself makes no difference.</param>
+    /// <param name="text">
+    /// The text. Where it spells a special token (<c>&lt;/s&gt;</c>, <c>&lt;|eot_id|&gt;</c>), it means that token, as
+    /// in Hugging Face's tokenizers; a beginning-of-text token that it begins with is not doubled. Half a surrogate
+    /// pair, which is no Unicode text, counts as U+FFFD.
+    /// </param>
+    /// <param name="bosTokenId">
+    /// The model's beginning-of-text token. Null when it has none: then the ids begin as the tokenizer has it.
+    /// </param>
+    public static int[] EncodeDocument(this Tokenizer tokenizer, string text, int? bosTokenId)
+    {
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        ArgumentNullException.ThrowIfNull(text);
+        bool tokenizerBegins = bosTokenId is null;
+        IReadOnlyList<int> ids = tokenizer switch
+        {
+            ModelTokenizer model => tokenizerBegins ? model.EncodeToIds(text) : model.EncodeText(text),
+            SentencePieceTokenizer sentencePiece => sentencePiece.EncodeToIds(
+                text, tokenizerBegins && sentencePiece.AddBeginningOfSentence, addEndOfSentence: false),
+            _ => tokenizer.EncodeToIds(text),
+        };
+        if (bosTokenId is not int beginning)
+            return [.. ids];
+        var skipped = 0;
+        while (skipped < ids.Count && ids[skipped] == beginning)
+            skipped++;
+        var document = new int[1 + ids.Count - skipped];
+        document[0] = beginning;
+        for (var i = 1; i < document.Length; i++)
+            document[i] = ids[skipped + i - 1];
+        return document;
+    }
+
+    /// <summary>
+    /// The text of token ids without special tokens, as Hugging Face's <c>decode(skip_special_tokens=True)</c> has it.
+    /// </summary>
+    /// <remarks>
+    /// A SentencePiece document begins with a space that this takes away, so the text of a document's continuation is
+    /// what decoding all of it adds to decoding its beginning.
+    /// </remarks>
+    public static string DecodeDocument(this Tokenizer tokenizer, IEnumerable<int> ids) => tokenizer switch
+    {
+        SentencePieceTokenizer sentencePiece => sentencePiece.Decode(ids, considerSpecialTokens: false),
+        BpeTokenizer bytePair => bytePair.Decode(ids, considerSpecialTokens: false),
+        _ => tokenizer.Decode(ids),
+    };
+}

@@ -1,0 +1,13 @@
+namespace Microsoft.ML.CoLM;
+
+/// <summary>What training makes small.</summary>
+public enum TrainingObjective
+{
+    /// <summary>The cross-entropy at the last scale, the paper's pre-training objective.</summary>
+    LastScale,
+
+    /// <summary>
+    /// The weighted sum of the cross-entropies of all trained scales, after which every chain count predicts well.
+    /// </summary>
+    MultiChain,
+}

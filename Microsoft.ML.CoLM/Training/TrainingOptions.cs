@@ -1,0 +1,104 @@
+namespace Microsoft.ML.CoLM;
+
+/// <summary>How to train; shared by the estimators that do.</summary>
+/// <remarks>
+/// The optimizer is AdamW (Loshchilov and Hutter 2019); weight decay leaves out the norms. The defaults are those of
+/// LLaMA-style pre-training (Touvron et al. 2023), with a step count for small corpora.
+/// </remarks>
+public abstract class TrainingOptions
+{
+    private protected TrainingOptions()
+    {
+    }
+
+    /// <summary>Tokens of a training window; at most the model's context.</summary>
+    public int SequenceLength { get; set; } = 256;
+
+    /// <summary>Windows of one forward and backward pass.</summary>
+    public int BatchSize { get; set; } = 16;
+
+    /// <summary>Passes whose gradients are added up for one optimizer step.</summary>
+    public int GradientAccumulationSteps { get; set; } = 1;
+
+    /// <summary>Passes over the data; ignored when <see cref="MaxSteps"/> is given.</summary>
+    public int Epochs { get; set; } = 1;
+
+    /// <summary>Optimizer steps, over as many epochs as that takes; 0 trains nothing; null goes by the epochs.</summary>
+    public int? MaxSteps { get; set; }
+
+    /// <summary>The learning rate after the warm-up.</summary>
+    public double LearningRate { get; set; } = 1e-3;
+
+    /// <summary>Steps over which the learning rate rises from zero.</summary>
+    public int WarmupSteps { get; set; } = 30;
+
+    /// <summary>How the learning rate falls after the warm-up.</summary>
+    public LearningRateDecay Decay { get; set; } = LearningRateDecay.Cosine;
+
+    /// <summary>AdamW's decoupled weight decay.</summary>
+    public double WeightDecay { get; set; } = 0.1;
+
+    /// <summary>AdamW's decay of the mean gradient.</summary>
+    public double Beta1 { get; set; } = 0.9;
+
+    /// <summary>AdamW's decay of the mean squared gradient.</summary>
+    public double Beta2 { get; set; } = 0.95;
+
+    /// <summary>Gradients are scaled down to this norm; infinity never clips.</summary>
+    public double MaxGradientNorm { get; set; } = 1;
+
+    /// <summary>What training makes small.</summary>
+    public TrainingObjective Objective { get; set; } = TrainingObjective.LastScale;
+
+    /// <summary>
+    /// Weight of each scale's cross-entropy in <see cref="TrainingObjective.MultiChain"/>, from chain count 1 on;
+    /// null weighs all alike. Scales of frozen chains alone have no gradient and are left out.
+    /// </summary>
+    public IReadOnlyList<double>? ScaleWeights { get; set; }
+
+    /// <summary>Rows to validate on, with the training data's text column; null for none.</summary>
+    public IDataView? ValidationSet { get; set; }
+
+    /// <summary>Validates every so many steps, and always at the end; null at the end only.</summary>
+    public int? ValidationInterval { get; set; }
+
+    /// <summary>Seed of new weights and of the windows' order; null takes the MLContext's, or draws one.</summary>
+    public int? Seed { get; set; }
+
+    /// <summary>Gets the progress after every step.</summary>
+    public IProgress<TrainingProgress>? Progress { get; set; }
+
+    /// <summary>
+    /// Ends training after the step it is in. The model is then what it was trained to so far, and usable.
+    /// </summary>
+    public CancellationToken CancellationToken { get; set; }
+
+    /// <summary>Throws an <see cref="ArgumentException"/> that names the first option that is out of range.</summary>
+    private protected void CheckTraining()
+    {
+        Check(SequenceLength >= 1, nameof(SequenceLength), SequenceLength, "at least 1");
+        Check(BatchSize >= 1, nameof(BatchSize), BatchSize, "at least 1");
+        Check(GradientAccumulationSteps >= 1, nameof(GradientAccumulationSteps), GradientAccumulationSteps, "at least 1");
+        Check(Epochs >= 1, nameof(Epochs), Epochs, "at least 1");
+        Check(MaxSteps is null or >= 0, nameof(MaxSteps), MaxSteps, "at least 0");
+        Check(LearningRate > 0, nameof(LearningRate), LearningRate, "above 0");
+        Check(WarmupSteps >= 0, nameof(WarmupSteps), WarmupSteps, "at least 0");
+        Check(Enum.IsDefined(Decay), nameof(Decay), Decay, "one of the enumeration's values");
+        Check(WeightDecay >= 0, nameof(WeightDecay), WeightDecay, "at least 0");
+        Check(Beta1 is >= 0 and < 1, nameof(Beta1), Beta1, "at least 0 and below 1");
+        Check(Beta2 is >= 0 and < 1, nameof(Beta2), Beta2, "at least 0 and below 1");
+        Check(MaxGradientNorm > 0, nameof(MaxGradientNorm), MaxGradientNorm, "above 0");
+        Check(Enum.IsDefined(Objective), nameof(Objective), Objective, "one of the enumeration's values");
+        Check(ValidationInterval is null or >= 1, nameof(ValidationInterval), ValidationInterval, "at least 1");
+        Check(ScaleWeights is null || Objective == TrainingObjective.MultiChain,
+            nameof(ScaleWeights), "weights", $"left out unless {nameof(Objective)} is {TrainingObjective.MultiChain}");
+        foreach (var weight in ScaleWeights ?? [])
+            Check(weight >= 0 && double.IsFinite(weight), nameof(ScaleWeights), weight, "numbers of at least 0");
+    }
+
+    private protected static void Check(bool holds, string option, object? found, string expected)
+    {
+        if (!holds)
+            throw new ArgumentException(FormattableString.Invariant($"{option} must be {expected}, found {found}."), option);
+    }
+}

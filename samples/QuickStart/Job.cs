@@ -1,0 +1,134 @@
+using System.Diagnostics;
+using Microsoft.ML;
+using Microsoft.ML.CoLM;
+using Spectre.Console;
+
+namespace QuickStart;
+
+/// <summary>The main job: grow a model, train the new chain, compare chain counts, save, load, score.</summary>
+internal sealed class Job(Settings settings)
+{
+    private const int Seed = 1;
+
+    private readonly MLContext _mlContext = new(Seed);
+
+    public void Run(CancellationToken cancellation)
+    {
+        var (train, validation) = LoadData();
+        using var baseModel = settings.Model is { } folder
+            ? CoLMModel.Load(folder.FullName)
+            : TrainBase(train, validation, cancellation);
+        using var grown = Fit("Training the added chains", train, new ChainExpansionEstimator.Options
+        {
+            Model = baseModel,
+            AddedChains = settings.Chains ?? [baseModel.Config.Layout.Heads[0]],
+            KvSharing = settings.KvSharing,
+            MaxSteps = settings.Steps,
+            SequenceLength = Math.Min(256, baseModel.Config.ContextLength),
+            LearningRate = 2e-3,
+            ValidationSet = validation,
+        }, cancellation);
+        Compare(grown, validation);
+        Save(grown, train.Schema);
+        ScoreLoaded(_mlContext.Data.CreateEnumerable<Document>(validation, reuseRowObject: false).First().Text);
+    }
+
+    private (IDataView Train, IDataView Validation) LoadData()
+    {
+        var stories = new StoryGenerator(Seed);
+        IDataView Load(FileInfo? file, int count) => _mlContext.Data.LoadFromEnumerable(file is null
+            ? Enumerable.Range(0, count).Select(_ => new Document { Text = stories.Write() }).ToArray()
+            : Corpus.Read(file));
+        return (Load(settings.Train, 1500), Load(settings.Validation, 200));
+    }
+
+    private CoLMModel TrainBase(IDataView train, IDataView validation, CancellationToken cancellation)
+    {
+        var fitted = Fit("Training a base from nothing", train, new ChainExpansionEstimator.Options
+        {
+            Architecture = new CoLMConfig
+            {
+                Layout = new ChainLayout(4),
+                VocabularySize = 258,
+                HiddenSize = 64,
+                IntermediateSize = 176,
+                LayerCount = 3,
+                KeyValueHeadCount = 2,
+                ContextLength = 512,
+                TieWordEmbeddings = true,
+            },
+            MaxSteps = settings.Steps,
+            LearningRate = 4e-3,
+            ValidationSet = validation,
+        }, cancellation);
+        return fitted.Model;
+    }
+
+    private ElasticScoringTransformer Fit(
+        string title, IDataView train, ChainExpansionEstimator.Options options, CancellationToken cancellation)
+    {
+        ElasticScoringTransformer? fitted = null;
+        AnsiConsole.Progress()
+            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(),
+                new RemainingTimeColumn())
+            .Start(display =>
+            {
+                var bar = display.AddTask(title);
+                options.CancellationToken = cancellation;
+                options.Progress = new StepProgress(progress =>
+                {
+                    bar.MaxValue = progress.TotalSteps;
+                    bar.Value = progress.Step;
+                    bar.Description = $"{title}, loss {progress.Loss:F3}, {progress.TokensPerSecond:F0} tokens/s";
+                });
+                fitted = _mlContext.Transforms.ChainExpansion(options).Fit(train);
+            });
+        cancellation.ThrowIfCancellationRequested();
+        return fitted!;
+    }
+
+    private void Compare(ElasticScoringTransformer model, IDataView validation)
+    {
+        var table = new Table().AddColumns("Chains", "Parameters", "Validation loss", "Perplexity", "Rows/s");
+        for (var chainCount = 1; chainCount <= model.Model.Config.Layout.ChainCount; chainCount++)
+        {
+            using var elastic = model.WithChainCount(chainCount);
+            var clock = Stopwatch.StartNew();
+            var scores = _mlContext.Data
+                .CreateEnumerable<Score>(elastic.Transform(validation), reuseRowObject: false)
+                .ToArray();
+            var seconds = clock.Elapsed.TotalSeconds;
+            var loss = -scores.Sum(score => (double)score.LogProbability) / scores.Sum(score => (long)score.TokenCount);
+            table.AddRow($"{chainCount}", $"{model.Model.ParameterCount(chainCount):N0}", $"{loss:F4}",
+                $"{Math.Exp(loss):F3}", $"{scores.Length / seconds:F0}");
+        }
+        AnsiConsole.Write(table);
+    }
+
+    private void Save(ElasticScoringTransformer model, DataViewSchema schema)
+    {
+        settings.Out.Directory?.Create();
+        _mlContext.Model.Save(model, schema, settings.Out.FullName);
+        AnsiConsole.WriteLine($"Saved {settings.Out.FullName}.");
+        if (settings.OutFolder is { } folder)
+        {
+            model.Model.Save(folder.FullName);
+            AnsiConsole.WriteLine($"Saved {folder.FullName}.");
+        }
+    }
+
+    private void ScoreLoaded(string text)
+    {
+        var mlContext = new MLContext();
+        using var loaded = (ElasticScoringTransformer)mlContext.Model.Load(settings.Out.FullName, out _);
+        AnsiConsole.WriteLine($"Loaded it again, to score \"{(text.Length > 60 ? text[..60] + "..." : text)}\"");
+        for (var chainCount = 1; chainCount <= Math.Min(2, loaded.ChainCount); chainCount++)
+        {
+            using var engine = mlContext.Model.CreatePredictionEngine<Document, Score>(loaded.WithChainCount(chainCount));
+            var score = engine.Predict(new Document { Text = text });
+            AnsiConsole.WriteLine(
+                $"  with {chainCount} of {loaded.ChainCount} chains: log-probability {score.LogProbability:F2} over " +
+                $"{score.TokenCount} tokens, perplexity {score.Perplexity:F2}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+using System.CommandLine;
+using Microsoft.ML.CoLM;
+using QuickStart;
+
+var model = new Option<DirectoryInfo>("--model")
+{
+    Description = "LLaMA or CoLM folder to grow; without it, a small base is trained from nothing",
+}.AcceptExistingOnly();
+var train = new Option<FileInfo>("--train")
+{
+    Description = "texts to train on: JSON lines with \"text\" (.jsonl), or plain text with a blank line between " +
+        "documents; without it, the sample writes small stories",
+}.AcceptExistingOnly();
+var validation = new Option<FileInfo>("--validation")
+{
+    Description = "texts to validate on, as for --train",
+}.AcceptExistingOnly();
+var chains = new Option<string>("--chains")
+{
+    Description = "attention heads of each added chain, for example 8 or 8,4; without it, one as wide as the first",
+};
+var steps = new Option<int>("--steps")
+{
+    Description = "optimizer steps of each training",
+    DefaultValueFactory = _ => 150,
+};
+var kvSharing = new Option<bool>("--kv-sharing")
+{
+    Description = "whether all chains share the first one's keys and values, true or false",
+    DefaultValueFactory = _ => true,
+};
+var output = new Option<FileInfo>("--out")
+{
+    Description = "zip to write",
+    DefaultValueFactory = _ => new FileInfo("model.zip"),
+};
+var outputFolder = new Option<DirectoryInfo>("--out-folder") { Description = "CoLM folder to write, too" };
+
+var command = new RootCommand(
+    "Grows a language model by a chain, trains that on text, compares chain counts, saves one zip and scores from it. " +
+    "Without arguments, all of it on stories of its own.")
+{
+    model, train, validation, chains, steps, kvSharing, output, outputFolder,
+};
+command.Validators.Add(result =>
+{
+    if (result.GetValue(train) is null != result.GetValue(validation) is null)
+        result.AddError("Give --train and --validation together.");
+    if (result.GetValue(steps) < 0)
+        result.AddError("--steps must be at least 0.");
+});
+command.SetAction((result, cancellation) =>
+{
+    try
+    {
+        new Job(new Settings(
+            result.GetValue(model), result.GetValue(train), result.GetValue(validation),
+            result.GetValue(chains) is { } text ? [.. ChainLayout.Parse(text).Heads] : null, result.GetValue(steps),
+            result.GetValue(kvSharing), result.GetValue(output)!, result.GetValue(outputFolder))).Run(cancellation);
+        return Task.FromResult(0);
+    }
+    catch (OperationCanceledException)
+    {
+        Console.Error.WriteLine("Cancelled.");
+        return Task.FromResult(1);
+    }
+    catch (Exception e) when (e is ArgumentException or IOException or InvalidDataException or InvalidOperationException)
+    {
+        Console.Error.WriteLine(e.Message);
+        return Task.FromResult(1);
+    }
+});
+return await command.Parse(args).InvokeAsync();
