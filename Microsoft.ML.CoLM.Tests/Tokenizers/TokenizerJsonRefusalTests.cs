@@ -57,12 +57,7 @@ public sealed class TokenizerJsonRefusalTests
         ["no decoder"] = (json => json["decoder"] = null, "decoder.type", "nothing"),
         ["another post-processor"] = (json => json["post_processor"] = new JsonObject { ["type"] = "BertProcessing" },
             "post_processor.type", "\"BertProcessing\""),
-        ["two templates"] = (json => json["post_processor"] = new JsonObject
-            {
-                ["type"] = "Sequence",
-                ["processors"] = new JsonArray(
-                    json["post_processor"]!.DeepClone(), json["post_processor"]!.DeepClone()),
-            },
+        ["two templates"] = (json => json["post_processor"] = TwoTimes(json["post_processor"]!),
             "post_processor.processors[1].type", "\"TemplateProcessing\""),
         ["an end token"] = (json => json["post_processor"]!["single"]!.AsArray().Add(
                 json["post_processor"]!["single"]![0]!.DeepClone()),
@@ -114,6 +109,9 @@ public sealed class TokenizerJsonRefusalTests
 
     private static JsonObject Sequence(params JsonNode[] steps) =>
         new() { ["type"] = "Sequence", ["pretokenizers"] = new JsonArray(steps) };
+
+    private static JsonObject TwoTimes(JsonNode step) =>
+        new() { ["type"] = "Sequence", ["processors"] = new JsonArray(step.DeepClone(), step.DeepClone()) };
 
     private static JsonObject WithSplit(string name, JsonNode value)
     {

@@ -92,6 +92,8 @@ public sealed class ChainExpansionEstimator : IEstimator<ElasticScoringTransform
         var start = given ?? CoLMModel.Load(_options.ModelFolder!, device: device, dtype: _options.DataType);
         try
         {
+            if (given is null)
+                start.TokenizerFiles ??= TokenizerFiles.Read(_options.ModelFolder!);
             var grown = start.Expand(_options.AddedChains, _options.KvSharing, seed);
             if (given is not null)
                 grown.to(_options.DataType).to(device);

@@ -1,5 +1,6 @@
 using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.CoLM.Interop;
+using Microsoft.ML.CoLM.Tokenizers;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.CoLM;
@@ -35,6 +36,8 @@ public sealed class ElasticScoringEstimator : IEstimator<ElasticScoringTransform
         var model = CoLMModel.Load(_options.ModelFolder!, device: HostSettings.DeviceOf(_host));
         try
         {
+            // The model that loads without one could not read a text: say which folder lacks it.
+            model.TokenizerFiles ??= TokenizerFiles.Read(_options.ModelFolder!);
             return Create(model, isOwned: true);
         }
         catch

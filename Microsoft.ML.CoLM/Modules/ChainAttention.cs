@@ -40,8 +40,7 @@ internal sealed class ChainAttention : nn.Module
         pass.Keep(_layer, FeatureSite.AttentionInput, x);
         var queries = Queries(x, pass);                     // [batch · KV heads, queries of one KV head, length, d]
         var (keys, values) = KeysAndValues(x, pass);        // [batch · KV heads, 1, length, d]
-        var mixed = nn.functional.scaled_dot_product_attention(
-            queries, keys.expand(queries.shape), values.expand(queries.shape), is_casual: true);
+        var mixed = AttentionFunction.Apply(queries, keys, values);
         var heads = HeadsOfChains(mixed, pass);             // [rows, query widths of the range's chains]
         pass.Keep(_layer, FeatureSite.AttentionOutput, heads);
         return pass.Apply(_output, heads, _layer, FeatureSite.AttentionOutput).MoveToOuterDisposeScope();

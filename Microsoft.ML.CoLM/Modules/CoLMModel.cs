@@ -21,7 +21,6 @@ public sealed partial class CoLMModel : nn.Module
     private readonly DecoderLayer[] _layers;
     private readonly ChainRmsNorm _norm;
     private readonly ChainHead _head;
-    private readonly RotaryEmbedding _rotary;
     private bool _disposed;
 
     static CoLMModel() => TorchLibrary.EnsureLoaded();
@@ -36,13 +35,15 @@ public sealed partial class CoLMModel : nn.Module
         register_module("layers", nn.ModuleList(_layers));
         register_module("norm", _norm = new ChainRmsNorm(config, device, dtype));
         register_module("lm_head", _head = new ChainHead(config, _embedding, device, dtype));
-        _rotary = new RotaryEmbedding(config);
+        Rotary = new RotaryEmbedding(config);
     }
 
     /// <summary>The model's architecture.</summary>
     public CoLMConfig Config { get; }
 
     internal Device Device => _embedding.Weight(0).device;
+
+    internal RotaryEmbedding Rotary { get; }
 
     internal ScalarType DataType => _embedding.Weight(0).dtype;
 
@@ -87,7 +88,7 @@ public sealed partial class CoLMModel : nn.Module
         Tensor tokenIds, ChainRange chains, ChainFeatures? earlier = null, ChainFeatures? kept = null)
     {
         using var scope = NewDisposeScope();
-        var (cosine, sine) = _rotary.Angles(0, tokenIds.size(1), tokenIds.device, DataType);
+        var (cosine, sine) = Rotary.Angles(0, tokenIds.size(1), tokenIds.device, DataType);
         var pass = new ForwardPass(chains, tokenIds.size(0), tokenIds.size(1), cosine, sine, earlier, kept);
         var x = _embedding.forward(tokenIds.view(-1), chains);
         foreach (var layer in _layers)

@@ -6,18 +6,19 @@ namespace Microsoft.ML.CoLM.Modules;
 /// <summary>The angles of the rotary embedding, the same for every head of every chain.</summary>
 internal sealed class RotaryEmbedding
 {
-    private readonly float[] _inverseFrequencies;
-
     public RotaryEmbedding(CoLMConfig config)
     {
-        _inverseFrequencies = new float[config.HeadWidth / 2];
-        for (var pair = 0; pair < _inverseFrequencies.Length; pair++)
+        InverseFrequencies = new float[config.HeadWidth / 2];
+        for (var pair = 0; pair < InverseFrequencies.Length; pair++)
         {
             var frequency = 1 / Math.Pow(config.RopeTheta, 2.0 * pair / config.HeadWidth);
-            _inverseFrequencies[pair] =
+            InverseFrequencies[pair] =
                 (float)(config.RopeScaling is { } scaling ? Scale(frequency, scaling) : frequency);
         }
     }
+
+    /// <summary>Radians a position turns each pair of features by, kept in float32 whatever the model's type.</summary>
+    internal float[] InverseFrequencies { get; }
 
     /// <summary>Cosine and sine of each position's angles.</summary>
     /// <param name="start">Position of the first token.</param>
@@ -29,7 +30,7 @@ internal sealed class RotaryEmbedding
     {
         using var scope = NewDisposeScope();
         var positions = arange(start, start + length, dtype: float32, device: device);
-        var angles = outer(positions, tensor(_inverseFrequencies, device: device));
+        var angles = outer(positions, tensor(InverseFrequencies, device: device));
         return (angles.cos().to(dtype).MoveToOuterDisposeScope(), angles.sin().to(dtype).MoveToOuterDisposeScope());
     }
 

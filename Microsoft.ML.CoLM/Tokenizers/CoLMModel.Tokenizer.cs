@@ -11,5 +11,5 @@ public sealed partial class CoLMModel
     /// <summary>Makes the model's tokenizer.</summary>
     /// <exception cref="InvalidOperationException">The model came without one.</exception>
     internal Tokenizer CreateTokenizer() => TokenizerFiles?.CreateTokenizer() ?? throw new InvalidOperationException(
-        "The model has no tokenizer: the folder it was loaded from holds neither tokenizer.model nor tokenizer.json.");
+        "The model has no tokenizer: where it was loaded from, there is neither tokenizer.model nor tokenizer.json.");
 }

@@ -1,0 +1,87 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using TorchSharp;
+using static TorchSharp.torch;
+using static TorchSharp.torch.autograd;
+
+namespace Microsoft.ML.CoLM.Kernels;
+
+/// <summary>Causal grouped-query attention with gradients: <see cref="AttentionKernel"/>, or libtorch's own.</summary>
+internal sealed class AttentionFunction : SingleTensorFunction<AttentionFunction>
+{
+    private const string KeysNeedGradient = "keys need gradient";
+
+    // Up to here the kernel is faster than libtorch's: narrow heads leave matrix products little to do, and a row of
+    // scores stays in the first-level cache.
+    private const int WidestHead = 32;
+    private const int LongestSequence = 2048;
+
+    public override string Name => nameof(AttentionFunction);
+
+    /// <param name="queries">[groups, queries, length, d], the queries that read one key-value head together.</param>
+    /// <param name="keys">[groups, 1, length, d].</param>
+    /// <param name="values">[groups, 1, length, d].</param>
+    /// <returns>[groups, queries, length, d].</returns>
+    public static Tensor Apply(Tensor queries, Tensor keys, Tensor values)
+    {
+        var suitsKernel = queries.device_type == DeviceType.CPU && queries.dtype == float32 &&
+            queries.size(3) <= WidestHead && queries.size(2) <= LongestSequence;
+        if (!suitsKernel)
+        {
+            return nn.functional.scaled_dot_product_attention(
+                queries, keys.expand(queries.shape), values.expand(queries.shape), is_casual: true);
+        }
+        if (is_grad_enabled())
+            return apply(queries, keys, values);
+        var (output, logSums) = Forward(queries, keys, values);
+        logSums.Dispose();
+        return output;
+    }
+
+    public override Tensor forward(AutogradContext ctx, params object[] vars)
+    {
+        var (queries, keys, values) = ((Tensor)vars[0], (Tensor)vars[1], (Tensor)vars[2]);
+        var (output, logSums) = Forward(queries, keys, values);
+        ctx.save_data(KeysNeedGradient, keys.requires_grad || values.requires_grad);
+        ctx.save_for_backward([queries, keys, values, output, logSums]);
+        return output;
+    }
+
+    public override List<Tensor> backward(AutogradContext ctx, Tensor grad_output) =>
+        BackwardResults.Keep(grad_output, () =>
+        {
+            var saved = ctx.get_saved_variables();
+            var (queries, keys, values) = (saved[0].contiguous(), saved[1].contiguous(), saved[2].contiguous());
+            var needsKeys = (bool)ctx.get_data(KeysNeedGradient);
+            var gradient = grad_output.contiguous();
+            var queryGradient = empty_like(queries);
+            var keyGradient = needsKeys ? empty_like(keys) : null;
+            var valueGradient = needsKeys ? empty_like(values) : null;
+            AttentionKernel.Backward(ShapeOf(queries), Address(queries), Address(keys), Address(values),
+                Address(saved[3]), Address(saved[4]), Address(gradient), Address(queryGradient),
+                keyGradient is null ? 0 : Address(keyGradient), valueGradient is null ? 0 : Address(valueGradient));
+            return [queryGradient, keyGradient, valueGradient];
+        });
+
+    private static (Tensor Output, Tensor LogSums) Forward(Tensor queries, Tensor keys, Tensor values)
+    {
+        using var scope = NewDisposeScope();
+        (queries, keys, values) = (queries.contiguous(), keys.contiguous(), values.contiguous());
+        var output = empty(queries.shape, dtype: float32);
+        var logSums = empty(queries.shape[..^1], dtype: float32);
+        AttentionKernel.Forward(ShapeOf(queries), Address(queries), Address(keys), Address(values), Address(output),
+            Address(logSums));
+        return (output.MoveToOuterDisposeScope(), logSums.MoveToOuterDisposeScope());
+    }
+
+    private static AttentionShape ShapeOf(Tensor queries) => new(
+        (int)queries.size(0), (int)queries.size(1), (int)queries.size(2), (int)queries.size(3));
+
+    // A tensor's memory is libtorch's own: it stays where it is.
+    private static unsafe nint Address(Tensor tensor)
+    {
+        using var detached = tensor.detach();
+        using var first = detached.view(-1).narrow(0, 0, 1);
+        return (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
+    }
+}

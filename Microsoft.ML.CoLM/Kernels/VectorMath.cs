@@ -1,0 +1,37 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Microsoft.ML.CoLM.Kernels;
+
+/// <summary>Elementwise functions on vectors: an element's result never depends on where in memory it stands.</summary>
+internal static class VectorMath
+{
+    // Below, exp is under the least normal float.
+    private const float LeastExponent = -87.3f;
+
+    // ln 2 in two parts, the first with few bits, so that n · ln 2 is exact (Cody and Waite 1980).
+    private const float Ln2High = 0.693359375f;
+    private const float Ln2Low = -2.12194440e-4f;
+
+    /// <summary>e^x for x ≤ 0, to two units in the last place; 0 where it is under the least normal float.</summary>
+    /// <remarks>Coefficients of the Cephes library's expf (Moshier 1989).</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> ExpOfNonPositive(Vector256<float> x)
+    {
+        var clamped = Vector256.Max(x, Vector256.Create(LeastExponent));
+        var n = Vector256.Floor(
+            Vector256.FusedMultiplyAdd(clamped, Vector256.Create(1.44269504f), Vector256.Create(0.5f)));
+        var r = Vector256.FusedMultiplyAdd(n, Vector256.Create(-Ln2High), clamped);
+        r = Vector256.FusedMultiplyAdd(n, Vector256.Create(-Ln2Low), r);
+        var p = Vector256.Create(1.9875691500e-4f);
+        p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(1.3981999507e-3f));
+        p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(8.3334519073e-3f));
+        p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(4.1665795894e-2f));
+        p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(1.6666665459e-1f));
+        p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(5.0000001201e-1f));
+        p = Vector256.FusedMultiplyAdd(p, r * r, r) + Vector256<float>.One;
+        var power = ((Vector256.ConvertToInt32(n) + Vector256.Create(127)) << 23).AsSingle();
+        return Vector256.ConditionalSelect(
+            Vector256.LessThan(x, Vector256.Create(LeastExponent)), Vector256<float>.Zero, p * power);
+    }
+}

@@ -1,0 +1,7 @@
+namespace Benchmarks;
+
+/// <summary>What elastic scoring adds to a row.</summary>
+internal sealed class Score
+{
+    public float LogProbability { get; set; }
+}
