@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Microsoft.ML.CoLM;
 
 /// <summary>
-/// The attention heads of each chain, C = {c_1, ..., c_n} (paper section 3.2): <c>{32}</c> is an ordinary LLaMA,
+/// The attention heads of each chain, C = {c_1, ..., c_n} (arXiv 2505.11820): <c>{32}</c> is an ordinary LLaMA,
 /// <c>{32,8}</c> adds a chain a quarter as wide as the first.
 /// </summary>
 /// <remarks>Immutable; two layouts are equal when their head counts are. Its text form is <c>"32,8"</c>.</remarks>

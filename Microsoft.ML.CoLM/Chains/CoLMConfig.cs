@@ -4,7 +4,7 @@ namespace Microsoft.ML.CoLM;
 
 /// <summary>
 /// The architecture of a Chain-of-Language-Model: a LLaMA configuration for the first chain, and the
-/// <see cref="ChainLayout"/> that says how many times as wide each further chain is (paper section 3).
+/// <see cref="ChainLayout"/> that says how many times as wide each further chain is (arXiv 2505.11820).
 /// </summary>
 /// <remarks>
 /// All widths are the first chain's; chain i has c_i / c_1 of them. Setting names are those of Hugging Face's
@@ -15,7 +15,7 @@ public sealed record CoLMConfig
     /// <summary>Attention heads of each chain.</summary>
     public required ChainLayout Layout { get; init; }
 
-    /// <summary>Whether all chains share the first chain's keys and values (CoLM-Air, paper section 3.3).</summary>
+    /// <summary>Whether all chains share the first chain's keys and values (the paper's CoLM-Air).</summary>
     public bool KvSharing { get; init; }
 
     /// <summary>Token ids in the vocabulary, V.</summary>

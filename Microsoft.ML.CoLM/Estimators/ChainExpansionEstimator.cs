@@ -14,7 +14,7 @@ namespace Microsoft.ML.CoLM;
 
 /// <summary>
 /// Grows a language model by further chains and trains them on text, leaving the earlier chains, and so what the model
-/// computes with them, exactly as they are (Chain Expansion, paper section 3.4). Also trains a model from nothing.
+/// computes with them, exactly as they are (Chain Expansion, paper section 4.2). Also trains a model from nothing.
 /// </summary>
 /// <remarks>
 /// Each non-empty row is a document; documents stand one after the other, each behind its beginning-of-text token, and
@@ -22,7 +22,7 @@ namespace Microsoft.ML.CoLM;
 /// spooled to a temporary file, so the data may be larger than memory. The chains that were there before are frozen and
 /// run without gradients. Messages go to the host's channel.
 /// </remarks>
-public sealed class ChainExpansionEstimator : IEstimator<ElasticScoringTransformer>
+public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringTransformer>
 {
     private readonly IHost _host;
     private readonly Options _options;
@@ -210,59 +210,4 @@ public sealed class ChainExpansionEstimator : IEstimator<ElasticScoringTransform
     private ScoringSettings Settings(int chainCount) => new(chainCount, _options.TextColumnName,
         DefaultColumnNames.LogProbability, DefaultColumnNames.TokenCount, DefaultColumnNames.Perplexity,
         new ElasticScoringEstimator.Options().BatchSize);
-
-    /// <summary>What to grow, and how to train it.</summary>
-    public sealed class Options : TrainingOptions
-    {
-        /// <summary>A LLaMA or CoLM folder to grow; give this, <see cref="Model"/> or <see cref="Architecture"/>.</summary>
-        public string? ModelFolder { get; set; }
-
-        /// <summary>A model in memory to grow; it is copied and stays the caller's, unchanged.</summary>
-        public CoLMModel? Model { get; set; }
-
-        /// <summary>
-        /// The architecture of a model to train from nothing, all its chains together; one chain is an ordinary LLaMA.
-        /// </summary>
-        public CoLMConfig? Architecture { get; set; }
-
-        /// <summary>
-        /// A folder whose tokenizer a model from nothing gets; null gives it one token for each byte and sets the ids
-        /// of its beginning and end of text. Its vocabulary is then 258 or larger.
-        /// </summary>
-        public string? TokenizerFolder { get; set; }
-
-        /// <summary>Attention heads of each new chain; empty for <see cref="Architecture"/>.</summary>
-        public int[] AddedChains { get; set; } = [];
-
-        /// <summary>
-        /// Whether all chains share the first one's keys and values (CoLM-Air); an <see cref="Architecture"/> has a
-        /// setting of its own.
-        /// </summary>
-        public bool KvSharing { get; set; } = true;
-
-        /// <summary>The column of text to train on.</summary>
-        public string TextColumnName { get; set; } = DefaultColumnNames.Text;
-
-        /// <summary>The type the model is trained and stored in: Float32 or BFloat16.</summary>
-        public ScalarType DataType { get; set; } = ScalarType.Float32;
-
-        internal void Check()
-        {
-            object?[] sources = [ModelFolder, Model, Architecture];
-            if (sources.Count(source => source is not null) != 1)
-            {
-                throw new ArgumentException(
-                    $"Give exactly one of {nameof(ModelFolder)}, {nameof(Model)} and {nameof(Architecture)}.");
-            }
-            ArgumentNullException.ThrowIfNull(AddedChains);
-            Check(AddedChains.Length == 0 == (Architecture is not null), nameof(AddedChains), $"[{string.Join(", ", AddedChains)}]",
-                $"empty with {nameof(Architecture)} and name at least one chain without it");
-            Check(TokenizerFolder is null || Architecture is not null, nameof(TokenizerFolder), TokenizerFolder,
-                $"left out unless {nameof(Architecture)} is given");
-            Check(!string.IsNullOrEmpty(TextColumnName), nameof(TextColumnName), "an empty name", "the name of a column");
-            Check(DataType is ScalarType.Float32 or ScalarType.BFloat16, nameof(DataType), DataType,
-                $"{ScalarType.Float32} or {ScalarType.BFloat16}");
-            CheckTraining();
-        }
-    }
 }

@@ -10,7 +10,7 @@ using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.CoLM;
 
-/// <summary>Scores text with the first chains of a model (elastic inference, paper section 4).</summary>
+/// <summary>Scores text with the first chains of a model (the paper's elastic inference).</summary>
 /// <remarks>
 /// <format type="text/markdown"><![CDATA[
 /// | Column | Type | Description |

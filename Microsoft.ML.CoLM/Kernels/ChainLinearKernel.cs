@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Kernels;
 
 /// <summary>
-/// The arithmetic of a Chain-of-Linear, y_i = W_i · x_≤i (paper section 3.1), for the chains of one range.
+/// The arithmetic of a Chain-of-Linear, y_i = W_i · x_≤i, for the chains of one range.
 /// </summary>
 /// <remarks>
 /// One matrix product for each chain, written straight into its slice of the result and reading a slice of the

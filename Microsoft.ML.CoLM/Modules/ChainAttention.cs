@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Modules;
 
 /// <summary>
-/// Causal grouped-query attention in which each chain owns whole heads (paper section 3.2); with KV sharing all heads
-/// read the first chain's keys and values (CoLM-Air, section 3.3).
+/// Causal grouped-query attention in which each chain owns whole heads (the paper's CoLM); with KV sharing all heads
+/// read the first chain's keys and values (CoLM-Air).
 /// </summary>
 internal sealed class ChainAttention : nn.Module
 {

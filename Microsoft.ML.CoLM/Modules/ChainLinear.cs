@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Modules;
 
 /// <summary>
-/// Chain-of-Linear, y_i = W_i · x_≤i with W_i ∈ R^{Y_i × X_≤i} (paper section 3.1), stored without the zero blocks.
+/// Chain-of-Linear, y_i = W_i · x_≤i with W_i ∈ R^{Y_i × X_≤i}, stored without the zero blocks.
 /// </summary>
 internal sealed class ChainLinear : ChainModule
 {

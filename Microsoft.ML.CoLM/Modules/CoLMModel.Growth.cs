@@ -6,7 +6,7 @@ namespace Microsoft.ML.CoLM;
 
 public sealed partial class CoLMModel
 {
-    // Paper section 3.4: new chains start as a LLaMA's weights do, and with a head of zeros.
+    // The paper's Chain Expansion: new chains start as a LLaMA's weights do, and with a head of zeros.
     private const double InitialDeviation = 0.02;
 
     /// <summary>Grows the model by further chains without changing what it computes (Chain Expansion).</summary>

@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM;
 
 /// <summary>
-/// A LLaMA-style decoder made of Chain-of-Layers (paper section 3): chains 1..k are a complete model for every k, all
+/// A LLaMA-style decoder made of Chain-of-Layers (arXiv 2505.11820): chains 1..k are a complete model for every k, all
 /// from one set of weights.
 /// </summary>
 /// <remarks>

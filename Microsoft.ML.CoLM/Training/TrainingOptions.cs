@@ -56,10 +56,7 @@ public abstract class TrainingOptions
     /// </summary>
     public IReadOnlyList<double>? ScaleWeights { get; set; }
 
-    /// <summary>Rows to validate on, with the training data's text column; null for none.</summary>
-    public IDataView? ValidationSet { get; set; }
-
-    /// <summary>Validates every so many steps, and always at the end; null at the end only.</summary>
+    /// <summary>Validates, where there is a validation set, every so many steps; null at the end only.</summary>
     public int? ValidationInterval { get; set; }
 
     /// <summary>Seed of new weights and of the windows' order; null takes the MLContext's, or draws one.</summary>

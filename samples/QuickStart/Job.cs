@@ -97,18 +97,30 @@ internal sealed class Job(Settings settings)
             var scores = _mlContext.Data
                 .CreateEnumerable<Score>(elastic.Transform(validation), reuseRowObject: false)
                 .ToArray();
-            var seconds = clock.Elapsed.TotalSeconds;
+            var rate = scores.Length / clock.Elapsed.TotalSeconds;
+            // Scored tokens are all but the first.
+            scores = [.. scores.Where(score => score.TokenCount < (settings.MaxTokens ?? int.MaxValue))];
             var loss = -scores.Sum(score => (double)score.LogProbability) / scores.Sum(score => (long)score.TokenCount);
             table.AddRow($"{chainCount}", $"{model.Model.ParameterCount(chainCount):N0}", $"{loss:F4}",
-                $"{Math.Exp(loss):F3}", $"{scores.Length / seconds:F0}");
+                $"{Math.Exp(loss):F3}", $"{rate:F0}");
         }
         AnsiConsole.Write(table);
     }
 
     private void Save(ElasticScoringTransformer model, DataViewSchema schema)
     {
+        // Under another name first, so that a full disk leaves the old zip as it was.
         settings.Out.Directory?.Create();
-        _mlContext.Model.Save(model, schema, settings.Out.FullName);
+        var unfinished = settings.Out.FullName + ".tmp";
+        try
+        {
+            _mlContext.Model.Save(model, schema, unfinished);
+            File.Move(unfinished, settings.Out.FullName, overwrite: true);
+        }
+        finally
+        {
+            File.Delete(unfinished);
+        }
         AnsiConsole.WriteLine($"Saved {settings.Out.FullName}.");
         if (settings.OutFolder is { } folder)
         {

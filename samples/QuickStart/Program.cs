@@ -29,6 +29,10 @@ var kvSharing = new Option<bool>("--kv-sharing")
     Description = "whether all chains share the first one's keys and values, true or false",
     DefaultValueFactory = _ => true,
 };
+var maxTokens = new Option<int?>("--max-tokens")
+{
+    Description = "leaves validation rows of more tokens out of the comparison",
+};
 var output = new Option<FileInfo>("--out")
 {
     Description = "zip to write",
@@ -40,7 +44,7 @@ var command = new RootCommand(
     "Grows a language model by a chain, trains that on text, compares chain counts, saves one zip and scores from it. " +
     "Without arguments, all of it on stories of its own.")
 {
-    model, train, validation, chains, steps, kvSharing, output, outputFolder,
+    model, train, validation, chains, steps, kvSharing, maxTokens, output, outputFolder,
 };
 command.Validators.Add(result =>
 {
@@ -56,7 +60,8 @@ command.SetAction((result, cancellation) =>
         new Job(new Settings(
             result.GetValue(model), result.GetValue(train), result.GetValue(validation),
             result.GetValue(chains) is { } text ? [.. ChainLayout.Parse(text).Heads] : null, result.GetValue(steps),
-            result.GetValue(kvSharing), result.GetValue(output)!, result.GetValue(outputFolder))).Run(cancellation);
+            result.GetValue(kvSharing), result.GetValue(maxTokens), result.GetValue(output)!,
+            result.GetValue(outputFolder))).Run(cancellation);
         return Task.FromResult(0);
     }
     catch (OperationCanceledException)

@@ -7,8 +7,9 @@ namespace QuickStart;
 /// <param name="Chains">Attention heads of each added chain; null adds one as wide as the first.</param>
 /// <param name="Steps">Optimizer steps for the added chains.</param>
 /// <param name="KvSharing">Whether all chains share the first one's keys and values.</param>
+/// <param name="MaxTokens">Validation rows of more tokens are left out of the comparison; null takes all.</param>
 /// <param name="Out">The zip to write.</param>
 /// <param name="OutFolder">A CoLM folder to write, too; null for none.</param>
 internal sealed record Settings(
-    DirectoryInfo? Model, FileInfo? Train, FileInfo? Validation, int[]? Chains, int Steps, bool KvSharing, FileInfo Out,
-    DirectoryInfo? OutFolder);
+    DirectoryInfo? Model, FileInfo? Train, FileInfo? Validation, int[]? Chains, int Steps, bool KvSharing,
+    int? MaxTokens, FileInfo Out, DirectoryInfo? OutFolder);
