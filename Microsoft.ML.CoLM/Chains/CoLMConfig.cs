@@ -12,6 +12,8 @@ namespace Microsoft.ML.CoLM;
 /// </remarks>
 public sealed record CoLMConfig
 {
+    private readonly TokenIdList _eosTokenIds = new([]);
+
     /// <summary>Attention heads of each chain.</summary>
     public required ChainLayout Layout { get; init; }
 
@@ -55,7 +57,11 @@ public sealed record CoLMConfig
     public int? BosTokenId { get; init; }
 
     /// <summary>Ids of the tokens that end a text; may be empty.</summary>
-    public IReadOnlyList<int> EosTokenIds { get; init; } = [];
+    public IReadOnlyList<int> EosTokenIds
+    {
+        get => _eosTokenIds;
+        init => _eosTokenIds = new TokenIdList(value);
+    }
 
     /// <summary>
     /// The <c>config.json</c> this was read from, so that settings unknown to this library survive a save.
@@ -89,6 +95,13 @@ public sealed record CoLMConfig
         return chainCount == ChainCount ? this : this with { Layout = Layout.Take(chainCount) };
     }
 
+    /// <summary>Throws an <see cref="ArgumentException"/> that names an id outside the vocabulary.</summary>
+    internal void CheckTokenId(long id, string? parameterName = null)
+    {
+        if (id < 0 || id >= VocabularySize)
+            throw new ArgumentException($"Token id {id} is outside the vocabulary of {VocabularySize}.", parameterName);
+    }
+
     /// <summary>Refuses an architecture that cannot be built, naming the number that is wrong.</summary>
     /// <exception cref="ArgumentException">A size is not positive, or a division of the layout is not exact.</exception>
     internal CoLMConfig Validated()
@@ -106,6 +119,9 @@ public sealed record CoLMConfig
             throw new ArgumentException($"{nameof(RmsNormEpsilon)} must be a number of at least 0, found {RmsNormEpsilon}.");
         if (!(RopeTheta > 0 && double.IsFinite(RopeTheta)))
             throw new ArgumentException($"{nameof(RopeTheta)} must be a positive number, found {RopeTheta}.");
+
+        if (RopeScaling is { } scaling)
+            CheckScaling(scaling);
 
         var firstHeads = Layout.Heads[0];
         var groups = KeyValueHeadCount ?? firstHeads;
@@ -132,6 +148,24 @@ public sealed record CoLMConfig
         return this;
     }
 
+    private static void CheckScaling(RopeScaling scaling)
+    {
+        Check(scaling.Factor > 0 && double.IsFinite(scaling.Factor), nameof(scaling.Factor), scaling.Factor,
+            "a positive number");
+        Check(scaling.LowFrequencyFactor > 0, nameof(scaling.LowFrequencyFactor), scaling.LowFrequencyFactor,
+            "a positive number");
+        Check(scaling.HighFrequencyFactor > scaling.LowFrequencyFactor, nameof(scaling.HighFrequencyFactor),
+            scaling.HighFrequencyFactor, $"above {nameof(scaling.LowFrequencyFactor)} {scaling.LowFrequencyFactor}");
+        Check(scaling.OriginalContextLength > 0, nameof(scaling.OriginalContextLength), scaling.OriginalContextLength,
+            "at least 1");
+
+        static void Check(bool holds, string name, double found, string expected)
+        {
+            if (!holds)
+                throw new ArgumentException($"{nameof(RopeScaling)}.{name} must be {expected}, found {found}.");
+        }
+    }
+
     private int Share(int width, int chain) => (int)((long)width * Layout.Heads[chain] / Layout.Heads[0]);
 
     private void CheckShare(int width, string name, int chain)
@@ -141,6 +175,8 @@ public sealed record CoLMConfig
             throw Inexact($"{name} {width} times chain {chain + 1}'s {Layout.Heads[chain]} heads is not divisible by " +
                 $"the first chain's {Layout.Heads[0]}");
         }
+        if ((long)width * Layout.Heads[chain] / Layout.Heads[0] > int.MaxValue)
+            throw Inexact($"{name} of chain {chain + 1} is beyond {int.MaxValue}");
     }
 
     private ArgumentException Inexact(string problem) => new($"The chain layout {{{Layout}}} does not fit: {problem}.");

@@ -168,7 +168,10 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
             if (text.IsEmpty)
                 continue;
             hasText = true;
-            yield return tokenizer.EncodeDocument(text.ToString(), model.Config.BosTokenId);
+            var ids = tokenizer.EncodeDocument(text.ToString(), model.Config.BosTokenId);
+            foreach (var id in ids)
+                model.Config.CheckTokenId(id);
+            yield return ids;
         }
         if (!hasText)
             throw new ArgumentException($"Column '{_options.TextColumnName}' has no row with text.");

@@ -90,7 +90,7 @@ public sealed partial class CoLMModel : nn.Module
         using var scope = NewDisposeScope();
         var (cosine, sine) = Rotary.Angles(0, tokenIds.size(1), tokenIds.device, DataType);
         var pass = new ForwardPass(chains, tokenIds.size(0), tokenIds.size(1), cosine, sine, earlier, kept);
-        var x = _embedding.forward(tokenIds.view(-1), chains);
+        var x = _embedding.forward(tokenIds.reshape(-1), chains);
         foreach (var layer in _layers)
         {
             var next = layer.forward(x, pass);
@@ -117,6 +117,17 @@ public sealed partial class CoLMModel : nn.Module
     internal List<Tensor> Scales(Tensor features, ChainRange chains, ChainFeatures? earlier = null) =>
         _head.Scales(features, chains, earlier?.Logits);
 
+    /// <summary>Every parameter once, by the name that <c>named_parameters</c> gives it.</summary>
+    /// <remarks>TorchSharp's own walk also adds parameters by names that leave out the modules above them.</remarks>
+    public override Dictionary<string, Tensor> state_dict(
+        Dictionary<string, Tensor>? destination = null, string? prefix = null)
+    {
+        destination ??= [];
+        foreach (var (name, parameter) in named_parameters())
+            destination.TryAdd(string.IsNullOrEmpty(prefix) ? name : $"{prefix}.{name}", parameter);
+        return destination;
+    }
+
     internal void CheckUsable() => ObjectDisposedException.ThrowIf(_disposed, this);
 
     internal void CheckIds(Tensor tokenIds)
@@ -134,12 +145,8 @@ public sealed partial class CoLMModel : nn.Module
                 $"of {Config.ContextLength}.", nameof(tokenIds));
         }
         using var scope = NewDisposeScope();
-        var (least, greatest) = (tokenIds.min().ToInt64(), tokenIds.max().ToInt64());
-        if (least < 0 || greatest >= Config.VocabularySize)
-        {
-            throw new ArgumentException($"Token id {(least < 0 ? least : greatest)} is outside the vocabulary of " +
-                $"{Config.VocabularySize}.", nameof(tokenIds));
-        }
+        Config.CheckTokenId(tokenIds.min().ToInt64(), nameof(tokenIds));
+        Config.CheckTokenId(tokenIds.max().ToInt64(), nameof(tokenIds));
     }
 
     /// <inheritdoc/>

@@ -1,0 +1,137 @@
+using System.Diagnostics;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Tests.Estimators;
+
+[TestClass]
+public sealed class FlatnessTests
+{
+    private const long Megabyte = 1 << 20;
+
+    // What compilation and the allocators of .NET and of the C library may still add after the first quarter of a run.
+    // If the logits alone of every step or batch stayed behind, that would be twice as much and more.
+    private const long AllowedGrowth = 12 * Megabyte;
+
+    private readonly MLContext _mlContext = new(seed: 1);
+
+    public TestContext TestContext { get; set; } = null!;
+
+    [TestMethod]
+    public void TenThousandRowsLeaveTensorsAndMemoryAsTheyWere()
+    {
+        const int Rows = 10_000;
+        const int Look = 1000;
+        using var model = TextModels.Random(TextModels.Config(4, 4) with { LayerCount = 1 });
+        using var transformer = _mlContext.Scorer(model);
+        // Lengths come back every few rows, so that no later batch is the largest.
+        var data = _mlContext.Data.LoadFromEnumerable(
+            Enumerable.Range(0, Rows).Select(i => new TextRow { Text = TextModels.Sentence(i * 7 % 40) }));
+        var scored = transformer.Transform(data);
+        var looks = new Looks();
+        using var cursor = scored.GetRowCursor(scored.Schema);
+        var read = cursor.GetGetter<float>(scored.Schema["LogProbability"]);
+        float value = 0;
+        for (var row = 1; cursor.MoveNext(); row++)
+        {
+            read(ref value);
+            if (row % Look == 0)
+                looks.Take();
+        }
+        looks.AreFlat(TestContext, Rows / Look);
+    }
+
+    [TestMethod]
+    public void ThousandsOfPredictionsLeaveTensorsAndMemoryAsTheyWere()
+    {
+        const int Rows = 3000;
+        const int Look = 300;
+        using var model = TextModels.Random(TextModels.Config(4) with { LayerCount = 1 });
+        using var transformer = _mlContext.Scorer(model);
+        using var engine = _mlContext.Model.CreatePredictionEngine<TextRow, ScoredRow>(transformer);
+        var looks = new Looks();
+        for (var row = 1; row <= Rows; row++)
+        {
+            engine.Predict(new TextRow { Text = TextModels.Sentence(row * 7 % 40) });
+            if (row % Look == 0)
+                looks.Take();
+        }
+        looks.AreFlat(TestContext, Rows / Look);
+    }
+
+    [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public void AThousandStepsLeaveTensorsAndMemoryAsTheyWere(bool fromNothing)
+    {
+        const int Steps = 1000;
+        const int Look = 100;
+        using var model = TextModels.Random(TextModels.Config(2) with { LayerCount = 1 });
+        var options = Expansion.Grow(model, Steps, 2);
+        if (fromNothing)
+        {
+            (options.Model, options.AddedChains) = (null, []);
+            options.Architecture = TextModels.Config(2, 2) with { LayerCount = 1, KvSharing = true };
+        }
+        (options.SequenceLength, options.BatchSize, options.LearningRate) = (16, 2, 1e-3);
+        (options.ValidationSet, options.ValidationInterval) = (_mlContext.Rows("some text"), 10);
+        var looks = new Looks();
+        var counts = new HashSet<long>();
+        options.Progress = new Recorder(progress =>
+        {
+            if (progress.Step > 1)
+                counts.Add(Tensor.TotalCount);
+            if (progress.Step % Look == 0)
+                looks.Take();
+        });
+        _mlContext.Fit(options).Dispose();
+        looks.AreFlat(TestContext, Steps / Look);
+        // Not a single tensor waits for the garbage collector, at any step.
+        Assert.ContainsSingle(counts, $"{string.Join(", ", counts)}");
+    }
+
+    [TestMethod]
+    public void ManyFitsLeaveMemoryAsItWas()
+    {
+        var looks = new Looks();
+        for (var fit = 1; fit <= 60; fit++)
+        {
+            using var fitted = _mlContext.Fit(Expansion.FromNothing(2, 4, 4));
+            using var one = fitted.WithChainCount(1);
+            one.Score(_mlContext, "some text");
+            if (fit % 6 == 0)
+                looks.Take(countTensors: false);
+        }
+        // TorchSharp never stops to count the empty shell of a tensor that became a parameter: memory alone can tell.
+        looks.AreFlat(TestContext, 10);
+    }
+
+    /// <summary>Live tensors and resident memory at points of a long run.</summary>
+    private sealed class Looks
+    {
+        private readonly List<long> _tensors = [];
+        private readonly List<long> _memory = [];
+
+        public void Take(bool countTensors = true)
+        {
+            // Before any collection: what waits for one is not flat.
+            _tensors.Add(countTensors ? Tensor.TotalCount : 0);
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            GC.Collect();
+            using var process = Process.GetCurrentProcess();
+            _memory.Add(process.WorkingSet64);
+        }
+
+        public void AreFlat(TestContext context, int count)
+        {
+            context.WriteLine($"Tensors: {string.Join(", ", _tensors)}");
+            context.WriteLine($"Megabytes: {string.Join(", ", _memory.Select(bytes => $"{bytes / (double)Megabyte:F1}"))}");
+            Assert.HasCount(count, _memory);
+            Assert.AreEqual(_tensors[0], _tensors.Max());
+            Assert.AreEqual(_tensors[0], _tensors.Min());
+            // The first looks belong to the warm-up: code is compiled, caches and thread pools fill.
+            var warm = _memory[..(count / 4)].Max();
+            Assert.IsLessThan(AllowedGrowth, _memory[(count / 4)..].Max() - warm);
+        }
+    }
+}

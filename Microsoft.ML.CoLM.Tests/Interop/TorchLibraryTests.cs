@@ -1,0 +1,66 @@
+using Microsoft.ML.CoLM.Interop;
+using Microsoft.ML.CoLM.Tests.Checkpoints;
+
+namespace Microsoft.ML.CoLM.Tests.Interop;
+
+[TestClass]
+public sealed class TorchLibraryTests
+{
+    private const string FolderVariable = "COLM_LIBTORCH";
+    private const string PartVariable = "COLM_TEST_LIBTORCH";
+
+    public TestContext TestContext { get; set; } = null!;
+
+    [TestMethod]
+    public void LoadingTwiceIsNoError()
+    {
+        TorchLibrary.EnsureLoaded();
+        TorchLibrary.EnsureLoaded();
+    }
+
+    // Whether libtorch loads is decided once in a process, so each of these takes a process of its own.
+    [TestMethod]
+    public void AMissingLibtorchFolderIsNamedEveryTime()
+    {
+        using var folder = new TemporaryFolder();
+        if (!IsOtherProcess(folder["nowhere"]))
+            return;
+        for (var attempt = 0; attempt < 2; attempt++)
+            Names(Assert.ThrowsExactly<DirectoryNotFoundException>(TorchLibrary.EnsureLoaded), "nowhere");
+        var error = Assert.Throws<Exception>(() => TestModels.Random(TestModels.Config(4)));
+        Names(error.GetBaseException(), "nowhere");
+    }
+
+    [TestMethod]
+    public void ALibtorchFolderWithoutItsLibrariesIsNamedWithWhatItLacks()
+    {
+        using var folder = new TemporaryFolder();
+        if (IsOtherProcess(folder.Path))
+            Names(Assert.ThrowsExactly<FileNotFoundException>(TorchLibrary.EnsureLoaded), "c10");
+    }
+
+    [TestMethod]
+    public void ALibtorchFolderThatHoldsSomethingElseIsNamed()
+    {
+        using var folder = new TemporaryFolder();
+        foreach (var name in (string[])["libc10.so", "c10.dll", "libc10.dylib"])
+            File.WriteAllText(folder[name], "this is no library");
+        if (IsOtherProcess(folder.Path))
+            Names(Assert.ThrowsExactly<DllNotFoundException>(TorchLibrary.EnsureLoaded), "COLM_LIBTORCH is");
+    }
+
+    private static void Names(Exception error, string thing)
+    {
+        Assert.Contains(FolderVariable, error.Message);
+        Assert.Contains(thing, error.Message);
+    }
+
+    /// <summary>Whether this is the process that has the folder; otherwise starts it, and it does the rest.</summary>
+    private bool IsOtherProcess(string folder)
+    {
+        if (Environment.GetEnvironmentVariable(PartVariable) is not null)
+            return true;
+        FreshProcess.RunTest(TestContext, new() { [FolderVariable] = folder, [PartVariable] = "1" });
+        return false;
+    }
+}

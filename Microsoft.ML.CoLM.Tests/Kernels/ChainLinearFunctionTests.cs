@@ -1,0 +1,170 @@
+using Microsoft.ML.CoLM.Kernels;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Tests.Kernels;
+
+[TestClass]
+public sealed class ChainLinearFunctionTests
+{
+    private const double Float64Rounding = 1e-13;
+
+    private static readonly long[] InputWidths = [6, 4, 10];
+    private static readonly long[] OutputWidths = [5, 8, 3];
+
+    public static IEnumerable<object[]> Cases { get; } =
+        from rows in new[] { 1L, 2, 15, 16, 17, 40 }
+        from earlierWidth in new[] { 0L, 7 }
+        from chains in new[] { 1, 2, 3 }
+        select new object[] { rows, earlierWidth, chains };
+
+    [TestMethod]
+    [DynamicData(nameof(Cases))]
+    public void ValueAndGradientsAreThoseOfTheFormula(long rows, long earlierWidth, int chains)
+    {
+        using var scope = NewDisposeScope();
+        GradientAssert.Same(Apply, Formula, Inputs(rows, earlierWidth, chains), Float64Rounding);
+    }
+
+    public static IEnumerable<object[]> Frozen { get; } =
+        from earlierWidth in new[] { 0L, 7 }
+        from needed in new[] { "x", "0", "1", "2", "x0", "x2", "12", "x02", "012" }
+        select new object[] { earlierWidth, needed };
+
+    // Of x and the three weights, those that are named need a gradient.
+    [TestMethod]
+    [DynamicData(nameof(Frozen))]
+    public void WhatIsFrozenGetsNoGradientAndTheRestGetsItsOwn(long earlierWidth, string needed)
+    {
+        using var scope = NewDisposeScope();
+        var inputs = Inputs(rows: 5, earlierWidth, chains: 3);
+        inputs[0].requires_grad_(needed.Contains('x'));
+        for (var chain = 0; chain < 3; chain++)
+            inputs[^(3 - chain)].requires_grad_(needed.Contains((char)('0' + chain)));
+        GradientAssert.Same(Apply, Formula, inputs, Float64Rounding);
+    }
+
+    [TestMethod]
+    public void WithNothingToLearnThereIsNoGraph()
+    {
+        using var scope = NewDisposeScope();
+        var inputs = Inputs(rows: 5, earlierWidth: 7, chains: 3);
+        Array.ForEach(inputs, input => input.requires_grad_(false));
+        Assert.IsFalse(Apply(inputs).requires_grad);
+    }
+
+    [TestMethod]
+    public void TheEarlierChainsFeaturesGetNoGradient()
+    {
+        using var scope = NewDisposeScope();
+        var inputs = Inputs(rows: 5, earlierWidth: 7, chains: 2);
+        inputs[1].requires_grad_(true);
+        Apply(inputs).sum().backward();
+        Assert.IsNull(inputs[1].grad);
+        Assert.IsNotNull(inputs[0].grad);
+    }
+
+    [TestMethod]
+    public void ASliceOfAWiderMatrixIsReadInPlace()
+    {
+        using var scope = NewDisposeScope();
+        foreach (var rows in new[] { 3L, 40 })
+        {
+            var x = GradientAssert.Random([rows, 30]);
+            var earlier = GradientAssert.Random([rows, 20], needsGradient: false);
+            Tensor[] weights = [GradientAssert.Random([5, 7 + 6]), GradientAssert.Random([8, 7 + 10])];
+            GradientAssert.Same(
+                inputs => ChainLinearFunction.Apply(inputs[0].narrow(1, 4, 10), inputs[1].narrow(1, 9, 7), inputs[2..]),
+                inputs => Formula([inputs[0].narrow(1, 4, 10), inputs[1].narrow(1, 9, 7), .. inputs[2..]]),
+                [x, earlier, .. weights], Float64Rounding);
+        }
+    }
+
+    [TestMethod]
+    public void AGraphThatIsKeptIsWalkedTwice()
+    {
+        using var scope = NewDisposeScope();
+        var inputs = Inputs(rows: 5, earlierWidth: 7, chains: 3);
+        var loss = Apply(inputs).square().sum();
+        loss.backward(create_graph: false, retain_graph: true);
+        var once = Array.ConvertAll(inputs, input => input.grad?.clone());
+        loss.backward();
+        for (var i = 0; i < inputs.Length; i++)
+        {
+            if (once[i] is { } gradient)
+                TensorAssert.RelativelyNear(2 * gradient, inputs[i].grad!, Float64Rounding, $"input {i}");
+        }
+    }
+
+    [TestMethod]
+    public void TheModelsTypesAreComputedAsTheFormulaIs()
+    {
+        using var scope = NewDisposeScope();
+        // A unit in the last place is 2^-23 and 2^-7; sums of some dozens of products stay within a few of them.
+        foreach (var (dtype, tolerance) in new[] { (float32, 2e-6), (bfloat16, 0.016) })
+        {
+            var inputs = Array.ConvertAll(Inputs(rows: 20, earlierWidth: 7, chains: 3),
+                input => input.detach().to(dtype).requires_grad_(input.requires_grad));
+            GradientAssert.Same(Apply, Formula, inputs, tolerance);
+        }
+    }
+
+    // Rows from one to beyond where the kernel changes its way; widths that fill vectors and widths that do not.
+    [TestMethod]
+    [DataRow(ScalarType.Float32)]
+    [DataRow(ScalarType.BFloat16)]
+    public void AChainsOutputsAreTheSameToTheBitWhateverStandsBesideIt(ScalarType dtype)
+    {
+        using var noGradients = no_grad();
+        foreach (var width in new[] { 4L, 6, 16, 20, 43, 64, 172 })
+        {
+            Tensor[] weights = [.. Enumerable.Range(1, 3)
+                .Select(chain => GradientAssert.Random([2 * width, chain * width], dtype: dtype))];
+            for (var rows = 1; rows <= 40; rows++)
+            {
+                using var scope = NewDisposeScope();
+                var x = GradientAssert.Random([rows, 3 * width], dtype: dtype);
+                var beside = ChainLinearFunction.Apply(x, null, weights);
+                for (var chains = 1; chains < 3; chains++)
+                {
+                    var alone = ChainLinearFunction.Apply(
+                        x.narrow(1, 0, chains * width).contiguous(), null, weights[..chains]);
+                    TensorAssert.SameBits(alone, beside.narrow(1, 0, chains * 2 * width),
+                        $"{chains} chains {width} wide, {rows} rows");
+                }
+            }
+            Array.ForEach(weights, weight => weight.Dispose());
+        }
+    }
+
+    // x, the earlier chains' features (absent for width 0), one weight a chain.
+    private static Tensor[] Inputs(long rows, long earlierWidth, int chains)
+    {
+        List<Tensor> inputs = [GradientAssert.Random([rows, InputWidths[..chains].Sum()])];
+        if (earlierWidth > 0)
+            inputs.Add(GradientAssert.Random([rows, earlierWidth], needsGradient: false, seed: 2));
+        for (var chain = 0; chain < chains; chain++)
+        {
+            inputs.Add(GradientAssert.Random(
+                [OutputWidths[chain], earlierWidth + InputWidths[..(chain + 1)].Sum()], seed: 3 + chain));
+        }
+        return [.. inputs];
+    }
+
+    private static Tensor Apply(Tensor[] inputs)
+    {
+        var hasEarlier = HasEarlier(inputs);
+        return ChainLinearFunction.Apply(inputs[0], hasEarlier ? inputs[1] : null, inputs[(hasEarlier ? 2 : 1)..]);
+    }
+
+    private static Tensor Formula(Tensor[] inputs)
+    {
+        var hasEarlier = HasEarlier(inputs);
+        var read = hasEarlier ? cat([inputs[1], inputs[0]], dim: 1) : inputs[0];
+        var weights = inputs[(hasEarlier ? 2 : 1)..];
+        return cat(Array.ConvertAll(weights, weight => read.narrow(1, 0, weight.size(1)).mm(weight.t())), dim: 1);
+    }
+
+    // The last chain's weight reads all there is.
+    private static bool HasEarlier(Tensor[] inputs) => inputs[^1].size(1) > inputs[0].size(1);
+}

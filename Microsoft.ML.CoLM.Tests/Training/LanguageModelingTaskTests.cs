@@ -1,0 +1,104 @@
+using Microsoft.ML.CoLM.Tests.Estimators;
+using Microsoft.ML.CoLM.Kernels;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Tests.Training;
+
+[TestClass]
+public sealed class LanguageModelingTaskTests
+{
+    private const double Tolerance = 1e-5;
+
+    [TestMethod]
+    [DataRow(true)]
+    [DataRow(false)]
+    public void TheLossIsTheWeightedSumOfTheScalesCrossEntropies(bool kvSharing)
+    {
+        var config = TextModels.Config(4, 2, 4) with { KvSharing = kvSharing };
+        foreach (double[] weights in (double[][])[[0, 0, 1], [1, 1, 1], [0.5, 2, 0.25], [0, 3, 0]])
+        {
+            using var task = Randomised(config, frozenChains: 0, weights);
+            var expected = Enumerable.Range(0, 3).Sum(scale => weights[scale] * task.CrossEntropy(2, 3, scale + 1));
+            Assert.AreEqual(expected, Loss(task, 2, 3), Tolerance * expected);
+        }
+    }
+
+    [TestMethod]
+    [DataRow(true, 1)]
+    [DataRow(false, 1)]
+    [DataRow(true, 2)]
+    [DataRow(false, 2)]
+    public void FrozenChainsCountInTheLossAndGetNoGradients(bool kvSharing, int frozenChains)
+    {
+        var config = TextModels.Config(4, 2, 4) with { KvSharing = kvSharing };
+        double[] weights = [.. Enumerable.Range(1, 3 - frozenChains).Select(scale => scale * 0.5)];
+        using var task = Randomised(config, frozenChains, weights);
+        var expected = weights.Select((weight, i) => weight * task.CrossEntropy(0, 4, frozenChains + i + 1)).Sum();
+        using (var loss = task.Task.Loss(0, 4))
+        {
+            Assert.AreEqual(expected, loss.ToDouble(), Tolerance * expected);
+            loss.backward();
+            BackwardResults.Release();
+        }
+        foreach (var (name, parameter) in task.Model.named_parameters())
+        {
+            if (!parameter.requires_grad)
+                Assert.IsNull(parameter.grad, name);
+            else
+                Assert.IsGreaterThan(0, parameter.grad!.abs().max().ToDouble(), name);
+        }
+    }
+
+    [TestMethod]
+    public void GradientsAreThoseOfTheWholeModelWithoutTheFrozenChains()
+    {
+        var config = TextModels.Config(4, 4) with { KvSharing = true };
+        using var frozen = Randomised(config, frozenChains: 1, [1]);
+        using var whole = Randomised(config, frozenChains: 0, [0, 1]);
+        Backward(frozen);
+        Backward(whole);
+        var expected = whole.Model.named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter);
+        foreach (var (name, parameter) in frozen.Model.named_parameters().Where(entry => entry.parameter.requires_grad))
+        {
+            using var difference = (parameter.grad! - expected[name].grad!).abs().max();
+            Assert.IsLessThan(1e-6, difference.ToDouble(), name);
+        }
+    }
+
+    [TestMethod]
+    public void ALossLeavesNothingBehindButItself()
+    {
+        using var task = Randomised(TextModels.Config(4, 4), frozenChains: 1, [1]);
+        using (task.Task.Loss(0, 2))
+        {
+        }
+        var before = Tensor.TotalCount;
+        using (task.Task.Loss(2, 2))
+            Assert.AreEqual(before + 1, Tensor.TotalCount);
+        Assert.AreEqual(before, Tensor.TotalCount);
+    }
+
+    private static TrainingTask Randomised(CoLMConfig config, int frozenChains, double[] weights)
+    {
+        var task = new TrainingTask(config, frozenChains, weights);
+        using var values = TextModels.Random(config);
+        using var noGradients = no_grad();
+        foreach (var (own, given) in task.Model.parameters().Zip(values.parameters()))
+            own.copy_(given);
+        return task;
+    }
+
+    private static double Loss(TrainingTask task, long first, int count)
+    {
+        using var loss = task.Task.Loss(first, count);
+        return loss.ToDouble();
+    }
+
+    private static void Backward(TrainingTask task)
+    {
+        using var loss = task.Task.Loss(0, 4);
+        loss.backward();
+        BackwardResults.Release();
+    }
+}

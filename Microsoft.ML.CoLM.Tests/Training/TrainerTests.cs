@@ -1,0 +1,257 @@
+using Microsoft.ML.CoLM.Tests.Estimators;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Tests.Training;
+
+[TestClass]
+public sealed class TrainerTests
+{
+    private static readonly CoLMConfig Config = TextModels.Config(4) with { LayerCount = 1 };
+
+    // Gradients of this norm are nothing beside AdamW's epsilon of 1e-8.
+    private const double Vanishing = 1e-20;
+
+    [TestMethod]
+    public void PassesThatAreAddedUpEqualOneLargeBatch()
+    {
+        using var large = new TrainingTask(Config);
+        using var small = new TrainingTask(Config);
+        var (largeLosses, smallLosses) = (new List<double>(), new List<double>());
+        large.Train(Options(batch: 12), progress => largeLosses.Add(progress.Loss));
+        small.Train(Options(batch: 4, passes: 3), progress => smallLosses.Add(progress.Loss));
+        Assert.HasCount(5, smallLosses);
+        for (var step = 0; step < 5; step++)
+            Assert.AreEqual(largeLosses[step], smallLosses[step], 2e-5);
+        var expected = TrainingTask.Values(large.Model);
+        foreach (var (name, values) in TrainingTask.Values(small.Model))
+        {
+            for (var i = 0; i < values.Length; i++)
+                Assert.AreEqual(expected[name][i], values[i], 1e-4f, name);
+        }
+    }
+
+    [TestMethod]
+    public void GradientsAreScaledDownToTheGivenNorm()
+    {
+        var free = NormsOf(double.PositiveInfinity);
+        Assert.IsGreaterThan(0.1, free[0]);
+        Assert.AreEqual(free[0], NormsOf(free[0] * 2)[0], 1e-5 * free[0]);
+        foreach (var norm in NormsOf(0.05))
+            Assert.AreEqual(0.05, norm, 1e-5);
+
+        double[] NormsOf(double limit)
+        {
+            using var task = new TrainingTask(Config);
+            var norms = new List<double>();
+            var options = Options(steps: 3);
+            options.MaxGradientNorm = limit;
+            task.Train(options, _ => norms.Add(GradientNorm(task)));
+            return [.. norms];
+        }
+    }
+
+    [TestMethod]
+    public void WeightDecayLeavesTheNormsOut()
+    {
+        using var task = new TrainingTask(Config with { Layout = new(4, 4) });
+        var before = TrainingTask.Values(task.Model);
+        var options = Options(steps: 2);
+        (options.WeightDecay, options.LearningRate, options.MaxGradientNorm) = (0.5, 0.1, Vanishing);
+        task.Train(options);
+        const double Kept = (1 - 0.5 * 0.1) * (1 - 0.5 * 0.1);
+        foreach (var (name, values) in TrainingTask.Values(task.Model))
+        {
+            var isNorm = name.Contains("norm", StringComparison.Ordinal);
+            for (var i = 0; i < values.Length; i++)
+                Assert.AreEqual(before[name][i] * (isNorm ? 1 : Kept), values[i], 1e-6, name);
+        }
+    }
+
+    [TestMethod]
+    public void AFirstStepIsAdamWs()
+    {
+        using var task = new TrainingTask(Config);
+        var before = TrainingTask.Values(task.Model);
+        var options = Options(steps: 1);
+        (options.WeightDecay, options.LearningRate) = (0, 0.01);
+        Dictionary<string, float[]> gradients = [];
+        task.Train(options, _ => gradients = task.Model.named_parameters().ToDictionary(
+            entry => entry.name, entry => entry.parameter.grad!.data<float>().ToArray()));
+        foreach (var (name, values) in TrainingTask.Values(task.Model))
+        {
+            for (var i = 0; i < values.Length; i++)
+            {
+                // With both means corrected for their start, the step is the gradient over its own size.
+                var gradient = gradients[name][i];
+                var expected = before[name][i] - 0.01 * gradient / (Math.Abs(gradient) + 1e-8);
+                Assert.AreEqual(expected, values[i], 2e-5, name);
+            }
+        }
+    }
+
+    [TestMethod]
+    public void TheMeansDecayAsTheOptionsSay()
+    {
+        // With both decays 0 every step is the gradient over its own size; with others it is not.
+        var plain = Options(steps: 4);
+        (plain.WeightDecay, plain.Beta1, plain.Beta2) = (0, 0, 0);
+        using var task = new TrainingTask(Config);
+        var before = TrainingTask.Values(task.Model)["embed_tokens.chain_1"];
+        task.Train(plain);
+        var steps = TrainingTask.Values(task.Model)["embed_tokens.chain_1"]
+            .Select((value, i) => Math.Abs(value - before[i]) / plain.LearningRate).ToArray();
+        // Sums of four steps of one rate up or down.
+        Assert.IsTrue(steps.All(step => Math.Abs(step - Math.Round(step)) < 0.05 || step < 4), $"{steps.Max()}");
+        Assert.AreEqual(4, steps.Max(), 0.05);
+
+        using var other = new TrainingTask(Config);
+        other.Train(Options(steps: 4));
+        Assert.AreNotEqual(
+            TrainingTask.Values(task.Model)["embed_tokens.chain_1"][0],
+            TrainingTask.Values(other.Model)["embed_tokens.chain_1"][0]);
+    }
+
+    [TestMethod]
+    [DataRow(1, 2, 1)]
+    [DataRow(3, 2, 1)]
+    [DataRow(2, 3, 2)]
+    public void EpochsGiveAsManyStepsAsTheyHaveBatches(int epochs, int batch, int passes)
+    {
+        using var task = new TrainingTask(Config);
+        var expected = task.Windows.Count * epochs / (batch * passes);
+        Assert.AreEqual(expected, StepsOfEpochs(task, epochs, batch, passes));
+    }
+
+    [TestMethod]
+    public void AnEpochOfLessThanABatchIsAStep()
+    {
+        using var task = new TrainingTask(Config);
+        Assert.AreEqual(1, StepsOfEpochs(task, epochs: 1, batch: task.Windows.Count + 1, passes: 1));
+    }
+
+    [TestMethod]
+    public void StepsGoBeforeEpochsAndMayTakeSeveral()
+    {
+        using var task = new TrainingTask(Config);
+        var options = Options(batch: task.Windows.Count, steps: 3);
+        options.Epochs = 50;
+        Assert.AreEqual(3, task.Train(options).Steps);
+    }
+
+    [TestMethod]
+    public void ProgressTellsEveryStep()
+    {
+        using var task = new TrainingTask(Config);
+        var options = Options(batch: 2, passes: 2, steps: 4);
+        options.Decay = LearningRateDecay.Linear;
+        var reports = new List<TrainingProgress>();
+        var summary = task.Train(options, reports.Add);
+        CollectionAssert.AreEqual(new[] { 1, 2, 3, 4 }, reports.Select(report => report.Step).ToArray());
+        Assert.IsTrue(reports.TrueForAll(report => report.TotalSteps == 4 && report.TokensPerSecond > 0));
+        Assert.IsTrue(reports.TrueForAll(report => report.ValidationLosses.Count == 0));
+        for (var step = 0; step < 4; step++)
+            Assert.AreEqual(options.LearningRate * (4 - step) / 4, reports[step].LearningRate, 1e-12);
+        Assert.IsTrue(reports[..3].TrueForAll(report => report.TimeLeft > TimeSpan.Zero));
+        Assert.AreEqual(TimeSpan.Zero, reports[3].TimeLeft);
+        Assert.AreEqual(reports[3].Loss, summary.Loss);
+        Assert.AreEqual((4, false), (summary.Steps, summary.Cancelled));
+        Assert.IsGreaterThan(0, summary.TokensPerSecond);
+    }
+
+    [TestMethod]
+    public void TheFirstLossIsThatOfTheFirstBatches()
+    {
+        using var task = new TrainingTask(Config);
+        var expected = (task.CrossEntropy(0, 3, 1) + task.CrossEntropy(3, 3, 1)) / 2;
+        var losses = new List<double>();
+        task.Train(Options(batch: 3, passes: 2, steps: 1), progress => losses.Add(progress.Loss));
+        Assert.AreEqual(expected, losses[0], 1e-5);
+    }
+
+    [TestMethod]
+    public void ValidationHappensAtItsIntervalAndAtTheEnd()
+    {
+        using var task = new TrainingTask(Config);
+        var options = Options(steps: 5);
+        options.ValidationInterval = 2;
+        var calls = 0;
+        var reports = new List<TrainingProgress>();
+        var summary = task.Train(options, reports.Add, () => [++calls]);
+        CollectionAssert.AreEqual(
+            new[] { "", "1", "", "2", "3" },
+            reports.Select(report => string.Join(' ', report.ValidationLosses)).ToArray());
+        CollectionAssert.AreEqual(new[] { 3.0 }, summary.ValidationLosses.ToArray());
+
+        options.ValidationInterval = null;
+        reports.Clear();
+        task.Train(options, reports.Add, () => [1]);
+        Assert.AreEqual(5, reports.Single(report => report.ValidationLosses.Count > 0).Step);
+    }
+
+    [TestMethod]
+    public void NoStepsTrainNothing()
+    {
+        using var task = new TrainingTask(Config);
+        var before = TrainingTask.Values(task.Model);
+        var summary = task.Train(Options(steps: 0), _ => Assert.Fail("There was no step."), () => [2.5]);
+        Assert.AreEqual((0, false), (summary.Steps, summary.Cancelled));
+        Assert.AreEqual(double.NaN, summary.Loss);
+        CollectionAssert.AreEqual(new[] { 2.5 }, summary.ValidationLosses.ToArray());
+        foreach (var (name, values) in TrainingTask.Values(task.Model))
+            CollectionAssert.AreEqual(before[name], values);
+    }
+
+    [TestMethod]
+    [DataRow(1)]
+    [DataRow(4)]
+    public void ALossThatIsNoNumberPutsTheLastGoodStateBack(int spoiledAfter)
+    {
+        using var task = new TrainingTask(Config);
+        var good = new List<Dictionary<string, float[]>> { TrainingTask.Values(task.Model) };
+        var error = Assert.ThrowsExactly<NonFiniteLossException>(() => task.Train(Options(steps: 20), progress =>
+        {
+            good.Add(TrainingTask.Values(task.Model));
+            if (progress.Step == spoiledAfter)
+                Spoil(task.Trained[0]);
+        }));
+        Assert.AreEqual(spoiledAfter + 1, error.Step);
+        Assert.Contains($"step {spoiledAfter + 1}", error.Message);
+        Assert.AreSame(task.Model, error.Model);
+        // The state before the step that spoiled it is the last whose loss is known.
+        foreach (var (name, values) in TrainingTask.Values(task.Model))
+            CollectionAssert.AreEqual(good[spoiledAfter - 1][name], values, name);
+    }
+
+    private static ChainExpansionEstimator.Options Options(int batch = 4, int passes = 1, int steps = 5) => new()
+    {
+        BatchSize = batch,
+        GradientAccumulationSteps = passes,
+        MaxSteps = steps,
+        WarmupSteps = 0,
+        LearningRate = 1e-3,
+        Decay = LearningRateDecay.None,
+    };
+
+    private static int StepsOfEpochs(TrainingTask task, int epochs, int batch, int passes)
+    {
+        var options = Options(batch, passes);
+        (options.MaxSteps, options.Epochs) = (null, epochs);
+        var totals = new HashSet<int>();
+        var summary = task.Train(options, progress => totals.Add(progress.TotalSteps));
+        Assert.AreEqual(summary.Steps, totals.Single());
+        return summary.Steps;
+    }
+
+    private static void Spoil(Tensor parameter)
+    {
+        using var noGradients = no_grad();
+        parameter.fill_(float.NaN).DetachFromDisposeScope();
+    }
+
+    private static double GradientNorm(TrainingTask task)
+    {
+        using var scope = NewDisposeScope();
+        return Math.Sqrt(task.Trained.Sum(parameter => parameter.grad!.pow(2).sum().ToDouble()));
+    }
+}

@@ -1,0 +1,61 @@
+using Microsoft.ML.CoLM.Tests.Estimators;
+using Microsoft.ML.CoLM.Training;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Tests.Training;
+
+/// <summary>A tiny corpus and a tiny model to train on it.</summary>
+internal sealed class TrainingTask : IDisposable
+{
+    private readonly TokenSpool _spool;
+
+    public TrainingTask(CoLMConfig config, int frozenChains = 0, double[]? scaleWeights = null, int length = 16)
+    {
+        Model = CoLMModel.Create(config, seed: 1, CPU, ScalarType.Float32);
+        foreach (var (name, parameter) in Model.named_parameters())
+            parameter.requires_grad = !Enumerable.Range(1, frozenChains)
+                .Any(chain => name.EndsWith($"chain_{chain}", StringComparison.Ordinal));
+        var random = new Random(1);
+        _spool = TokenSpool.Write(Enumerable.Range(0, 40).Select(_ => (int[])[256,
+            .. System.Text.Encoding.UTF8.GetBytes(TextModels.Sentence(random.Next(20, 60))).Select(b => (int)b)]));
+        Windows = new TokenWindows(_spool, length, seed: 1);
+        var scales = config.Layout.ChainCount - frozenChains;
+        Task = new LanguageModelingTask(Model, frozenChains, Windows,
+            scaleWeights ?? [.. Enumerable.Range(1, scales).Select(scale => scale == scales ? 1.0 : 0)]);
+    }
+
+    public CoLMModel Model { get; }
+
+    public TokenWindows Windows { get; }
+
+    public LanguageModelingTask Task { get; }
+
+    public Parameter[] Trained => [.. Model.parameters().Where(parameter => parameter.requires_grad)];
+
+    /// <summary>Trains the parameters that are not frozen.</summary>
+    public TrainingSummary Train(
+        TrainingOptions options, Action<TrainingProgress>? report = null, Func<IReadOnlyList<double>>? validate = null) =>
+        new Trainer(options, validate, () => false, report ?? (_ => { })).Train(Task, Trained);
+
+    /// <summary>The cross-entropy at a chain count, computed from the logits.</summary>
+    public double CrossEntropy(long first, int count, int chainCount)
+    {
+        using var noGradients = no_grad();
+        using var scope = NewDisposeScope();
+        var (inputs, targets) = Windows.Batch(first, count, CPU);
+        var logits = Model.forward(inputs, chainCount).to(float32);
+        return nn.functional.cross_entropy(logits.view(-1, logits.size(2)), targets.view(-1)).ToDouble();
+    }
+
+    /// <summary>Copies of the parameters' values by name.</summary>
+    public static Dictionary<string, float[]> Values(CoLMModel model) =>
+        model.named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter.data<float>().ToArray());
+
+    public void Dispose()
+    {
+        Model.Dispose();
+        _spool.Dispose();
+    }
+}
