@@ -250,7 +250,12 @@ public sealed class ChainExpansionTests
         foreach (var (name, content) in ByteTokenizer.CreateFiles().Files)
             File.WriteAllBytes(folder[name], content);
         var options = Expansion.FromNothing(2, 4);
-        options.Architecture = options.Architecture! with { VocabularySize = 300, BosTokenId = 299, EosTokenIds = [298] };
+        options.Architecture = options.Architecture! with
+        {
+            VocabularySize = 300,
+            BosTokenId = 299,
+            EosTokenIds = [298],
+        };
         options.TokenizerFolder = folder.Path;
         using var fitted = _mlContext.Fit(options);
         Assert.AreEqual(299, fitted.Model.Config.BosTokenId);

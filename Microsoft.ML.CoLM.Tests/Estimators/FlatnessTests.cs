@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
@@ -27,6 +26,7 @@ public sealed class FlatnessTests
         var data = _mlContext.Data.LoadFromEnumerable(
             Enumerable.Range(0, Rows).Select(i => new TextRow { Text = TextModels.Sentence(i * 7 % 40) }));
         var scored = transformer.Transform(data);
+        LiveTensors.CountSettled();
         var looks = new Looks();
         using var cursor = scored.GetRowCursor(scored.Schema);
         var read = cursor.GetGetter<float>(scored.Schema["LogProbability"]);
@@ -48,6 +48,7 @@ public sealed class FlatnessTests
         using var model = TextModels.Random(TextModels.Config(4) with { LayerCount = 1 });
         using var transformer = _mlContext.Scorer(model);
         using var engine = _mlContext.Model.CreatePredictionEngine<TextRow, ScoredRow>(transformer);
+        LiveTensors.CountSettled();
         var looks = new Looks();
         for (var row = 1; row <= Rows; row++)
         {
@@ -79,10 +80,11 @@ public sealed class FlatnessTests
         options.Progress = new Recorder(progress =>
         {
             if (progress.Step > 1)
-                counts.Add(Tensor.TotalCount);
+                counts.Add(LiveTensors.Count);
             if (progress.Step % Look == 0)
                 looks.Take();
         });
+        LiveTensors.CountSettled();
         _mlContext.Fit(options).Dispose();
         looks.AreFlat(TestContext, Steps / Look);
         // Not a single tensor waits for the garbage collector, at any step.
@@ -114,10 +116,8 @@ public sealed class FlatnessTests
         public void Take(bool countTensors = true)
         {
             // Before any collection: what waits for one is not flat.
-            _tensors.Add(countTensors ? Tensor.TotalCount : 0);
-            GC.Collect();
-            GC.WaitForPendingFinalizers();
-            GC.Collect();
+            _tensors.Add(countTensors ? LiveTensors.Count : 0);
+            LiveTensors.CountSettled();
             using var process = Process.GetCurrentProcess();
             _memory.Add(process.WorkingSet64);
         }
@@ -125,7 +125,8 @@ public sealed class FlatnessTests
         public void AreFlat(TestContext context, int count)
         {
             context.WriteLine($"Tensors: {string.Join(", ", _tensors)}");
-            context.WriteLine($"Megabytes: {string.Join(", ", _memory.Select(bytes => $"{bytes / (double)Megabyte:F1}"))}");
+            var megabytes = _memory.Select(bytes => $"{bytes / (double)Megabyte:F1}");
+            context.WriteLine($"Megabytes: {string.Join(", ", megabytes)}");
             Assert.HasCount(count, _memory);
             Assert.AreEqual(_tensors[0], _tensors.Max());
             Assert.AreEqual(_tensors[0], _tensors.Min());

@@ -20,7 +20,8 @@ internal static class Scoring
     public static ScoredRow[] Scores(this MLContext mlContext, IDataView scored) =>
         [.. mlContext.Data.CreateEnumerable<ScoredRow>(scored, reuseRowObject: false)];
 
-    public static ScoredRow[] Score(this ITransformer transformer, MLContext mlContext, params IEnumerable<string?> texts) =>
+    public static ScoredRow[] Score(
+        this ITransformer transformer, MLContext mlContext, params IEnumerable<string?> texts) =>
         mlContext.Scores(transformer.Transform(mlContext.Rows(texts)));
 
     /// <summary>Mean loss of a token.</summary>

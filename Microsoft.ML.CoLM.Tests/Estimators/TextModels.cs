@@ -8,7 +8,7 @@ internal static class TextModels
 {
     public const int ContextLength = 64;
 
-    /// <summary>Texts of many lengths: none, shorter than the context, and longer; the first two have no text.</summary>
+    /// <summary>Texts of many lengths: none, shorter than the context, and longer.</summary>
     public static readonly string?[] Texts =
     [
         null, "", "a", "The cat sat on the mat.", "Häuser, 猫 und 🐈.", "  ", "a b", Sentence(63), Sentence(64),

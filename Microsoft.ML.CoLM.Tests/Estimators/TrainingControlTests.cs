@@ -89,11 +89,15 @@ public sealed class TrainingControlTests
         options.ValidationSet = _mlContext.Rows("some text");
         using var fitted = _mlContext.Fit(options);
         var lines = messages.Where(message => message.Kind == ChannelMessageKind.Info).ToArray();
-        Assert.IsTrue(Array.TrueForAll(lines, line => line.Source.Contains("ChainExpansion", StringComparison.Ordinal)));
+        Assert.IsTrue(Array.TrueForAll(
+            lines, line => line.Source.Contains("ChainExpansion", StringComparison.Ordinal)));
         var parameters = fitted.Model.ParameterCount(1);
         Assert.Contains($"{parameters:N0} of {parameters:N0} parameters", lines[0].RawMessage);
         for (var step = 1; step <= 3; step++)
-            Assert.ContainsSingle(line => line.RawMessage.Contains($"Step {step} of 3: loss ", StringComparison.Ordinal), lines);
+        {
+            Assert.ContainsSingle(
+                line => line.RawMessage.Contains($"Step {step} of 3: loss ", StringComparison.Ordinal), lines);
+        }
         Assert.Contains("validation loss", lines[^1].RawMessage);
         Assert.Contains("tokens/s", lines[^1].RawMessage);
     }
@@ -179,7 +183,8 @@ public sealed class TrainingControlTests
             message.RawMessage == error.Message, messages);
         Assert.IsTrue(kept.parameters().All(parameter => parameter.isfinite().all().ToBoolean()));
         using var transformer = _mlContext.Scorer(kept);
-        Assert.IsTrue(transformer.Score(_mlContext, TextModels.Texts).All(score => float.IsFinite(score.LogProbability)));
+        var scores = transformer.Score(_mlContext, TextModels.Texts);
+        Assert.IsTrue(scores.All(score => float.IsFinite(score.LogProbability)));
         using var one = _mlContext.Scorer(kept, chainCount: 1);
         CollectionAssert.AreEqual(
             before.Score(_mlContext, TextModels.Texts), one.Score(_mlContext, TextModels.Texts));

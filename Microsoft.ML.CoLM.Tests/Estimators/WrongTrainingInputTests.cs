@@ -7,7 +7,7 @@ namespace Microsoft.ML.CoLM.Tests.Estimators;
 [TestClass]
 public sealed class WrongTrainingInputTests
 {
-    private static readonly Dictionary<string, (Action<ChainExpansionEstimator.Options> Change, string[] Named)> Wrong = new()
+    private static readonly Dictionary<string, (Action<ChainExpansionEstimator.Options>, string[])> Wrong = new()
     {
         ["SequenceLength"] = (options => options.SequenceLength = 0, ["0"]),
         ["BatchSize"] = (options => options.BatchSize = 0, ["0"]),
@@ -35,7 +35,8 @@ public sealed class WrongTrainingInputTests
         ["ScaleWeights, negative"] = (
             options => (options.Objective, options.ScaleWeights) = (TrainingObjective.MultiChain, [1, -2]), ["-2"]),
         ["ScaleWeights, no number"] = (
-            options => (options.Objective, options.ScaleWeights) = (TrainingObjective.MultiChain, [double.NaN]), ["NaN"]),
+            options => (options.Objective, options.ScaleWeights) = (TrainingObjective.MultiChain, [double.NaN]),
+            ["NaN"]),
         ["AddedChains"] = (options => options.AddedChains = [], ["Architecture"]),
         ["AddedChains, none"] = (options => options.AddedChains = null!, []),
         ["AddedChains with an architecture"] = (options =>
@@ -194,14 +195,16 @@ public sealed class WrongTrainingInputTests
         Assert.Contains(folder["nowhere"],
             Assert.ThrowsExactly<DirectoryNotFoundException>(() => _mlContext.Fit(options)).Message);
         options.ModelFolder = folder.Path;
-        Assert.Contains("config.json", Assert.ThrowsExactly<FileNotFoundException>(() => _mlContext.Fit(options)).Message);
+        Assert.Contains(
+            "config.json", Assert.ThrowsExactly<FileNotFoundException>(() => _mlContext.Fit(options)).Message);
 
         options = Expansion.FromNothing(1, 4);
         options.TokenizerFolder = folder["nowhere"];
         Assert.Contains(folder["nowhere"],
             Assert.ThrowsExactly<DirectoryNotFoundException>(() => _mlContext.Fit(options)).Message);
         options.TokenizerFolder = folder.Path;
-        Assert.Contains("tokenizer.json", Assert.ThrowsExactly<FileNotFoundException>(() => _mlContext.Fit(options)).Message);
+        Assert.Contains(
+            "tokenizer.json", Assert.ThrowsExactly<FileNotFoundException>(() => _mlContext.Fit(options)).Message);
     }
 
     [TestMethod]

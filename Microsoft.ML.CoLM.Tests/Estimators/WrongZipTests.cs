@@ -16,7 +16,7 @@ public sealed class WrongZipTests
     // The header's length; behind it stand the component's settings, the chain count first.
     private const int ChainCount = 256;
 
-    private static readonly Dictionary<string, (string Entry, Func<byte[], byte[]?> Change, string[] Named)> Changes = new()
+    private static readonly Dictionary<string, (string, Func<byte[], byte[]?>, string[])> Changes = new()
     {
         ["no config.json"] = ("config.json", _ => null, ["config.json"]),
         ["an empty config.json"] = ("config.json", _ => [], ["config.json"]),

@@ -36,7 +36,8 @@ internal sealed class TrainingTask : IDisposable
 
     /// <summary>Trains the parameters that are not frozen.</summary>
     public TrainingSummary Train(
-        TrainingOptions options, Action<TrainingProgress>? report = null, Func<IReadOnlyList<double>>? validate = null) =>
+        TrainingOptions options, Action<TrainingProgress>? report = null,
+        Func<IReadOnlyList<double>>? validate = null) =>
         new Trainer(options, validate, () => false, report ?? (_ => { })).Train(Task, Trained);
 
     /// <summary>The cross-entropy at a chain count, computed from the logits.</summary>

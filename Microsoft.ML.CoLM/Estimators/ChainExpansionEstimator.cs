@@ -130,10 +130,15 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
     private TrainingSummary Train(
         CoLMModel model, int frozenChains, Tokenizer tokenizer, IDataView input, int seed, IChannel channel)
     {
-        using var spool = TokenSpool.Write(Documents(model, tokenizer, input));
-        var validationRows = _options.ValidationSet is { } set ? Documents(model, tokenizer, set).ToArray() : null;
-        if (validationRows is { Length: 0 })
-            throw new ArgumentException($"Column '{_options.TextColumnName}' of the validation set has no text.");
+        using var spool = TokenSpool.Write(Documents(model, tokenizer, input, "the training data"));
+        if (spool.TokenCount < 2)
+        {
+            throw new ArgumentException(
+                $"Column '{_options.TextColumnName}' of the training data has one token, and no next one to learn.");
+        }
+        var validationRows = _options.ValidationSet is { } set
+            ? Documents(model, tokenizer, set, "the validation set").ToArray()
+            : null;
         if (_options.SequenceLength > model.Config.ContextLength)
         {
             throw new ArgumentException($"{nameof(Options.SequenceLength)} must be at most the model's context of " +
@@ -155,7 +160,8 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
     }
 
     /// <summary>Token ids of every row that has text.</summary>
-    private IEnumerable<IReadOnlyList<int>> Documents(CoLMModel model, Tokenizer tokenizer, IDataView data)
+    private IEnumerable<IReadOnlyList<int>> Documents(
+        CoLMModel model, Tokenizer tokenizer, IDataView data, string name)
     {
         var column = data.Schema[_options.TextColumnName];
         using var cursor = data.GetRowCursor([column]);
@@ -174,7 +180,7 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
             yield return ids;
         }
         if (!hasText)
-            throw new ArgumentException($"Column '{_options.TextColumnName}' has no row with text.");
+            throw new ArgumentException($"Column '{_options.TextColumnName}' of {name} has no row with text.");
     }
 
     private double[] ScaleWeights(CoLMModel model, int frozenChains)

@@ -136,6 +136,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     {
         _host.CheckValue(ctx, nameof(ctx));
         ObjectDisposedException.ThrowIf(_disposed, this);
+        Model.CheckUsable();
         ctx.CheckAtModel();
         ctx.SetVersionInfo(CreateVersionInfo());
 

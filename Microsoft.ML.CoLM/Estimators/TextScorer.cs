@@ -10,7 +10,6 @@ internal sealed class TextScorer(CoLMModel model, Tokenizer tokenizer, int chain
     /// <summary>Scores texts together; an empty text scores zero tokens.</summary>
     public TextScore[] Score(IReadOnlyList<string> texts)
     {
-        model.CheckUsable();
         int[][] sequences = [.. texts.Select(text => text.Length == 0
             ? [] : tokenizer.EncodeDocument(text, model.Config.BosTokenId))];
         var sums = SequenceScorer.Score(model, sequences, chainCount);

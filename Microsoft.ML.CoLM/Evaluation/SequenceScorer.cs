@@ -32,9 +32,14 @@ internal static class SequenceScorer
     private static double[][] Score(
         CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, ChainRange reported)
     {
+        model.CheckUsable();
         var sums = new double[sequences.Count][];
         for (var i = 0; i < sums.Length; i++)
+        {
             sums[i] = new double[reported.Count];
+            foreach (var id in sequences[i])
+                model.Config.CheckTokenId(id);
+        }
 
         // Longest first: neighbours are of like length, so little is padded.
         var windows = Enumerable.Range(0, sequences.Count)
@@ -77,7 +82,6 @@ internal static class SequenceScorer
 
         // Padding stands behind a sequence's own tokens, which a causal model never looks at.
         var tokenIds = tensor(inputs, [windows.Length, length], device: model.Device);
-        model.CheckIds(tokenIds);
         var chains = new ChainRange(0, reported.End);
         var features = model.Features(tokenIds, chains);
         var chunk = Math.Max(1, LogitsAtOnce / model.Config.VocabularySize);

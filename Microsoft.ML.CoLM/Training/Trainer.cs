@@ -54,6 +54,7 @@ internal sealed class Trainer(
                 validates ? losses : []));
         }
         clock.Stop();
+        optimizer.zero_grad();
         var speed = step * stepWindows * task.WindowLength / clock.Elapsed.TotalSeconds;
         if (totalSteps == 0)
             losses = validate?.Invoke() ?? [];

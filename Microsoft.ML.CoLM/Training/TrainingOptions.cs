@@ -78,10 +78,10 @@ public abstract class TrainingOptions
         Check(GradientAccumulationSteps >= 1, nameof(GradientAccumulationSteps), GradientAccumulationSteps, "at least 1");
         Check(Epochs >= 1, nameof(Epochs), Epochs, "at least 1");
         Check(MaxSteps is null or >= 0, nameof(MaxSteps), MaxSteps, "at least 0");
-        Check(LearningRate > 0, nameof(LearningRate), LearningRate, "above 0");
+        Check(LearningRate > 0 && double.IsFinite(LearningRate), nameof(LearningRate), LearningRate, "a number above 0");
         Check(WarmupSteps >= 0, nameof(WarmupSteps), WarmupSteps, "at least 0");
         Check(Enum.IsDefined(Decay), nameof(Decay), Decay, "one of the enumeration's values");
-        Check(WeightDecay >= 0, nameof(WeightDecay), WeightDecay, "at least 0");
+        Check(WeightDecay >= 0 && double.IsFinite(WeightDecay), nameof(WeightDecay), WeightDecay, "a number of at least 0");
         Check(Beta1 is >= 0 and < 1, nameof(Beta1), Beta1, "at least 0 and below 1");
         Check(Beta2 is >= 0 and < 1, nameof(Beta2), Beta2, "at least 0 and below 1");
         Check(MaxGradientNorm > 0, nameof(MaxGradientNorm), MaxGradientNorm, "above 0");
