@@ -13,9 +13,10 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// </remarks>
 internal static class ChainLinearKernel
 {
-    // MKL's kernels for a few rows sum in an order that depends on the alignment of a row, so there a slice is copied:
-    // what a chain computes may not depend, not even in its last bit, on the chains that stand beside it.
-    private const int FewRows = 16;
+    // MKL's kernels for matrices with few rows or columns sum in an order that depends on the alignment of a row, and
+    // libtorch's for bfloat16 read what a slice of one column held before. So there slices are copied: what a chain
+    // computes may not depend, not even in its last bit, on the chains that stand beside it.
+    private const int Few = 16;
 
     /// <summary>The outputs of the range's chains.</summary>
     /// <param name="x">[rows, X], the range's own inputs.</param>
@@ -37,10 +38,9 @@ internal static class ChainLinearKernel
             var inputWidth = weight.size(1) - earlierWidth;
             var slice = y.narrow(1, start, weight.size(0));
             if (earlier is not null)
-                slice.addmm_(earlier, weight.narrow(1, 0, earlierWidth).t(), beta: 0);
-            var read = x.narrow(1, 0, inputWidth);
-            slice.addmm_(x.size(0) < FewRows ? read.contiguous() : read,
-                weight.narrow(1, earlierWidth, inputWidth).t(), beta: earlier is null ? 0 : 1);
+                Multiply(slice, earlier, weight.narrow(1, 0, earlierWidth).t(), adds: false);
+            Multiply(slice, x.narrow(1, 0, inputWidth), weight.narrow(1, earlierWidth, inputWidth).t(),
+                adds: earlier is not null);
             start += weight.size(0);
         }
         return y.MoveToOuterDisposeScope();
@@ -63,9 +63,8 @@ internal static class ChainLinearKernel
             var weight = weights[i];
             var width = weight.size(1) - earlierWidth;
             end -= weight.size(0);
-            result.narrow(1, 0, width).addmm_(
-                gradient.narrow(1, end, weight.size(0)), weight.narrow(1, earlierWidth, width),
-                beta: i == weights.Length - 1 ? 0 : 1);
+            Multiply(result.narrow(1, 0, width), gradient.narrow(1, end, weight.size(0)),
+                weight.narrow(1, earlierWidth, width), adds: i < weights.Length - 1);
         }
         return result.MoveToOuterDisposeScope();
     }
@@ -83,9 +82,21 @@ internal static class ChainLinearKernel
         var transposed = gradient.t();
         var result = empty([gradient.size(1), width], dtype: gradient.dtype, device: gradient.device);
         if (earlier is not null)
-            result.narrow(1, 0, earlierWidth).addmm_(transposed, earlier, beta: 0);
-        result.narrow(1, earlierWidth, width - earlierWidth)
-            .addmm_(transposed, x.narrow(1, 0, width - earlierWidth), beta: 0);
+            Multiply(result.narrow(1, 0, earlierWidth), transposed, earlier, adds: false);
+        Multiply(result.narrow(1, earlierWidth, width - earlierWidth), transposed,
+            x.narrow(1, 0, width - earlierWidth), adds: false);
         return result.MoveToOuterDisposeScope();
+    }
+
+    // target = left · right, or target += left · right; its temporaries belong to the caller's scope.
+    private static void Multiply(Tensor target, Tensor left, Tensor right, bool adds)
+    {
+        if (target.size(0) >= Few && target.size(1) >= Few)
+        {
+            target.addmm_(left, right, beta: adds ? 1 : 0);
+            return;
+        }
+        var product = left.contiguous().mm(right);
+        _ = adds ? target.add_(product) : target.copy_(product);
     }
 }

@@ -11,6 +11,7 @@ internal sealed class ParameterSnapshot : IDisposable
 
     public ParameterSnapshot(IEnumerable<Tensor> parameters)
     {
+        using var scope = NewDisposeScope();
         _parameters = [.. parameters];
         _copies = Array.ConvertAll(_parameters, parameter => parameter.detach().clone().DetachFromDisposeScope());
     }

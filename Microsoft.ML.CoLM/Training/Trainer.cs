@@ -54,11 +54,12 @@ internal sealed class Trainer(
                 validates ? losses : []));
         }
         clock.Stop();
-        optimizer.zero_grad();
+        ForgetGradients(parameters);
         var speed = step * stepWindows * task.WindowLength / clock.Elapsed.TotalSeconds;
+        var cancelled = step < totalSteps;
         if (totalSteps == 0)
             losses = validate?.Invoke() ?? [];
-        return new TrainingSummary(step, Cancelled: step < totalSteps, loss, speed, losses);
+        return new TrainingSummary(step, cancelled, loss, speed, cancelled ? [] : losses);
     }
 
     private bool IsCancelled() => options.CancellationToken.IsCancellationRequested || isCancelled();
@@ -85,15 +86,26 @@ internal sealed class Trainer(
         if (!double.IsFinite(loss))
         {
             lastGood.Restore();
+            ForgetGradients(parameters);
             throw new NonFiniteLossException(step + 1, "the loss", task.Model);
         }
         // The parameters gave a finite loss: from here on they are the state to come back to.
         lastGood.Take();
         var norm = nn.utils.clip_grad_norm_(parameters, options.MaxGradientNorm);
         if (!double.IsFinite(norm))
+        {
+            ForgetGradients(parameters);
             throw new NonFiniteLossException(step + 1, "the gradient's norm", task.Model);
+        }
         optimizer.step();
         return loss;
+    }
+
+    // The optimizer's own zero_grad keeps the tensors.
+    private static void ForgetGradients(IEnumerable<Parameter> parameters)
+    {
+        foreach (var parameter in parameters)
+            parameter.grad = null;
     }
 
     private AdamW CreateOptimizer(IReadOnlyList<Parameter> parameters)
