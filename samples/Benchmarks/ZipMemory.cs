@@ -77,7 +77,8 @@ internal static class ZipMemory
     private static (double Weights, double Above) Child(string way, string zip, int megabytes)
     {
         using var process = Process.Start(new ProcessStartInfo(
-            Environment.ProcessPath!, ["load-child", way, zip, $"{megabytes}"]) { RedirectStandardOutput = true })!;
+            Environment.ProcessPath!, ["load-child", way, zip, $"{megabytes}"])
+        { RedirectStandardOutput = true })!;
         var numbers = process.StandardOutput.ReadToEnd().Split(' ');
         process.WaitForExit();
         if (process.ExitCode != 0)
