@@ -1,6 +1,5 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using TorchSharp;
+using static Microsoft.ML.CoLM.Kernels.TensorMemory;
 using static TorchSharp.torch;
 using static TorchSharp.torch.autograd;
 
@@ -76,12 +75,4 @@ internal sealed class AttentionFunction : SingleTensorFunction<AttentionFunction
 
     private static AttentionShape ShapeOf(Tensor queries) => new(
         (int)queries.size(0), (int)queries.size(1), (int)queries.size(2), (int)queries.size(3));
-
-    // A tensor's memory is libtorch's own: it stays where it is.
-    private static unsafe nint Address(Tensor tensor)
-    {
-        using var detached = tensor.detach();
-        using var first = detached.view(-1).narrow(0, 0, 1);
-        return (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
-    }
 }

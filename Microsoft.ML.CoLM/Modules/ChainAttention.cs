@@ -23,13 +23,21 @@ internal sealed class ChainAttention : nn.Module
         (_config, _layer) = (config, layer);
         var chains = Enumerable.Range(0, config.ChainCount);
         var (hidden, queries) = (chains.Select(config.Hidden), chains.Select(config.QueryWidth));
-        var keys = chains.Take(config.KvSharing ? 1 : config.ChainCount)
+        var keys = chains.Take(config.KeyValueChains)
             .Select(chain => config.KeyValueHeads(chain) * config.HeadWidth);
         register_module("q_proj", _query = new ChainLinear(hidden, queries, device, dtype));
         register_module("k_proj", _key = new ChainLinear(hidden, keys, device, dtype));
         register_module("v_proj", _value = new ChainLinear(hidden, keys, device, dtype));
         register_module("o_proj", _output = new ChainLinear(queries, hidden, device, dtype));
     }
+
+    internal ChainLinear Query => _query;
+
+    internal ChainLinear Key => _key;
+
+    internal ChainLinear Value => _value;
+
+    internal ChainLinear Output => _output;
 
     /// <param name="x">[rows, D], normalised.</param>
     /// <param name="pass">The walk this is a step of.</param>

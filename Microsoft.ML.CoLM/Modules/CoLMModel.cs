@@ -45,6 +45,14 @@ public sealed partial class CoLMModel : nn.Module
 
     internal RotaryEmbedding Rotary { get; }
 
+    internal ChainEmbedding Embedding => _embedding;
+
+    internal IReadOnlyList<DecoderLayer> Layers => _layers;
+
+    internal ChainRmsNorm Norm => _norm;
+
+    internal ChainHead Head => _head;
+
     internal ScalarType DataType => _embedding.Weight(0).dtype;
 
     /// <summary>Parameters of the first chains: what a model of that many chains consists of.</summary>

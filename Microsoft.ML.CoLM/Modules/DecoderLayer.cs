@@ -19,6 +19,14 @@ internal sealed class DecoderLayer : nn.Module
         register_module("mlp", _feedForward = new ChainFeedForward(config, layer, device, dtype));
     }
 
+    internal ChainRmsNorm AttentionNorm => _attentionNorm;
+
+    internal ChainAttention Attention => _attention;
+
+    internal ChainRmsNorm FeedForwardNorm => _feedForwardNorm;
+
+    internal ChainFeedForward FeedForward => _feedForward;
+
     /// <param name="x">[rows, D], the features of the pass's chains.</param>
     /// <param name="pass">The walk this is a step of.</param>
     /// <returns>[rows, D].</returns>
