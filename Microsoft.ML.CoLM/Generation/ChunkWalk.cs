@@ -1,5 +1,6 @@
 using Microsoft.ML.CoLM.Chains;
 using Microsoft.ML.CoLM.Kernels;
+using Microsoft.ML.CoLM.Modules;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -19,7 +20,7 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
     private readonly InferenceWeights _weights;
     private readonly KvCache _cache;
     private readonly WorkerTeam _team;
-    private readonly ChunkBuffers _features;
+    private readonly FeatureStore _features;
     private readonly Tensor _residual;
     private readonly Tensor _queries;
     private readonly Tensor _keys;
@@ -35,19 +36,19 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
     /// <param name="cache">Where keys and values go.</param>
     /// <param name="team">Runs the kernels.</param>
     /// <param name="history">Features of all positions, kept for later chains; null keeps none.</param>
-    public ChunkWalk(InferenceWeights weights, KvCache cache, WorkerTeam team, ChunkBuffers? history)
+    public ChunkWalk(InferenceWeights weights, KvCache cache, WorkerTeam team, FeatureStore? history)
     {
         (_weights, _cache, _team) = (weights, cache, team);
         _d = weights.Config.HeadWidth;
         var rows = Math.Min(ChunkLength, cache.Capacity);
-        _features = history ?? new ChunkBuffers(weights, rows, keepsLayers: false, T.Type);
-        _residual = New(weights.Hidden[^1], ScalarType.Float32);
-        _queries = New(weights.Queries[^1], T.Type);
-        _keys = New(weights.KeyValues[^1], T.Type);
-        _values = New(weights.KeyValues[^1], T.Type);
-        _gates = New(weights.Intermediate[^1], T.Type);
-        _ups = New(weights.Intermediate[^1], T.Type);
-        _sums = New(weights.Hidden[^1], T.Type);
+        _features = history ?? new FeatureStore(weights.Config, weights.Columns, rows, keepsLayers: false, T.Type);
+        _residual = New(weights.Columns.Hidden[^1], ScalarType.Float32);
+        _queries = New(weights.Columns.Queries[^1], T.Type);
+        _keys = New(weights.Columns.KeyValues[^1], T.Type);
+        _values = New(weights.Columns.KeyValues[^1], T.Type);
+        _gates = New(weights.Columns.Intermediate[^1], T.Type);
+        _ups = New(weights.Columns.Intermediate[^1], T.Type);
+        _sums = New(weights.Columns.Hidden[^1], T.Type);
         _angles = New(_d, ScalarType.Float32);
         const int Tile = CachedAttention.QueriesAtOnce;
         var scratch = Tile * (_d + CachedAttention.Padded(_d) + CachedAttention.Padded(cache.Capacity));
@@ -88,14 +89,14 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
 
     private void Embed(ReadOnlySpan<int> tokens, Chunk chunk)
     {
-        var (residual, angles, width) = (TensorMemory.Address(_residual), TensorMemory.Address(_angles), _weights.Hidden[^1]);
+        var (residual, angles, width) = (TensorMemory.Address(_residual), TensorMemory.Address(_angles), _weights.Columns.Hidden[^1]);
         for (var row = 0; row < chunk.Length; row++)
         {
             for (var chain = chunk.Chains.First; chain < chunk.Chains.End; chain++)
             {
                 var table = _weights.Embedding[chain];
                 RowKernels.Widen<T>((void*)table.Address, (long)tokens[row] * table.Width,
-                    (float*)residual + (long)row * width + _weights.Hidden[chain], table.Width);
+                    (float*)residual + (long)row * width + _weights.Columns.Hidden[chain], table.Width);
             }
             var cosine = (float*)angles + (long)row * _d;
             _weights.Rotary.Angles(
@@ -106,18 +107,18 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
     private void Attend(int layer, Chunk chunk, bool isLast)
     {
         var weights = _weights.Layers[layer];
-        var input = Normalise(weights.AttentionNorm, _features.AttentionInput(layer), chunk);
+        var input = Normalise(weights.AttentionNorm, _features[layer, FeatureSite.AttentionInput], chunk);
         for (var chain = chunk.Chains.First; chain < Math.Min(chunk.Chains.End, _weights.Config.KeyValueChains); chain++)
         {
-            Multiply(input, weights.Key[chain], _keys, _weights.KeyValues[chain], chunk);
-            Multiply(input, weights.Value[chain], _values, _weights.KeyValues[chain], chunk);
+            Multiply(input, weights.Key[chain], _keys, _weights.Columns.KeyValues[chain], chunk);
+            Multiply(input, weights.Value[chain], _values, _weights.Columns.KeyValues[chain], chunk);
         }
         Store(layer, chunk);
         if (isLast)
             return;
         for (var chain = chunk.Chains.First; chain < chunk.Chains.End; chain++)
-            Multiply(input, weights.Query[chain], _queries, _weights.Queries[chain], chunk);
-        var output = _features.AttentionOutput(layer);
+            Multiply(input, weights.Query[chain], _queries, _weights.Columns.Queries[chain], chunk);
+        var output = _features[layer, FeatureSite.AttentionOutput];
         Mix(layer, chunk, output);
         AddProducts(output.narrow(0, chunk.FirstRow, chunk.Length), weights.Output, chunk);
     }
@@ -125,13 +126,13 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
     private void FeedForward(int layer, Chunk chunk)
     {
         var weights = _weights.Layers[layer];
-        var input = Normalise(weights.FeedForwardNorm, _features.FeedForwardInput(layer), chunk);
+        var input = Normalise(weights.FeedForwardNorm, _features[layer, FeatureSite.FeedForwardInput], chunk);
         for (var chain = chunk.Chains.First; chain < chunk.Chains.End; chain++)
         {
-            Multiply(input, weights.Gate[chain], _gates, _weights.Intermediate[chain], chunk);
-            Multiply(input, weights.Up[chain], _ups, _weights.Intermediate[chain], chunk);
+            Multiply(input, weights.Gate[chain], _gates, _weights.Columns.Intermediate[chain], chunk);
+            Multiply(input, weights.Up[chain], _ups, _weights.Columns.Intermediate[chain], chunk);
         }
-        var hidden = _features.FeedForwardHidden(layer);
+        var hidden = _features[layer, FeatureSite.FeedForwardHidden];
         Activate(chunk, hidden);
         AddProducts(hidden.narrow(0, chunk.FirstRow, chunk.Length), weights.Down, chunk);
     }
@@ -139,7 +140,7 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
     /// <summary>Normalises the chains' residual into their columns of the features, and gives the chunk's rows.</summary>
     private Tensor Normalise(WeightMatrix[] norms, Tensor features, Chunk chunk)
     {
-        var (residual, target, width) = (TensorMemory.Address(_residual), TensorMemory.Address(features), _weights.Hidden[^1]);
+        var (residual, target, width) = (TensorMemory.Address(_residual), TensorMemory.Address(features), _weights.Columns.Hidden[^1]);
         _team.Run(thread =>
         {
             var (first, end) = _team.Share(thread, chunk.Length);
@@ -147,9 +148,9 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
             {
                 for (var chain = chunk.Chains.First; chain < chunk.Chains.End; chain++)
                 {
-                    RowKernels.Normalise<T, T>((float*)residual + (long)row * width + _weights.Hidden[chain],
+                    RowKernels.Normalise<T, T>((float*)residual + (long)row * width + _weights.Columns.Hidden[chain],
                         (void*)norms[chain].Address,
-                        (void*)(target + ((nint)(chunk.FirstRow + row) * width + _weights.Hidden[chain]) * T.Size),
+                        (void*)(target + ((nint)(chunk.FirstRow + row) * width + _weights.Columns.Hidden[chain]) * T.Size),
                         norms[chain].Width, (float)_weights.Config.RmsNormEpsilon);
                 }
             }
@@ -167,14 +168,14 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
         for (var chain = chunk.Chains.First; chain < chunk.Chains.End; chain++)
         {
             var weight = matrices[chain];
-            var residual = _residual.narrow(0, 0, chunk.Length).narrow(1, _weights.Hidden[chain], weight.Outputs);
+            var residual = _residual.narrow(0, 0, chunk.Length).narrow(1, _weights.Columns.Hidden[chain], weight.Outputs);
             var read = input.narrow(1, 0, weight.Width);
             if (T.Type == ScalarType.Float32)
             {
                 residual.addmm_(read, weight.Transposed);
                 continue;
             }
-            var sums = _sums.narrow(0, 0, chunk.Length).narrow(1, _weights.Hidden[chain], weight.Outputs);
+            var sums = _sums.narrow(0, 0, chunk.Length).narrow(1, _weights.Columns.Hidden[chain], weight.Outputs);
             residual.add_(sums.addmm_(read, weight.Transposed, beta: 0));
         }
     }
@@ -183,10 +184,10 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
     {
         var config = _weights.Config;
         var (from, of, angles) = (TensorMemory.Address(_keys), TensorMemory.Address(_values), TensorMemory.Address(_angles));
-        var width = _weights.KeyValues[^1];
+        var width = _weights.Columns.KeyValues[^1];
         for (var chain = chunk.Chains.First; chain < Math.Min(chunk.Chains.End, config.KeyValueChains); chain++)
         {
-            var (column, heads) = (_weights.KeyValues[chain], config.KeyValueHeads(chain));
+            var (column, heads) = (_weights.Columns.KeyValues[chain], config.KeyValueHeads(chain));
             var keys = TensorMemory.Address(_cache.Keys(layer, chain));
             var values = TensorMemory.Address(_cache.Values(layer, chain));
             _team.Run(thread =>
@@ -216,13 +217,13 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
         const int Most = CachedAttention.QueriesAtOnce;
         var config = _weights.Config;
         var (queries, results, angles) = (TensorMemory.Address(_queries), TensorMemory.Address(output), TensorMemory.Address(_angles));
-        var width = _weights.Queries[^1];
+        var width = _weights.Columns.Queries[^1];
         var scale = 1 / MathF.Sqrt(_d);
         var groups = (chunk.Length + Most - 1) / Most;
         for (var chain = chunk.Chains.First; chain < chunk.Chains.End; chain++)
         {
             var source = config.KeyValueChain(chain);
-            var (column, heads, sourceHeads) = (_weights.Queries[chain], config.Heads(chain), config.KeyValueHeads(source));
+            var (column, heads, sourceHeads) = (_weights.Columns.Queries[chain], config.Heads(chain), config.KeyValueHeads(source));
             var keys = TensorMemory.Address(_cache.Keys(layer, source));
             var values = TensorMemory.Address(_cache.Values(layer, source));
             _team.Run(thread =>
@@ -265,8 +266,8 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
     private void Activate(Chunk chunk, Tensor hidden)
     {
         var (gates, ups, results) = (TensorMemory.Address(_gates), TensorMemory.Address(_ups), TensorMemory.Address(hidden));
-        var width = _weights.Intermediate[^1];
-        var (column, end) = (_weights.Intermediate[chunk.Chains.First], _weights.Intermediate[chunk.Chains.End]);
+        var width = _weights.Columns.Intermediate[^1];
+        var (column, end) = (_weights.Columns.Intermediate[chunk.Chains.First], _weights.Columns.Intermediate[chunk.Chains.End]);
         _team.Run(thread =>
         {
             var (first, last) = _team.Share(thread, chunk.Length);

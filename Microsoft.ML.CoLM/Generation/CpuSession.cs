@@ -15,9 +15,8 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
     private readonly WorkerTeam _team;
     private readonly SlotBuffers _slots;
     private readonly RowWalk<T> _rows;
-    private readonly ChunkBuffers? _history;
-    private readonly long[] _keyValuesComputed;
-    private readonly long[] _featuresComputed;
+    private readonly FeatureStore? _history;
+    private readonly SessionLedger _ledger;
     private ChunkWalk<T>? _chunks;
 
     /// <param name="model">The model, in type <typeparamref name="T"/>.</param>
@@ -31,16 +30,18 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
         _slots = new SlotBuffers(_weights, SlotCount);
         _rows = new RowWalk<T>(_weights, cache, _team, _slots);
         if (mayGrow && !model.Config.KvSharing)
-            _history = new ChunkBuffers(_weights, cache.SequenceCount * cache.Capacity, keepsLayers: true, T.Type);
-        _keyValuesComputed = new long[model.Config.ChainCount];
-        _featuresComputed = new long[model.Config.ChainCount];
+        {
+            _history = new FeatureStore(
+                model.Config, _weights.Columns, cache.SequenceCount * cache.Capacity, keepsLayers: true, T.Type);
+        }
+        _ledger = new SessionLedger(cache, canGrow: _history is not null);
     }
 
     public int SlotCount => 16;
 
-    public IReadOnlyList<long> KeyValuesComputed => _keyValuesComputed;
+    public IReadOnlyList<long> KeyValuesComputed => _ledger.KeyValuesComputed;
 
-    public IReadOnlyList<long> FeaturesComputed => _featuresComputed;
+    public IReadOnlyList<long> FeaturesComputed => _ledger.FeaturesComputed;
 
     public int Length(int sequence) => _cache.Length(sequence);
 
@@ -65,7 +66,7 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
         {
             if (chains.First == 0)
                 _cache.Append(row.Sequence, row.Token);
-            Count(row.Sequence, row.Position, 1, chains);
+            _ledger.Count(row.Sequence, row.Position, 1, chains);
         }
         if (_history is not null)
             Keep(rows, firstSlot, chains);
@@ -77,24 +78,14 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
 
     public void Grow(int sequence, int chainCount)
     {
-        if (_weights.Config.KvSharing)
-            return;
-        for (var chain = 1; chain < chainCount; chain++)
+        foreach (var (chains, start) in _ledger.Missing(sequence, chainCount))
         {
-            // Chains that were left out together are computed together.
-            var start = _cache.CachedLength(sequence, chain);
-            var end = chain + 1;
-            while (end < chainCount && _cache.CachedLength(sequence, end) == start)
-                end++;
             int[] tokens = [.. _cache.Tokens(sequence).Skip(start)];
-            if (tokens.Length > 0 && _history is null)
-                throw new InvalidOperationException("The session was not made to grow.");
             for (var done = 0; done < tokens.Length; done += ChunkWalk<T>.ChunkLength)
             {
                 RunChunk(sequence, start + done,
-                    tokens.AsSpan(done, Math.Min(ChunkWalk<T>.ChunkLength, tokens.Length - done)), new ChainRange(chain, end));
+                    tokens.AsSpan(done, Math.Min(ChunkWalk<T>.ChunkLength, tokens.Length - done)), chains);
             }
-            chain = end - 1;
         }
     }
 
@@ -112,20 +103,7 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
     {
         _chunks ??= new ChunkWalk<T>(_weights, _cache, _team, _history);
         _chunks.Run(sequence, start, tokens, chains);
-        Count(sequence, start, tokens.Length, chains);
-    }
-
-    private void Count(int sequence, int position, int tokens, ChainRange chains)
-    {
-        for (var chain = chains.First; chain < chains.End; chain++)
-        {
-            _featuresComputed[chain] += tokens;
-            if (chain >= _weights.Config.KeyValueChains)
-                continue;
-            _keyValuesComputed[chain] += tokens;
-            if (_cache.CachedLength(sequence, chain) == position)
-                _cache.SetCachedLength(sequence, chain, position + tokens);
-        }
+        _ledger.Count(sequence, start, tokens.Length, chains);
     }
 
     /// <summary>Copies what chains computed for rows to where chains that are computed later look for it.</summary>
@@ -133,21 +111,17 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
     {
         for (var layer = 0; layer < _weights.Layers.Length; layer++)
         {
-            Copy(_slots.AttentionInput[layer], _slots.Hidden, _weights.Hidden, _history!.AttentionInput(layer), rows);
-            Copy(_slots.AttentionOutput[layer], _slots.Queries, _weights.Queries, _history.AttentionOutput(layer), rows);
-            Copy(_slots.FeedForwardInput[layer], _slots.Hidden, _weights.Hidden, _history.FeedForwardInput(layer), rows);
-            Copy(_slots.FeedForwardHidden[layer], _slots.Intermediate, _weights.Intermediate,
-                _history.FeedForwardHidden(layer), rows);
-        }
-
-        void Copy(nint slots, int width, int[] offsets, Tensor history, ReadOnlySpan<DecodingRow> rows)
-        {
-            var (target, column) = (TensorMemory.Address(history), offsets[chains.First]);
-            for (var i = 0; i < rows.Length; i++)
+            foreach (var site in FeatureStore.Sites)
             {
-                RowKernels.Narrow<T>((float*)slots + (long)(firstSlot + i) * width + column, (void*)target,
-                    ((long)rows[i].Sequence * _cache.Capacity + rows[i].Position) * width + column,
-                    offsets[chains.End] - column);
+                var offsets = FeatureStore.OffsetsOf(_weights.Columns, site);
+                var slots = (float*)_slots[layer, site];
+                var (history, column) = (TensorMemory.Address(_history![layer, site]), offsets[chains.First]);
+                for (var i = 0; i < rows.Length; i++)
+                {
+                    RowKernels.Narrow<T>(slots + (long)(firstSlot + i) * offsets[^1] + column, (void*)history,
+                        ((long)rows[i].Sequence * _cache.Capacity + rows[i].Position) * offsets[^1] + column,
+                        offsets[chains.End] - column);
+                }
             }
         }
     }

@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Kernels;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Generation;
@@ -8,9 +9,10 @@ internal static class DecodingSession
     /// <param name="model">The model.</param>
     /// <param name="cache">Its cache, which stays the caller's.</param>
     /// <param name="mayGrow">Whether sequences may be run at more chains later than before.</param>
-    public static IDecodingSession Create(CoLMModel model, KvCache cache, bool mayGrow) => model.DataType switch
+    public static IDecodingSession Create(CoLMModel model, KvCache cache, bool mayGrow) => cache switch
     {
-        ScalarType.Float32 => new CpuSession<Kernels.Float32Element>(model, cache, mayGrow),
-        _ => new CpuSession<Kernels.BFloat16Element>(model, cache, mayGrow),
+        { IsBlocked: false } => new ModuleSession(model, cache, mayGrow),
+        { DataType: ScalarType.Float32 } => new CpuSession<Float32Element>(model, cache, mayGrow),
+        _ => new CpuSession<BFloat16Element>(model, cache, mayGrow),
     };
 }

@@ -23,7 +23,7 @@ internal sealed record HeadTile(int Chain, int Head, int[] Columns)
                 var key = (source, query / queriesOfHead);
                 if (!columns.TryGetValue(key, out var list))
                     columns.Add(key, list = []);
-                list.Add(weights.Queries[chain] + query * config.HeadWidth);
+                list.Add(weights.Columns.Queries[chain] + query * config.HeadWidth);
             }
         }
         return [.. columns.SelectMany(entry => entry.Value.Chunk(CachedAttention.QueriesAtOnce)

@@ -17,25 +17,25 @@ internal sealed class RangePlan
         {
             var (input, hidden) = (slots.AttentionInput[index], slots.FeedForwardHidden[index]);
             var gates = Split(own, layer.Gate, slots.FeedForwardInput[index], slots.Hidden, slots.Gate,
-                slots.Intermediate, weights.Intermediate);
+                slots.Intermediate, weights.Columns.Intermediate);
             return new LayerPlan(
                 ProductPiece.Split(
                 [
-                    .. Pieces(own, layer.Query, input, slots.Hidden, slots.Query, slots.Queries, weights.Queries),
-                    .. Pieces(KeyValueChains, layer.Key, input, slots.Hidden, slots.Key, slots.KeyValues, weights.KeyValues),
-                    .. Pieces(KeyValueChains, layer.Value, input, slots.Hidden, slots.Value, slots.KeyValues, weights.KeyValues),
+                    .. Pieces(own, layer.Query, input, slots.Hidden, slots.Query, slots.Queries, weights.Columns.Queries),
+                    .. Pieces(KeyValueChains, layer.Key, input, slots.Hidden, slots.Key, slots.KeyValues, weights.Columns.KeyValues),
+                    .. Pieces(KeyValueChains, layer.Value, input, slots.Hidden, slots.Value, slots.KeyValues, weights.Columns.KeyValues),
                 ], threads),
                 ProductPiece.Split([.. Pieces(own, layer.Output, slots.AttentionOutput[index], slots.Queries,
-                    slots.Residual, slots.Hidden, weights.Hidden, adds: true)], threads),
+                    slots.Residual, slots.Hidden, weights.Columns.Hidden, adds: true)], threads),
                 gates,
                 Split(own, layer.Up, slots.FeedForwardInput[index], slots.Hidden, slots.Up, slots.Intermediate,
-                    weights.Intermediate),
+                    weights.Columns.Intermediate),
                 ProductPiece.Split([.. Pieces(own, layer.Down, hidden, slots.Intermediate, slots.Residual, slots.Hidden,
-                    weights.Hidden, adds: true)], threads));
+                    weights.Columns.Hidden, adds: true)], threads));
         })];
         // Each thread adds up its logits chain by chain, the same ones of every chain.
         var heads = own.Select(chain => ProductPiece.Split([new(weights.Head[chain], 0, slots.Vocabulary,
-            slots.Normed + weights.Hidden[chain] * sizeof(float), slots.Hidden, slots.Logits, slots.Vocabulary,
+            slots.Normed + weights.Columns.Hidden[chain] * sizeof(float), slots.Hidden, slots.Logits, slots.Vocabulary,
             Adds: chain > 0)], threads)).ToArray();
         Head = [.. Enumerable.Range(0, threads).Select(thread => heads.SelectMany(chain => chain[thread]).ToArray())];
 

@@ -112,7 +112,7 @@ internal sealed unsafe class RowWalk<T> : IDisposable
             {
                 var table = _weights.Embedding[chain];
                 RowKernels.Widen<T>((void*)table.Address, (long)_rows[row].Token * table.Width,
-                    residual + _weights.Hidden[chain], table.Width);
+                    residual + _weights.Columns.Hidden[chain], table.Width);
             }
             var half = _d / 2;
             _weights.Rotary.Angles(_rows[row].Position, new Span<float>(Cosine(row), half), new Span<float>(Sine(row), half));
@@ -127,8 +127,8 @@ internal sealed unsafe class RowWalk<T> : IDisposable
         {
             var (slot, chain) = (_firstSlot + unit / chains.Count, chains.First + unit % chains.Count);
             RowKernels.Normalise<T, Float32Element>(
-                Slot(_slots.Residual, slot, _slots.Hidden) + _weights.Hidden[chain], (void*)norms[chain].Address,
-                Slot(output, slot, _slots.Hidden) + _weights.Hidden[chain], norms[chain].Width,
+                Slot(_slots.Residual, slot, _slots.Hidden) + _weights.Columns.Hidden[chain], (void*)norms[chain].Address,
+                Slot(output, slot, _slots.Hidden) + _weights.Columns.Hidden[chain], norms[chain].Width,
                 (float)_weights.Config.RmsNormEpsilon);
         }
     }
@@ -145,7 +145,7 @@ internal sealed unsafe class RowWalk<T> : IDisposable
             {
                 for (var head = 0; head < _weights.Config.KeyValueHeads(chain); head++)
                 {
-                    var column = _weights.KeyValues[chain] + head * _d;
+                    var column = _weights.Columns.KeyValues[chain] + head * _d;
                     RowKernels.Rotate<Float32Element>(key + column, rotated, _d, Cosine(row), Sine(row), scale: 1);
                     CachedAttention.Store<T>(rotated, value + column, _d, _rows[row].Position,
                         Head(_keys, layer, chain, _rows[row].Sequence, head, _d),

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.ML.CoLM.Modules;
 
 namespace Microsoft.ML.CoLM.Generation;
 
@@ -16,10 +17,10 @@ internal sealed unsafe class SlotBuffers : IDisposable
     {
         var config = weights.Config;
         Slots = slots;
-        Hidden = weights.Hidden[^1];
-        Queries = weights.Queries[^1];
-        KeyValues = weights.KeyValues[^1];
-        Intermediate = weights.Intermediate[^1];
+        Hidden = weights.Columns.Hidden[^1];
+        Queries = weights.Columns.Queries[^1];
+        KeyValues = weights.Columns.KeyValues[^1];
+        Intermediate = weights.Columns.Intermediate[^1];
         Vocabulary = config.VocabularySize;
         var layers = config.LayerCount;
         Residual = Allocate(Hidden);
@@ -52,6 +53,15 @@ internal sealed unsafe class SlotBuffers : IDisposable
 
     /// <summary>V.</summary>
     public int Vocabulary { get; }
+
+    /// <summary>Features of a layer at a site that later chains read.</summary>
+    public nint this[int layer, FeatureSite site] => site switch
+    {
+        FeatureSite.AttentionInput => AttentionInput[layer],
+        FeatureSite.AttentionOutput => AttentionOutput[layer],
+        FeatureSite.FeedForwardInput => FeedForwardInput[layer],
+        _ => FeedForwardHidden[layer],
+    };
 
     /// <summary>[slots, D], what layers add to.</summary>
     public nint Residual { get; }

@@ -37,6 +37,25 @@ internal sealed class AttentionFunction : SingleTensorFunction<AttentionFunction
         return output;
     }
 
+    /// <summary>Attention of a sequence's newest tokens to all of them, without gradients.</summary>
+    /// <param name="queries">[groups, queries, length, d].</param>
+    /// <param name="keys">[groups, 1, start + length, d].</param>
+    /// <param name="values">[groups, 1, start + length, d].</param>
+    /// <param name="start">Tokens before the queries'.</param>
+    /// <returns>[groups, queries, length, d].</returns>
+    public static Tensor Continue(Tensor queries, Tensor keys, Tensor values, long start)
+    {
+        using var scope = NewDisposeScope();
+        var length = queries.size(2);
+        long[] shape = [queries.size(0), queries.size(1), start + length, queries.size(3)];
+        // The causal mask of libtorch's own begins at the first key; one query reads all keys and needs none.
+        var mask = start == 0 || length == 1
+            ? null
+            : ones([length, start + length], dtype: ScalarType.Bool, device: queries.device).tril(start);
+        return nn.functional.scaled_dot_product_attention(queries, keys.expand(shape), values.expand(shape), mask,
+            is_casual: start == 0 && length > 1).MoveToOuterDisposeScope();
+    }
+
     public override Tensor forward(AutogradContext ctx, params object[] vars)
     {
         var (queries, keys, values) = ((Tensor)vars[0], (Tensor)vars[1], (Tensor)vars[2]);

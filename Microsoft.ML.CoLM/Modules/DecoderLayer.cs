@@ -36,4 +36,11 @@ internal sealed class DecoderLayer : nn.Module
         var h = x + _attention.forward(_attentionNorm.forward(x, pass.Chains), pass);
         return (h + _feedForward.forward(_feedForwardNorm.forward(h, pass.Chains), pass)).MoveToOuterDisposeScope();
     }
+
+    /// <summary>Caches the keys and values that <see cref="forward"/> would, and computes nothing else.</summary>
+    public void CacheKeysAndValues(Tensor x, ForwardPass pass)
+    {
+        using var scope = NewDisposeScope();
+        _attention.CacheKeysAndValues(_attentionNorm.forward(x, pass.Chains), pass);
+    }
 }
