@@ -11,6 +11,7 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
     where T : struct, IElement
 {
     private readonly KvCache _cache;
+    private readonly bool _ownsCache;
     private readonly InferenceWeights _weights;
     private readonly WorkerTeam _team;
     private readonly SlotBuffers _slots;
@@ -20,11 +21,12 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
     private ChunkWalk<T>? _chunks;
 
     /// <param name="model">The model, in type <typeparamref name="T"/>.</param>
-    /// <param name="cache">Its cache, which stays the caller's.</param>
+    /// <param name="cache">Its cache, of its architecture.</param>
+    /// <param name="ownsCache">Whether the cache is disposed with the session.</param>
     /// <param name="mayGrow">Whether sequences may be run at more chains later than before.</param>
-    public CpuSession(CoLMModel model, KvCache cache, bool mayGrow)
+    public CpuSession(CoLMModel model, KvCache cache, bool ownsCache, bool mayGrow)
     {
-        _cache = cache;
+        (_cache, _ownsCache) = (cache, ownsCache);
         _weights = new InferenceWeights(model);
         _team = new WorkerTeam(get_num_threads());
         _slots = new SlotBuffers(_weights, SlotCount);
@@ -91,6 +93,8 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
 
     public void Dispose()
     {
+        if (_ownsCache)
+            _cache.Dispose();
         _chunks?.Dispose();
         _history?.Dispose();
         _rows.Dispose();

@@ -17,6 +17,7 @@ internal sealed class ModuleSession : IDecodingSession
 
     private readonly CoLMModel _model;
     private readonly KvCache _cache;
+    private readonly bool _ownsCache;
     private readonly FeatureLayout _columns;
     private readonly FeatureStore _slots;
     private readonly FeatureStore? _history;
@@ -26,11 +27,12 @@ internal sealed class ModuleSession : IDecodingSession
     private readonly bool[] _isCopied;
 
     /// <param name="model">The model.</param>
-    /// <param name="cache">Its cache, not blocked, which stays the caller's.</param>
+    /// <param name="cache">Its cache, not blocked, of its architecture.</param>
+    /// <param name="ownsCache">Whether the cache is disposed with the session.</param>
     /// <param name="mayGrow">Whether sequences may be run at more chains later than before.</param>
-    public ModuleSession(CoLMModel model, KvCache cache, bool mayGrow)
+    public ModuleSession(CoLMModel model, KvCache cache, bool ownsCache, bool mayGrow)
     {
-        (_model, _cache) = (model, cache);
+        (_model, _cache, _ownsCache) = (model, cache, ownsCache);
         _columns = new FeatureLayout(model.Config);
         _slots = Store(SlotCount);
         if (mayGrow && !model.Config.KvSharing)
@@ -108,6 +110,8 @@ internal sealed class ModuleSession : IDecodingSession
 
     public void Dispose()
     {
+        if (_ownsCache)
+            _cache.Dispose();
         _slots.Dispose();
         _history?.Dispose();
         _logits.Dispose();

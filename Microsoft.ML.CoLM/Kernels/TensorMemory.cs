@@ -12,7 +12,8 @@ internal static unsafe class TensorMemory
     public static nint Address(Tensor tensor)
     {
         using var detached = tensor.detach();
-        using var first = detached.view(-1).narrow(0, 0, 1);
+        using var flat = detached.view(-1);
+        using var first = flat.narrow(0, 0, 1);
         return (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
     }
 }
