@@ -52,7 +52,7 @@ internal sealed class BareProducts : IDisposable
     {
         using var noGradients = no_grad();
         foreach (var (input, weight, result) in _products)
-            result.addmm_(input, weight, beta: 0).Dispose();
+            result.addmm_(input, weight, beta: 0);
     }
 
     public void Dispose()
