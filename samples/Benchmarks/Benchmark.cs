@@ -3,10 +3,14 @@ using Microsoft.ML.CoLM.Interop;
 
 namespace Benchmarks;
 
-/// <summary>A command that measures: its report goes to the console and, where <c>--json</c> asks for it, to a file.</summary>
+/// <summary>A command that measures, and reports on the console and, where <c>--json</c> asks for it, in a file.</summary>
 internal abstract class Benchmark : Command
 {
-    private readonly Option<FileInfo> _json = new("--json") { Description = "file for the figures, as JSON" };
+    private readonly Option<FileInfo> _json = new("--json")
+    {
+        Description = "file for the figures, as JSON",
+        HelpName = "FILE",
+    };
 
     protected Benchmark(string name, string description) : base(name, description)
     {

@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 
 namespace Benchmarks;
 
-/// <summary>A Chain-of-Linear against a dense layer of the same width and against a plain loop over the chains.</summary>
+/// <summary>A Chain-of-Linear and a plain loop over its chains, against a dense layer of the same width.</summary>
 internal sealed class ChainLinearCommand : Benchmark
 {
     private readonly Option<int> _width = CommonOptions.Count("--width", "features in and out", byDefault: 2048);
@@ -30,14 +30,17 @@ internal sealed class ChainLinearCommand : Benchmark
         var device = CommonOptions.ToDevice(result.GetRequiredValue(_device));
         var dtype = CommonOptions.ToDataType(result.GetRequiredValue(_dtype));
         if (width % layout.Heads.Sum() != 0)
-            throw new ArgumentException($"--width must be a multiple of {layout.Heads.Sum()}, the sum of {layout}, found {width}.");
+        {
+            throw new ArgumentException(
+                $"--width must be a multiple of {layout.Heads.Sum()}, the sum of {layout}, found {width}.");
+        }
         int[] widths = [.. layout.Heads.Select(heads => width / layout.Heads.Sum() * heads)];
 
         using var scope = NewDisposeScope();
         var x = Random(rows, width).requires_grad_(true);
         var gradient = Random(rows, width);
         var dense = Random(width, width).requires_grad_(true);
-        var layer = new ChainLinear(widths, widths, device, dtype);
+        using var layer = new ChainLinear(widths, widths, device, dtype);
         Tensor[] weights = [.. Enumerable.Range(0, widths.Length).Select(layer.Weight)];
         using (no_grad())
         {
@@ -52,7 +55,7 @@ internal sealed class ChainLinearCommand : Benchmark
         EnterAutograd();
         var times = race.Run(result.GetValue(_rounds));
 
-        var report = new Report($"Chain-of-Linear {{{layout}}}, {width} wide, {rows} rows", new Dictionary<string, object>
+        var settings = new Dictionary<string, object>
         {
             ["device"] = $"{device}",
             ["dtype"] = result.GetRequiredValue(_dtype),
@@ -60,7 +63,8 @@ internal sealed class ChainLinearCommand : Benchmark
             ["rows"] = rows,
             ["layout"] = $"{layout}",
             ["rounds"] = result.GetValue(_rounds),
-        });
+        };
+        var report = new Report($"Chain-of-Linear {{{layout}}}, {width} wide, {rows} rows", settings);
         foreach (var (name, samples) in times)
             report.Add(name, samples, basis: times[$"{name.Split(',')[0]}, dense"]);
         report.AddRatio("arithmetic", weights.Sum(weight => weight.numel()) / ((double)width * width));
@@ -100,6 +104,7 @@ internal sealed class ChainLinearCommand : Benchmark
         void EnterAutograd()
         {
             var chains = new ChainRange(0, widths.Length);
+            // A model's layer reads what another one computed: its input's gradient goes on, and is not kept.
             race.Enter("autograd, dense", Backward(() => nn.functional.linear(x.view_as(x), dense), [dense]));
             race.Enter("autograd, chains", Backward(() => layer.forward(x.view_as(x), chains, earlier: null), weights));
             race.Enter("autograd, plain loop", Backward(() => PlainLoop(x.view_as(x), weights), weights));

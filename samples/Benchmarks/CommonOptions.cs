@@ -67,7 +67,12 @@ internal static partial class CommonOptions
     /// <summary>A whole number of at least 1.</summary>
     public static Option<int> Count(string name, string description, int byDefault)
     {
-        var option = new Option<int>(name) { Description = description, DefaultValueFactory = _ => byDefault };
+        var option = new Option<int>(name)
+        {
+            Description = description,
+            HelpName = "N",
+            DefaultValueFactory = _ => byDefault,
+        };
         option.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<int>() < 1)

@@ -19,7 +19,8 @@ internal sealed class LoadCommand : Benchmark
     private readonly ModelOptions _model = new();
 
     // The command runs itself with these.
-    private readonly Option<string> _child = new Option<string>("--child") { Hidden = true }.AcceptOnlyFromAmong(Save, Load);
+    private readonly Option<string> _child =
+        new Option<string>("--child") { Hidden = true }.AcceptOnlyFromAmong(Save, Load);
     private readonly Option<string> _zip = new("--zip") { Hidden = true };
 
     public LoadCommand() : base("load", "Peak memory of saving and loading a zip, above the weights (Linux).")
@@ -44,9 +45,10 @@ internal sealed class LoadCommand : Benchmark
             var settings = new Dictionary<string, object>
             {
                 ["model"] = result.GetValue(_model.Model)?.FullName ?? $"random {result.GetValue(_model.Shape)}",
-                ["layout"] = $"{result.GetValue(_model.Layout)}",
                 ["dtype"] = result.GetRequiredValue(_model.DataType),
             };
+            if (result.GetValue(_model.Layout) is { } layout)
+                settings.Add("layout", $"{layout}");
             var report = new Report("Peak memory above the weights", settings);
             var size = new Samples([weights]);
             report.Add("weights", size, "MiB");
@@ -88,13 +90,19 @@ internal sealed class LoadCommand : Benchmark
 
     private static (double Weights, double Above) StartChild(ParseResult result, string way, string zip)
     {
-        using var process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!,
+        // Of this process, the path would be dotnet's where it was started as "dotnet Benchmarks.dll".
+        var program = Path.ChangeExtension(
+            typeof(LoadCommand).Assembly.Location, OperatingSystem.IsWindows() ? ".exe" : null);
+        using var process = Process.Start(new ProcessStartInfo(program,
             [.. result.Tokens.Select(token => token.Value), "--child", way, "--zip", zip])
         { RedirectStandardOutput = true })!;
         var numbers = process.StandardOutput.ReadToEnd().Split(' ');
         process.WaitForExit();
         if (process.ExitCode != 0)
-            throw new InvalidOperationException($"The process that was to {way} the model ended with {process.ExitCode}.");
+        {
+            throw new InvalidOperationException(
+                $"The process that was to {way} the model ended with {process.ExitCode}.");
+        }
         return (Number(numbers[0]), Number(numbers[1]));
     }
 

@@ -12,6 +12,7 @@ internal sealed class ModelOptions
     public Option<DirectoryInfo> Model { get; } = new Option<DirectoryInfo>("--model")
     {
         Description = "LLaMA or CoLM folder; without it, the weights are random",
+        HelpName = "FOLDER",
     }.AcceptExistingOnly();
 
     public Option<string> Shape { get; } = new Option<string>("--shape")
@@ -21,7 +22,8 @@ internal sealed class ModelOptions
     }.AcceptOnlyFromAmong([.. ModelShape.All.Select(shape => shape.Name)]);
 
     public Option<ChainLayout> Layout { get; } = CommonOptions.Layout(
-        "attention heads of a random model's chains; as many in all as the shape has make it as wide in all [default: one chain]");
+        "attention heads of a random model's chains; as many in all as the shape has make it as wide in all " +
+        "[default: one chain]");
 
     public Option<int?> KeyValueHeads { get; } = new("--kv-heads")
     {

@@ -54,16 +54,18 @@ internal sealed record ModelShape(
         }.Validated();
     }
 
-    private int Share(int width, int heads) => (int)((long)width * heads % Heads == 0
-        ? (long)width * heads / Heads
-        : throw new ArgumentException($"{heads} of the {Heads} heads of {Name} is no whole share of its {width} features."));
+    private int Share(int width, int heads) => (long)width * heads % Heads == 0
+        ? checked((int)((long)width * heads / Heads))
+        : throw new ArgumentException(
+            $"{heads} of the {Heads} heads of {Name} have no whole share of its {width} features.");
 
     private int MostKeyValueHeads(ChainLayout layout, bool kvSharing)
     {
         var first = layout.Heads[0];
         for (var count = KeyValueHeads; count > 1; count--)
         {
-            if (first % count == 0 && layout.Heads.All(heads => kvSharing ? heads % count == 0 : heads * count % first == 0))
+            var fits = layout.Heads.All(heads => kvSharing ? heads % count == 0 : heads * count % first == 0);
+            if (fits && first % count == 0)
                 return count;
         }
         return kvSharing ? 1 : first; // what every layout allows

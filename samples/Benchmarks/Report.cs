@@ -37,7 +37,7 @@ internal sealed class Report(string title, IReadOnlyDictionary<string, object> s
         foreach (var row in _rows)
         {
             table.AddRow(row.Name.EscapeMarkup(), Number(row.Samples?.Median, row.Unit), Range(row.Samples),
-                Number(row.Ratio?.Median), row.Ratio?.Count > 1 ? Range(row.Ratio) : "");
+                Number(row.Ratio?.Median), Range(row.Ratio));
         }
         AnsiConsole.Write(table);
     }
@@ -69,7 +69,7 @@ internal sealed class Report(string title, IReadOnlyDictionary<string, object> s
     };
 
     private static string Range(Samples? samples) =>
-        samples is null ? "" : $"{Number(samples.FirstQuartile)} to {Number(samples.ThirdQuartile)}";
+        samples is not { Count: > 1 } ? "" : $"{Number(samples.FirstQuartile)} to {Number(samples.ThirdQuartile)}";
 
     // Four digits that count, whatever the size.
     private static string Number(double? value, string unit = "") => value is not { } number ? "" : string.Create(

@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 
 namespace Benchmarks;
 
-/// <summary>A training step behind a frozen first chain, against one that trains all chains of the same model.</summary>
+/// <summary>A training step behind frozen first chains, against one that trains all chains of the same model.</summary>
 internal sealed class TrainStepCommand : Benchmark
 {
     // A turn's first step makes the optimizer's state.
@@ -46,7 +46,8 @@ internal sealed class TrainStepCommand : Benchmark
         var device = CommonOptions.ToDevice(result.GetRequiredValue(_device));
         using var grown = Grow(result, device);
         using var whole = _model.CreateRandom(grown.Config, result, device);
-        var (batch, length) = (result.GetValue(_batch), Math.Min(result.GetValue(_sequence), grown.Config.ContextLength));
+        var batch = result.GetValue(_batch);
+        var length = Math.Min(result.GetValue(_sequence), grown.Config.ContextLength);
         using var spool = TokenSpool.Write([Tokens(grown.Config.VocabularySize, BatchesOfTokens * batch * length + 1)]);
         var windows = new TokenWindows(spool, length, seed: 1);
 
