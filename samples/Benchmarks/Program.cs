@@ -7,6 +7,8 @@ var root = new RootCommand("Measures the library: ratios of things that take tur
 {
     new ChainLinearCommand(),
     new TrainStepCommand(),
+    new PrefillCommand(),
+    new DecodeCommand(),
     new ScoreCommand(),
     new LoadCommand(),
 };
