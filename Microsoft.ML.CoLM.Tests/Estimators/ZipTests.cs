@@ -68,6 +68,33 @@ public sealed class ZipTests
     }
 
     [TestMethod]
+    public void AZipOfTheFirstVersionIsStillRead()
+    {
+        using var written = typeof(ZipTests).Assembly.GetManifestResourceStream("version-1.zip")!;
+        using var loaded = (ElasticScoringTransformer)new MLContext().Model.Load(written, out _);
+        using var model = TextModels.Random(TextModels.Config(2, 2) with
+        {
+            HiddenSize = 4,
+            IntermediateSize = 4,
+            LayerCount = 1,
+            KeyValueHeadCount = 1,
+            KvSharing = true,
+            TieWordEmbeddings = true,
+        });
+        ModelAssert.SameWeights(model, loaded.Model);
+        using var transformer = _mlContext.Transforms.ElasticScoring(new ElasticScoringEstimator.Options
+        {
+            Model = model,
+            ChainCount = 1,
+            LogProbabilityColumnName = "L",
+            TokenCountColumnName = "N",
+            PerplexityColumnName = "P",
+            BatchSize = 7,
+        }).Fit(_mlContext.Rows("text"));
+        Assert.AreEqual(transformer.Settings, loaded.Settings);
+    }
+
+    [TestMethod]
     public void EntriesHaveTheNamesAndBytesOfAFolder()
     {
         using var folder = new TemporaryFolder();
