@@ -61,5 +61,5 @@ child.SetAction(result => ZipMemory.RunChild(
 
 return await new RootCommand("Measures the library: ratios of things that take turns in one run.")
 {
-    trainStep, score, load, child,
+    trainStep, score, load, child, Cascades.Command(model, rounds),
 }.Parse(args).InvokeAsync();

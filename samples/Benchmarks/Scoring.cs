@@ -37,7 +37,8 @@ internal static class Scoring
             .AddRow("ratio", ratios.Text("F2")));
     }
 
-    private static double RowsPerSecond(int count, Func<float> score)
+    /// <summary>How many rows a second an action scores.</summary>
+    public static double RowsPerSecond(int count, Func<float> score)
     {
         var clock = Stopwatch.StartNew();
         score();
