@@ -178,7 +178,8 @@ public sealed class FeatureScoringTests
             Text = i % 2 == 0 ? $"good {i} day, all is well" : $"bad {i} night: nothing works",
             Label = i % 2 == 0,
         })];
-        var (train, test) = (_mlContext.Data.LoadFromEnumerable(rows[..60]), _mlContext.Data.LoadFromEnumerable(rows[60..]));
+        var train = _mlContext.Data.LoadFromEnumerable(rows[..60]);
+        var test = _mlContext.Data.LoadFromEnumerable(rows[60..]);
         var pipeline = _mlContext.Transforms.CopyColumns("Story", "Text")
             .Append(Estimator(model, FeaturePooling.Mean, options => options.TextColumnName = "Story"))
             .AppendCacheCheckpoint(_mlContext)

@@ -13,8 +13,9 @@ public sealed class WrongZipTests
     private const int VersionWritten = 8;
     private const int VersionReadable = 12;
 
-    // Behind the header stand the component's settings: a reference to the text column's name, the batch size, the task,
-    // the chain count, references to four names, how many counts the cascade has, the number of the tokenizer's files.
+    // Behind the header stand the component's settings: a reference to the text column's name, the batch size, the
+    // task, the chain count, references to four names, how many counts a cascade has; then the number of the
+    // tokenizer's files.
     private const int BatchSize = 256 + sizeof(int);
     private const int Task = BatchSize + sizeof(int);
     private const int ChainCount = Task + sizeof(int);

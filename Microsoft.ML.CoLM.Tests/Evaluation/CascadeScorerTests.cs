@@ -49,7 +49,8 @@ public sealed class CascadeScorerTests
         var every = SequenceScorer.ScoreEveryScale(model, sequences);
         var scorer = new CascadeScorer(model, Halving(sequences, every, [1, 2, 3]));
         var used = scorer.Score(sequences).Select(score => score.ChainsUsed).ToArray();
-        long[] expected = [.. Enumerable.Range(1, 3).Select(chain => Length * (long)used.Count(count => count >= chain))];
+        long[] expected = [.. Enumerable.Range(1, 3)
+            .Select(chain => Length * (long)used.Count(count => count >= chain))];
         CollectionAssert.AreEqual(expected, scorer.FeaturesComputed.ToArray());
         Assert.IsTrue(expected is [> 0, > 0, > 0] && expected[0] > expected[1] && expected[1] > expected[2]);
     }

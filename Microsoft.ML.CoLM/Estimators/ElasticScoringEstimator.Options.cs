@@ -78,7 +78,8 @@ public sealed partial class ElasticScoringEstimator
                 ChainsUsedColumnName, FeaturesColumnName];
             if (all.Any(string.IsNullOrEmpty))
                 throw new ArgumentException("A column name is empty.");
-            string[] used = [TextColumnName, .. CreateTask(modelChains: 1).OutputColumns(null).Select(column => column.Name)];
+            var outputs = CreateTask(modelChains: 1).OutputColumns(config: null);
+            string[] used = [TextColumnName, .. outputs.Select(column => column.Name)];
             if (used.Distinct().Count() < used.Length)
                 throw new ArgumentException($"Column names must differ, found {string.Join(", ", used)}.");
         }

@@ -18,21 +18,30 @@ namespace Microsoft.ML.CoLM;
 /// | `LogProbability` | Single | Natural log of the text's probability, summed over every token after the first. |
 /// | `TokenCount` | Int32 | Tokens scored. An empty text scores none. |
 /// | `Perplexity` | Single | exp(-LogProbability / TokenCount); NaN where no token is scored. |
-/// | `ChainsUsed` | Int32 | Only with a <see cref="CascadeOptions">cascade</see>: the chain count that the row's scores are of. |
+/// | `ChainsUsed` | Int32 | Only with a cascade: the chain count that the row's scores are of. |
 /// ]]></format>
-/// <format type="text/markdown"><![CDATA[
 /// With <see cref="ScoringTask.Features"/>, instead of these:
+/// <format type="text/markdown"><![CDATA[
 /// | Column | Type | Description |
 /// | -- | -- | -- |
-/// | `Features` | Vector of Single, known size D_1 + ... + D_k | The last layer's normalised features, pooled over the text's tokens; zeros for an empty text. The vector at k chains is the beginning of that at more. |
+/// | `Features` | Vector of Single, of size D_1 + ... + D_k | Normalised features, pooled over the text's tokens. |
 /// ]]></format>
+/// They are what the head would read; an empty text has zeros. The vector at k chains is the beginning of that at more.
+/// <para>
 /// Texts longer than the model's context are scored in windows that advance by half a context, each token once, with
-/// as much of its past as the window holds; of a vector's tokens, too, each is the one of its first window, so that a
-/// mean weighs every token alike and the last token is the last window's. Rows are scored in batches; a row's scores do
-/// not depend on the rows beside it, beyond rounding. In a cascade the mean loss of all its windows decides where a row
-/// stops, and their features are kept until then; those of rows scored together take at most as much memory as the
-/// weights, or 256 MiB. A text that needs more by itself is scored anew at every count. Transformers made by <see cref="WithChainCount"/> share the weights, which are freed
-/// when the last of them is disposed. Safe for several threads.
+/// as much of its past as the window holds. A vector's tokens, too, are each taken from the first window that they are
+/// in, so a mean weighs windows by the tokens that are new in them, and the last token is the last window's. Rows are
+/// scored in batches; a row's scores do not depend on the rows beside it, beyond rounding.
+/// </para>
+/// <para>
+/// In a cascade (<see cref="CascadeOptions"/>) the mean loss over all of a row's windows decides where it stops, and
+/// their features are kept until then. Those of rows that are scored together take at most as much memory as the
+/// model's weights, or 256 MiB where that is more; a text that needs more by itself is scored anew at every count.
+/// </para>
+/// <para>
+/// Transformers made by <see cref="WithChainCount"/> share the weights, which are freed when the last of them is
+/// disposed. Safe for several threads.
+/// </para>
 /// </remarks>
 public sealed class ElasticScoringTransformer : ITransformer, IDisposable
 {

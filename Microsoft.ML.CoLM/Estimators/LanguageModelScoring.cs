@@ -45,7 +45,13 @@ internal sealed record LanguageModelScoring(
 
     public Delegate[] CreateGetters(CoLMModel model, Tokenizer tokenizer, ITextBatches texts)
     {
-        var scores = new BatchScores<TextScore>(texts, batch => Score(model, tokenizer, batch));
+        var scorer = CreateScorer(model);
+        var scores = new BatchScores<TextScore>(texts, batch =>
+        {
+            var sequences = tokenizer.EncodeRows(batch, model.Config.BosTokenId);
+            return [.. scorer(sequences).Select((score, i) => new TextScore(
+                score.LogProbability, SequenceScorer.ScoredTokens(sequences[i].Length), score.ChainsUsed))];
+        });
         Delegate[] getters =
         [
             (ValueGetter<float>)((ref float value) => value = (float)scores.Current().LogProbability),
@@ -95,13 +101,14 @@ internal sealed record LanguageModelScoring(
         return new Cascade(chainCounts, thresholds);
     }
 
-    private TextScore[] Score(CoLMModel model, Tokenizer tokenizer, IReadOnlyList<string> texts)
+    private Func<int[][], CascadeScore[]> CreateScorer(CoLMModel model)
     {
-        var sequences = tokenizer.EncodeRows(texts, model.Config.BosTokenId);
-        var scores = Cascade is { } cascade
-            ? new CascadeScorer(model, cascade).Score(sequences)
-            : [.. SequenceScorer.Score(model, sequences, ChainCount).Select(sum => new CascadeScore(sum, ChainCount))];
-        return [.. scores.Select((score, i) => new TextScore(
-            score.LogProbability, SequenceScorer.ScoredTokens(sequences[i].Length), score.ChainsUsed))];
+        if (Cascade is not { } cascade)
+        {
+            return sequences => Array.ConvertAll(
+                SequenceScorer.Score(model, sequences, ChainCount), sum => new CascadeScore(sum, ChainCount));
+        }
+        CascadeScorer? scorer = null;
+        return sequences => (scorer ??= new CascadeScorer(model, cascade)).Score(sequences);
     }
 }

@@ -86,12 +86,13 @@ internal sealed class Cascades
                     rates[way].Add(rate);
             }
         }
+        var tokens = _few.Sum(row => (long)row.TokenCount);
         var table = new Table()
-            .Title($"{_texts.Length} texts, {_few.Sum(row => (long)row.TokenCount)} tokens, layout {{{_model.Config.Layout}}}")
+            .Title($"{_texts.Length} texts, {tokens} tokens, layout {{{_model.Config.Layout}}}")
             .AddColumns("Threshold", "Sent on", "Mean chains", "Loss", "At random", "Rows/s");
         for (var way = 0; way < ways.Length; way++)
         {
-            var chains = rows[way].Select(row => row.ChainsUsed == 0 ? ways[way].Options.ChainCount!.Value : row.ChainsUsed);
+            int[] chains = [.. rows[way].Select(row => ways[way].Options.ChainCount ?? row.ChainsUsed)];
             var sent = chains.Count(used => used > 1);
             table.AddRow(ways[way].Name, $"{sent}", $"{chains.Average():F3}", $"{Loss(rows[way]):F4}",
                 $"{LossAtRandom(sent):F4}", rates[way].Text("F1"));
