@@ -10,6 +10,7 @@ var root = new RootCommand("Measures the library: ratios of things that take tur
     new PrefillCommand(),
     new DecodeCommand(),
     new ScoreCommand(),
+    new CascadeCommand(),
     new LoadCommand(),
 };
 try
