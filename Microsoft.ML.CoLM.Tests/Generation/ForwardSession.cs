@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.ML.CoLM.Chains;
 using Microsoft.ML.CoLM.Generation;
 using TorchSharp;
@@ -19,7 +20,7 @@ internal sealed class ForwardSession : IDecodingSession
     private readonly (DecodingRow Row, int End, float[]? Logits)[] _slots;
     private readonly long[] _keyValues;
     private readonly long[] _features;
-    private readonly Dictionary<string, float[]>? _known;
+    private readonly ConcurrentDictionary<string, float[]>? _known;
 
     /// <param name="model">The model.</param>
     /// <param name="sequenceCount">Sequences.</param>
@@ -29,7 +30,7 @@ internal sealed class ForwardSession : IDecodingSession
     /// <param name="known">Logits that were computed before; the same ones are not computed again.</param>
     public ForwardSession(
         CoLMModel model, int sequenceCount, int capacity, bool mayGrow, int slotCount = 16,
-        Dictionary<string, float[]>? known = null)
+        ConcurrentDictionary<string, float[]>? known = null)
     {
         Assert.IsGreaterThanOrEqualTo(1, sequenceCount);
         Assert.IsLessThanOrEqualTo(model.Config.ContextLength, capacity);
@@ -166,7 +167,7 @@ internal sealed class ForwardSession : IDecodingSession
         using var scope = NewDisposeScope();
         var input = tensor(tokens.Select(id => (long)id).ToArray()).unsqueeze(0);
         var logits = _model.forward(input, chainCount)[0, -1].to(float32).data<float>().ToArray();
-        _known?.Add(key, logits);
+        _known?.TryAdd(key, logits);
         return logits;
     }
 }

@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using Microsoft.ML.CoLM.Tests.Estimators;
+using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Generation;
 
@@ -9,17 +11,39 @@ internal static class Generators
     public static readonly string[] Prompts = ["The cat", "", "a", "Häuser, 猫 und 🐈.", TextModels.Sentence(40)];
 
     /// <summary>A generator with the model's own tokenizer.</summary>
-    public static TextGenerator Create(CoLMModel model, List<ForwardSession>? sessions = null, int slotCount = 16) =>
-        new(model, model.TokenizerFiles!.CreateTokenizer(), (model, sequenceCount, capacity, mayGrow) =>
+    public static TextGenerator Create(CoLMModel model, List<ForwardSession>? sessions = null, int slotCount = 16)
+    {
+        var known = new ConcurrentDictionary<string, float[]>();
+        return new(model, model.TokenizerFiles!.CreateTokenizer(), (model, sequenceCount, capacity, mayGrow) =>
         {
-            var session = new ForwardSession(model, sequenceCount, capacity, mayGrow, slotCount);
+            var session = new ForwardSession(model, sequenceCount, capacity, mayGrow, slotCount, known);
             sessions?.Add(session);
             return session;
         });
+    }
 
     /// <summary>A random model that never ends a text by itself.</summary>
     public static CoLMModel EndlessModel(bool kvSharing, params int[] chains) => TextModels.Random(
         TextModels.Config(chains) with { KvSharing = kvSharing, EosTokenIds = [] });
+
+    /// <summary>A random model whose first chain is sure of what it drafts, and right as long as the others let it be.</summary>
+    /// <param name="kvSharing">Whether the chains share keys and values.</param>
+    /// <param name="laterHeads">What the heads of later chains are multiplied by.</param>
+    /// <param name="seed">Seed of the weights.</param>
+    /// <param name="layout">The layout.</param>
+    /// <param name="firstHead">What the head of the first chain is multiplied by.</param>
+    public static CoLMModel DraftingModel(
+        bool kvSharing, double laterHeads, int seed, int[] layout, double firstHead = 10)
+    {
+        var model = TextModels.Random(TextModels.Config(layout) with { KvSharing = kvSharing, EosTokenIds = [] }, seed);
+        using var noGradients = no_grad();
+        foreach (var (name, parameter) in model.named_parameters())
+        {
+            if (name.StartsWith("lm_head.", StringComparison.Ordinal))
+                parameter.mul_(name == "lm_head.chain_1" ? firstHead : laterHeads);
+        }
+        return model;
+    }
 
     public static void AreSame(GenerationResult expected, GenerationResult actual, string what = "")
     {

@@ -1,6 +1,6 @@
+using System.Collections.Concurrent;
 using Microsoft.ML.CoLM.Chains;
 using Microsoft.ML.CoLM.Generation;
-using Microsoft.ML.CoLM.Tests.Estimators;
 using Microsoft.ML.CoLM.Tokenizers;
 using static TorchSharp.torch;
 
@@ -16,41 +16,36 @@ public sealed class SpeculationTests
     [DataRow(false, 1.3)]
     public void GreedyTextIsThatOfPlainDecoding(bool kvSharing, double penalty)
     {
-        var drafted = 0;
-        for (var seed = 1; seed <= 6; seed++)
+        var (drafted, accepted) = (0, 0);
+        for (var seed = 1; seed <= 3; seed++)
         {
-            using var model = TextModels.Random(
-                TextModels.Config(4, 2, 4) with { KvSharing = kvSharing, EosTokenIds = [] }, seed);
-            // As trained ones do, the later chains change the first one's logits a little.
-            ScaleLaterHeads(model, 0.1 * seed);
+            using var model = Generators.DraftingModel(kvSharing, 2 * seed, seed, [4, 2, 4]);
             var generator = Generators.Create(model, slotCount: 3 + seed);
-            foreach (var chainCount in (int?[])[null, 2])
+            var options = new GenerationOptions
             {
-                var options = new GenerationOptions
-                {
-                    MaxNewTokens = 25,
-                    ChainCount = chainCount,
-                    RepetitionPenalty = penalty,
-                    MaxDraftTokens = 1 + seed,
-                };
-                var plain = generator.GenerateBatch(Generators.Prompts, options);
-                options.SpeculativeDecoding = true;
-                var speculative = generator.GenerateBatch(Generators.Prompts, options);
-                for (var i = 0; i < plain.Count; i++)
-                {
-                    Generators.AreSame(plain[i], speculative[i], $"seed {seed}, prompt {i}");
-                    drafted += speculative[i].Statistics.DraftedTokenCount;
-                }
+                MaxNewTokens = 25,
+                ChainCount = seed == 2 ? 2 : null,
+                RepetitionPenalty = penalty,
+                MaxDraftTokens = 1 + seed,
+            };
+            var plain = generator.GenerateBatch(Generators.Prompts, options);
+            options.SpeculativeDecoding = true;
+            var speculative = generator.GenerateBatch(Generators.Prompts, options);
+            for (var i = 0; i < plain.Count; i++)
+            {
+                Generators.AreSame(plain[i], speculative[i], $"seed {seed}, prompt {i}");
+                drafted += speculative[i].Statistics.DraftedTokenCount;
+                accepted += speculative[i].Statistics.AcceptedTokenCount;
             }
         }
-        Assert.IsGreaterThan(500, drafted);
+        Assert.IsGreaterThan(100, drafted);
+        Assert.IsTrue(accepted > 20 && accepted < drafted, $"{accepted} of {drafted}");
     }
 
     [TestMethod]
     public void GreedyTextEndsAsThatOfPlainDecodingDoes()
     {
-        using var model = Generators.EndlessModel(kvSharing: true, 4, 4);
-        ScaleLaterHeads(model, 0.1);
+        using var model = Generators.DraftingModel(kvSharing: true, laterHeads: 3, seed: 1, [4, 4]);
         var generator = Generators.Create(model);
         var whole = generator.GenerateResult("a", new() { MaxNewTokens = 30 });
         GenerationOptions[] all =
@@ -73,9 +68,7 @@ public sealed class SpeculationTests
     [DataRow(false)]
     public void WhereTheFirstChainIsAlwaysRightFewPassesAreNeeded(bool kvSharing)
     {
-        using var model = Generators.EndlessModel(kvSharing, 4, 4, 4);
-        ScaleLaterHeads(model, 0);
-        SharpenFirstHead(model);
+        using var model = Generators.DraftingModel(kvSharing, laterHeads: 0, seed: 1, [4, 4, 4], firstHead: 1000);
         List<ForwardSession> sessions = [];
         var options = new GenerationOptions { MaxNewTokens = 36, MaxDraftTokens = 8, SpeculativeDecoding = true };
         var result = Generators.Create(model, sessions).GenerateResult("ab", options);
@@ -97,9 +90,7 @@ public sealed class SpeculationTests
     [TestMethod]
     public void WhereTheFirstChainIsAlwaysWrongLittleIsDrafted()
     {
-        using var model = Generators.EndlessModel(kvSharing: true, 4, 4);
-        SharpenFirstHead(model);
-        ScaleLaterHeads(model, 1000);
+        using var model = Generators.DraftingModel(kvSharing: true, laterHeads: 1000, seed: 1, [4, 4]);
         var options = new GenerationOptions { MaxNewTokens = 55, MaxDraftTokens = 8, SpeculativeDecoding = true };
         var statistics = Generators.Create(model).GenerateResult("ab", options).Statistics;
         Assert.AreEqual(0, statistics.AcceptedTokenCount);
@@ -121,7 +112,7 @@ public sealed class SpeculationTests
 
     [TestMethod]
     [DataRow(true, 1.0, 1.0, null)]
-    [DataRow(false, 1.4, 0.8, null)]
+    [DataRow(false, 1.4, 0.95, null)]
     [DataRow(true, 0.9, 0.95, 4)]
     public void SampledTextFollowsTheDistributionOfPlainSampling(
         bool kvSharing, double penalty, double topP, int? topK)
@@ -129,7 +120,7 @@ public sealed class SpeculationTests
         const int Seeds = 6000;
         const int Vocabulary = 5;
         using var model = DisagreeingModel(kvSharing, Vocabulary);
-        var known = new Dictionary<string, float[]>();
+        var known = new ConcurrentDictionary<string, float[]>();
         var generator = new TextGenerator(
             model, ByteTokenizer.CreateFiles().CreateTokenizer(), (model, sequenceCount, capacity, mayGrow) =>
                 new ForwardSession(model, sequenceCount, capacity, mayGrow, known: known));
@@ -176,7 +167,7 @@ public sealed class SpeculationTests
 
     /// <summary>The probability of every text of three tokens, the first token's digit first.</summary>
     private static double[] Distribution(
-        CoLMModel model, GenerationOptions options, Dictionary<string, float[]> known, int chainCount, int vocabulary)
+        CoLMModel model, GenerationOptions options, ConcurrentDictionary<string, float[]> known, int chainCount, int vocabulary)
     {
         var sampler = new TokenSampler(options, vocabulary);
         var probabilities = new double[vocabulary * vocabulary * vocabulary];
@@ -210,28 +201,11 @@ public sealed class SpeculationTests
         var model = TestModels.Random(
             TestModels.Config(4, 4) with { KvSharing = kvSharing, VocabularySize = vocabulary, EosTokenIds = [] }, seed: 3);
         using var noGradients = no_grad();
-        foreach (var (_, parameter) in model.named_parameters().Where(IsHead))
-            parameter.mul_(0.8);
+        foreach (var (name, parameter) in model.named_parameters())
+        {
+            if (name.StartsWith("lm_head.", StringComparison.Ordinal))
+                parameter.mul_(1.6);
+        }
         return model;
     }
-
-    private static void ScaleLaterHeads(CoLMModel model, double factor)
-    {
-        using var noGradients = no_grad();
-        foreach (var (name, parameter) in model.named_parameters().Where(IsHead))
-        {
-            if (!name.EndsWith("chain_1", StringComparison.Ordinal))
-                parameter.mul_(factor);
-        }
-    }
-
-    /// <summary>Makes the first chain sure of every token.</summary>
-    private static void SharpenFirstHead(CoLMModel model)
-    {
-        using var noGradients = no_grad();
-        model.named_parameters().Single(entry => entry.name == "lm_head.chain_1").parameter.mul_(100);
-    }
-
-    private static bool IsHead((string name, TorchSharp.Modules.Parameter parameter) entry) =>
-        entry.name.StartsWith("lm_head.", StringComparison.Ordinal);
 }

@@ -12,7 +12,7 @@ public sealed class StreamingTests
     public async Task ThePiecesConcatenateToTheTextAndNoneSplitsACharacter(bool speculative)
     {
         // The bytes that this model writes are characters of two to four bytes now and then, and otherwise none.
-        using var model = Generators.EndlessModel(kvSharing: true, 4, 4);
+        using var model = Generators.DraftingModel(kvSharing: true, laterHeads: 3, seed: 1, [4, 4]);
         var generator = Generators.Create(model);
         for (var seed = 0; seed < 10; seed++)
         {

@@ -88,16 +88,16 @@ internal sealed class GeneratedSequence
     public void Prefill(IDecodingSession session, CancellationToken cancellation)
     {
         ChooseChainCount();
-        var cached = session.Length(Index);
         var wanted = _tokens.Count - 1;
-        if (cached > wanted)
+        if (session.Length(Index) > wanted)
             session.Trim(Index, wanted);
+        var cached = session.Length(Index);
         // A cache that came filled does not say through how many chains: growing it finds out.
-        _cachedChains = cached == 0 ? int.MaxValue : 0;
-        if (cached >= wanted)
-            return;
-        session.Prefill(Index, CollectionsMarshal.AsSpan(_tokens)[cached..wanted], ChainCount, cancellation);
-        _cachedChains = Math.Min(_cachedChains, ChainCount);
+        if (cached > 0)
+            session.Grow(Index, ChainCount);
+        if (cached < wanted)
+            session.Prefill(Index, CollectionsMarshal.AsSpan(_tokens)[cached..wanted], ChainCount, cancellation);
+        _cachedChains = wanted == 0 ? int.MaxValue : ChainCount;
     }
 
     /// <summary>Makes the session's cache ready for the last token to be run through the chains chosen.</summary>

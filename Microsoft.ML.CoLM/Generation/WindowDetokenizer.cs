@@ -14,6 +14,7 @@ internal sealed class WindowDetokenizer : IDetokenizer
     private const char Replacement = '\uFFFD';
 
     private readonly Tokenizer _tokenizer;
+    private readonly IReadOnlyList<int> _letter;
     private readonly List<int> _window;
     private int _writtenTokens;
     private string _written;
@@ -21,6 +22,7 @@ internal sealed class WindowDetokenizer : IDetokenizer
     public WindowDetokenizer(Tokenizer tokenizer, IReadOnlyList<int> prompt)
     {
         _tokenizer = tokenizer;
+        _letter = tokenizer.EncodeToIds("a");
         _window = [.. prompt];
         _writtenTokens = prompt.Count;
         _written = tokenizer.DecodeDocument(_window);
@@ -35,9 +37,10 @@ internal sealed class WindowDetokenizer : IDetokenizer
             return;
         text.Write(decoded.AsSpan(_written.Length));
 
-        // Tokens that gave text are all that the next ones need before them: a document's beginning is no longer in
-        // the window, nor is it within a character.
+        // The text is within no character, so that the newest tokens are all that the next ones need. What tokenizers do
+        // at a document's beginning alone, they do to the letter now.
         _window.RemoveRange(0, _writtenTokens);
+        _window.InsertRange(0, _letter);
         _writtenTokens = _window.Count;
         _written = _tokenizer.DecodeDocument(_window);
     }
