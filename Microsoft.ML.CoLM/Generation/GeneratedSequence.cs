@@ -171,7 +171,7 @@ internal sealed class GeneratedSequence
 
     /// <summary>The result of a sequence that ended.</summary>
     public GenerationResult ToResult(IReadOnlyList<long> keyValuesComputed) => new(
-        _text.Text, [.. _tokens.Skip(_promptLength)], FinishReason!.Value, _promptLength,
+        _text.Text, CollectionsMarshal.AsSpan(_tokens)[_promptLength..].ToArray(), FinishReason!.Value, _promptLength,
         new(FullPassCount, DraftedTokenCount, AcceptedTokenCount, _chainCounts, keyValuesComputed));
 
     // Random's first numbers are alike where seeds are; the last step of MurmurHash3 makes neighbouring seeds unlike.

@@ -3,6 +3,9 @@ namespace Microsoft.ML.CoLM.Generation;
 /// <summary>Looks for stop texts at the end of a text that grows.</summary>
 internal sealed class StopDetector(IReadOnlyList<string> stopTexts)
 {
+    // An array, since enumerating it allocates nothing.
+    private readonly string[] _stopTexts = [.. stopTexts];
+
     /// <summary>Finds the stop text that is complete first; of those with the same end the longest.</summary>
     /// <param name="text">The text; where it grew, from the part on that <see cref="HeldBack"/> told to keep.</param>
     /// <param name="start">Where the stop text begins.</param>
@@ -10,7 +13,7 @@ internal sealed class StopDetector(IReadOnlyList<string> stopTexts)
     public bool TryFind(ReadOnlySpan<char> text, out int start)
     {
         (start, var end) = (0, int.MaxValue);
-        foreach (var stop in stopTexts)
+        foreach (var stop in _stopTexts)
         {
             var found = text.IndexOf(stop);
             if (found < 0 || found + stop.Length > end || (found + stop.Length == end && found > start))
@@ -24,7 +27,7 @@ internal sealed class StopDetector(IReadOnlyList<string> stopTexts)
     public int HeldBack(ReadOnlySpan<char> text)
     {
         var heldBack = 0;
-        foreach (var stop in stopTexts)
+        foreach (var stop in _stopTexts)
         {
             for (var length = Math.Min(stop.Length - 1, text.Length); length > heldBack; length--)
             {
