@@ -85,14 +85,16 @@ public sealed class TokenSamplerTests
     }
 
     [TestMethod]
-    public void DrawsFollowTheDistribution()
+    [DataRow(12)]
+    [DataRow(300)]
+    public void DrawsFollowTheDistribution(int vocabularySize)
     {
         const int Draws = 20_000;
-        var logits = Logits(new Random(5), 12, spread: 1);
+        var logits = Logits(new Random(5), vocabularySize, spread: 1);
         var options = new GenerationOptions { Temperature = 0.8, TopP = 0.9 };
-        var sampler = new TokenSampler(options, 12);
+        var sampler = new TokenSampler(options, vocabularySize);
         var random = new Random(6);
-        var counts = new int[12];
+        var counts = new int[vocabularySize];
         for (var i = 0; i < Draws; i++)
             counts[sampler.Sample(logits, null, random)]++;
         ChiSquare.Check(Reference(logits, [], options), counts);

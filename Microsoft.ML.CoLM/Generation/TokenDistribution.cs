@@ -94,17 +94,22 @@ internal sealed class TokenDistribution
     public int Draw(Random random)
     {
         var rest = random.NextDouble() * Total;
-        var last = 0;
-        for (var i = 0; i < Count; i++)
+        var start = 0;
+        for (; Count - start > BlockSize; start += BlockSize)
         {
-            if (_weights[i] == 0)
-                continue;
-            last = i;
+            double sum = TensorPrimitives.Sum<float>(Weights.Slice(start, BlockSize));
+            if (rest < sum)
+                break;
+            rest -= sum;
+        }
+        for (var i = start; i < Count; i++)
+        {
             rest -= _weights[i];
             if (rest < 0)
-                break;
+                return _ids[i];
         }
-        return _ids[last];
+        // Rounding can leave a rest behind the last token.
+        return _ids[Weights.LastIndexOfAnyExcept(0)];
     }
 
     /// <summary>
