@@ -88,6 +88,12 @@ public sealed record CoLMConfig
     /// <summary>g_i; without sharing only, since with it later chains have no keys of their own.</summary>
     internal int KeyValueHeads(int chain) => Share(KeyValueHeadCount ?? Layout.Heads[0], chain);
 
+    /// <summary>Chains that have keys and values of their own: the first alone where they are shared.</summary>
+    internal int KeyValueChains => KvSharing ? 1 : ChainCount;
+
+    /// <summary>The chain whose keys and values a chain's heads read.</summary>
+    internal int KeyValueChain(int chain) => KvSharing ? 0 : chain;
+
     /// <summary>The same model with its first <paramref name="chainCount"/> chains only.</summary>
     internal CoLMConfig WithChainCount(int chainCount)
     {

@@ -22,7 +22,7 @@ public sealed class TextGenerator
     /// <param name="model">The model.</param>
     /// <param name="tokenizer">The model's tokenizer; a model folder's comes from <see cref="CoLMTokenizer.Load"/>.</param>
     public TextGenerator(CoLMModel model, Tokenizer tokenizer)
-        : this(model, tokenizer, SessionFactory.Create)
+        : this(model, tokenizer, DecodingSession.Create)
     {
     }
 

@@ -23,6 +23,7 @@ internal static class TorchLibrary
     private static bool Load()
     {
         var folder = Environment.GetEnvironmentVariable(FolderVariable);
+        OpenMPWaiting.LimitSpinning();
         try
         {
             if (!string.IsNullOrEmpty(folder))

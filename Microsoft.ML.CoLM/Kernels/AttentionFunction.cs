@@ -1,6 +1,5 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using TorchSharp;
+using static Microsoft.ML.CoLM.Kernels.TensorMemory;
 using static TorchSharp.torch;
 using static TorchSharp.torch.autograd;
 
@@ -36,6 +35,25 @@ internal sealed class AttentionFunction : SingleTensorFunction<AttentionFunction
         var (output, logSums) = Forward(queries, keys, values);
         logSums.Dispose();
         return output;
+    }
+
+    /// <summary>Attention of a sequence's newest tokens to all of them, without gradients.</summary>
+    /// <param name="queries">[groups, queries, length, d].</param>
+    /// <param name="keys">[groups, 1, start + length, d].</param>
+    /// <param name="values">[groups, 1, start + length, d].</param>
+    /// <param name="start">Tokens before the queries'.</param>
+    /// <returns>[groups, queries, length, d].</returns>
+    public static Tensor Continue(Tensor queries, Tensor keys, Tensor values, long start)
+    {
+        using var scope = NewDisposeScope();
+        var length = queries.size(2);
+        long[] shape = [queries.size(0), queries.size(1), start + length, queries.size(3)];
+        // The causal mask of libtorch's own begins at the first key; one query reads all keys and needs none.
+        var mask = start == 0 || length == 1
+            ? null
+            : ones([length, start + length], dtype: ScalarType.Bool, device: queries.device).tril(start);
+        return nn.functional.scaled_dot_product_attention(queries, keys.expand(shape), values.expand(shape), mask,
+            is_casual: start == 0 && length > 1).MoveToOuterDisposeScope();
     }
 
     public override Tensor forward(AutogradContext ctx, params object[] vars)
@@ -76,12 +94,4 @@ internal sealed class AttentionFunction : SingleTensorFunction<AttentionFunction
 
     private static AttentionShape ShapeOf(Tensor queries) => new(
         (int)queries.size(0), (int)queries.size(1), (int)queries.size(2), (int)queries.size(3));
-
-    // A tensor's memory is libtorch's own: it stays where it is.
-    private static unsafe nint Address(Tensor tensor)
-    {
-        using var detached = tensor.detach();
-        using var first = detached.view(-1).narrow(0, 0, 1);
-        return (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
-    }
 }

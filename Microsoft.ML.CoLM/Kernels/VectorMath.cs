@@ -34,4 +34,35 @@ internal static class VectorMath
         return Vector256.ConditionalSelect(
             Vector256.LessThan(x, Vector256.Create(LeastExponent)), Vector256<float>.Zero, p * power);
     }
+
+    /// <summary>As the function of eight numbers, of sixteen.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> ExpOfNonPositive(Vector512<float> x)
+    {
+        var clamped = Vector512.Max(x, Vector512.Create(LeastExponent));
+        var n = Vector512.Floor(
+            Vector512.FusedMultiplyAdd(clamped, Vector512.Create(1.44269504f), Vector512.Create(0.5f)));
+        var r = Vector512.FusedMultiplyAdd(n, Vector512.Create(-Ln2High), clamped);
+        r = Vector512.FusedMultiplyAdd(n, Vector512.Create(-Ln2Low), r);
+        var p = Vector512.Create(1.9875691500e-4f);
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1.3981999507e-3f));
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(8.3334519073e-3f));
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(4.1665795894e-2f));
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1.6666665459e-1f));
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(5.0000001201e-1f));
+        p = Vector512.FusedMultiplyAdd(p, r * r, r) + Vector512<float>.One;
+        var power = ((Vector512.ConvertToInt32(n) + Vector512.Create(127)) << 23).AsSingle();
+        return Vector512.ConditionalSelect(
+            Vector512.LessThan(x, Vector512.Create(LeastExponent)), Vector512<float>.Zero, p * power);
+    }
+
+    /// <summary>x / (1 + e^-x).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Silu(Vector512<float> x)
+    {
+        var power = ExpOfNonPositive(-Vector512.Abs(x));
+        var numerator = Vector512.ConditionalSelect(
+            Vector512.GreaterThanOrEqual(x, Vector512<float>.Zero), Vector512<float>.One, power);
+        return x * numerator / (Vector512<float>.One + power);
+    }
 }

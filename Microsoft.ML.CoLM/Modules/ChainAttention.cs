@@ -23,13 +23,21 @@ internal sealed class ChainAttention : nn.Module
         (_config, _layer) = (config, layer);
         var chains = Enumerable.Range(0, config.ChainCount);
         var (hidden, queries) = (chains.Select(config.Hidden), chains.Select(config.QueryWidth));
-        var keys = chains.Take(config.KvSharing ? 1 : config.ChainCount)
+        var keys = chains.Take(config.KeyValueChains)
             .Select(chain => config.KeyValueHeads(chain) * config.HeadWidth);
         register_module("q_proj", _query = new ChainLinear(hidden, queries, device, dtype));
         register_module("k_proj", _key = new ChainLinear(hidden, keys, device, dtype));
         register_module("v_proj", _value = new ChainLinear(hidden, keys, device, dtype));
         register_module("o_proj", _output = new ChainLinear(queries, hidden, device, dtype));
     }
+
+    internal ChainLinear Query => _query;
+
+    internal ChainLinear Key => _key;
+
+    internal ChainLinear Value => _value;
+
+    internal ChainLinear Output => _output;
 
     /// <param name="x">[rows, D], normalised.</param>
     /// <param name="pass">The walk this is a step of.</param>
@@ -40,10 +48,20 @@ internal sealed class ChainAttention : nn.Module
         pass.Keep(_layer, FeatureSite.AttentionInput, x);
         var queries = Queries(x, pass);                     // [batch · KV heads, queries of one KV head, length, d]
         var (keys, values) = KeysAndValues(x, pass);        // [batch · KV heads, 1, length, d]
-        var mixed = AttentionFunction.Apply(queries, keys, values);
+        var mixed = pass.Cache is { } cache
+            ? AttentionFunction.Continue(queries, keys, values, cache.Start)
+            : AttentionFunction.Apply(queries, keys, values);
         var heads = HeadsOfChains(mixed, pass);             // [rows, query widths of the range's chains]
         pass.Keep(_layer, FeatureSite.AttentionOutput, heads);
         return pass.Apply(_output, heads, _layer, FeatureSite.AttentionOutput).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Caches the keys and values that <see cref="forward"/> would, and computes nothing else.</summary>
+    public void CacheKeysAndValues(Tensor x, ForwardPass pass)
+    {
+        using var scope = NewDisposeScope();
+        pass.Keep(_layer, FeatureSite.AttentionInput, x);
+        WriteCache(x, pass);
     }
 
     // Queries that read one KV head stand together, so that keys and values need no copy for each of them.
@@ -72,9 +90,36 @@ internal sealed class ChainAttention : nn.Module
 
     private (Tensor Keys, Tensor Values) KeysAndValues(Tensor x, ForwardPass pass)
     {
+        if (pass.Cache is not null)
+        {
+            WriteCache(x, pass);
+            return _config.KvSharing
+                ? pass.Cache.Read(_layer, 0, 1)
+                : pass.Cache.Read(_layer, pass.Chains.First, pass.Chains.End);
+        }
         if (_config.KvSharing && pass.Earlier is { } earlier)
             return (earlier[_layer, FeatureSite.Keys], earlier[_layer, FeatureSite.Values]);
 
+        var (keys, values) = OwnKeysAndValues(x, pass);
+        if (_config.KvSharing)
+        {
+            pass.Keep(_layer, FeatureSite.Keys, keys);
+            pass.Keep(_layer, FeatureSite.Values, values);
+        }
+        return (keys, values);
+    }
+
+    // With KV sharing there is something to write in the pass that begins with the first chain.
+    private void WriteCache(Tensor x, ForwardPass pass)
+    {
+        if (_config.KvSharing && pass.Chains.First > 0)
+            return;
+        var (keys, values) = OwnKeysAndValues(x, pass);
+        pass.Cache!.Write(_layer, pass.Chains.First, keys, values);
+    }
+
+    private (Tensor Keys, Tensor Values) OwnKeysAndValues(Tensor x, ForwardPass pass)
+    {
         var (input, chains) = (x, pass.Chains);
         if (_config.KvSharing)
             (input, chains) = (x.narrow(1, 0, _config.HiddenSize), new ChainRange(0, 1));
@@ -82,11 +127,6 @@ internal sealed class ChainAttention : nn.Module
         var keys = Rotated(Heads(_key.forward(input, chains, before), pass).permute(0, 2, 3, 1, 4), pass);
         var values = Heads(_value.forward(input, chains, before), pass).permute(0, 2, 3, 1, 4)
             .reshape(keys.shape);
-        if (_config.KvSharing)
-        {
-            pass.Keep(_layer, FeatureSite.Keys, keys);
-            pass.Keep(_layer, FeatureSite.Values, values);
-        }
         return (keys, values);
     }
 

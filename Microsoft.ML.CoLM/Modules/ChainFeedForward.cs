@@ -25,6 +25,12 @@ internal sealed class ChainFeedForward : nn.Module
         register_module("down_proj", _down = new ChainLinear(intermediate, hidden, device, dtype));
     }
 
+    internal ChainLinear Gate => _gate;
+
+    internal ChainLinear Up => _up;
+
+    internal ChainLinear Down => _down;
+
     /// <param name="x">[rows, D], normalised.</param>
     /// <param name="pass">The walk this is a step of.</param>
     /// <returns>[rows, D].</returns>

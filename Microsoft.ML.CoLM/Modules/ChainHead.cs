@@ -50,5 +50,6 @@ internal sealed class ChainHead : ChainModule
         return scales[^1];
     }
 
-    private Tensor HeadWeight(int chain) => chain == 0 && _tied is not null ? _tied.Weight(0) : Weight(chain);
+    /// <summary>V × D_i, the chain's head or the embedding that it is tied to.</summary>
+    internal Tensor HeadWeight(int chain) => chain == 0 && _tied is not null ? _tied.Weight(0) : Weight(chain);
 }

@@ -24,6 +24,9 @@ internal abstract class ChainModule : nn.Module
         }
     }
 
+    /// <summary>Chains that may have a weight here: all, or those that keys and values are computed for.</summary>
+    internal int ChainCount => _weights.Length;
+
     /// <summary>The weight of a chain that has one.</summary>
     internal Parameter Weight(int chain) => _weights[chain]!;
 

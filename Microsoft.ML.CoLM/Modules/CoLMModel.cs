@@ -45,6 +45,14 @@ public sealed partial class CoLMModel : nn.Module
 
     internal RotaryEmbedding Rotary { get; }
 
+    internal ChainEmbedding Embedding => _embedding;
+
+    internal IReadOnlyList<DecoderLayer> Layers => _layers;
+
+    internal ChainRmsNorm Norm => _norm;
+
+    internal ChainHead Head => _head;
+
     internal ScalarType DataType => _embedding.Weight(0).dtype;
 
     /// <summary>Parameters of the first chains: what a model of that many chains consists of.</summary>
@@ -83,13 +91,14 @@ public sealed partial class CoLMModel : nn.Module
     /// <param name="chains">The chains to compute.</param>
     /// <param name="earlier">Features of all chains before them, from a pass over the same ids; null for none.</param>
     /// <param name="kept">Where to keep this pass's features; null to keep none.</param>
+    /// <param name="cache">The tokens before these, of one sequence; null where sequences begin here.</param>
     /// <returns>[batch · length, width of the chains].</returns>
     internal Tensor Features(
-        Tensor tokenIds, ChainRange chains, ChainFeatures? earlier = null, ChainFeatures? kept = null)
+        Tensor tokenIds, ChainRange chains, ChainFeatures? earlier = null, ChainFeatures? kept = null,
+        IKeyValueCache? cache = null)
     {
         using var scope = NewDisposeScope();
-        var (cosine, sine) = Rotary.Angles(0, tokenIds.size(1), tokenIds.device, DataType);
-        var pass = new ForwardPass(chains, tokenIds.size(0), tokenIds.size(1), cosine, sine, earlier, kept);
+        var pass = Pass(tokenIds, chains, earlier, kept, cache);
         var x = _embedding.forward(tokenIds.reshape(-1), chains);
         foreach (var layer in _layers)
         {
@@ -98,6 +107,22 @@ public sealed partial class CoLMModel : nn.Module
             x = next;
         }
         return _norm.forward(x, chains).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Caches the keys and values of a range of chains; parameters as in <see cref="Features"/>.</summary>
+    internal void FillCache(
+        Tensor tokenIds, ChainRange chains, ChainFeatures? earlier, ChainFeatures? kept, IKeyValueCache cache)
+    {
+        using var scope = NewDisposeScope();
+        var pass = Pass(tokenIds, chains, earlier, kept, cache);
+        var x = _embedding.forward(tokenIds.reshape(-1), chains);
+        foreach (var layer in _layers.SkipLast(1))
+        {
+            var next = layer.forward(x, pass);
+            x.Dispose();
+            x = next;
+        }
+        _layers[^1].CacheKeysAndValues(x, pass);
     }
 
     /// <summary>The features of the first chains, computed without gradients and kept for the chains after them.</summary>
@@ -126,6 +151,13 @@ public sealed partial class CoLMModel : nn.Module
         foreach (var (name, parameter) in named_parameters())
             destination.TryAdd(string.IsNullOrEmpty(prefix) ? name : $"{prefix}.{name}", parameter);
         return destination;
+    }
+
+    private ForwardPass Pass(
+        Tensor tokenIds, ChainRange chains, ChainFeatures? earlier, ChainFeatures? kept, IKeyValueCache? cache)
+    {
+        var (cosine, sine) = Rotary.Angles(cache?.Start ?? 0, tokenIds.size(1), tokenIds.device, DataType);
+        return new(chains, tokenIds.size(0), tokenIds.size(1), cosine, sine, earlier, kept, cache);
     }
 
     internal void CheckUsable() => ObjectDisposedException.ThrowIf(_disposed, this);

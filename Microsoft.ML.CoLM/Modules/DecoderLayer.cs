@@ -19,6 +19,14 @@ internal sealed class DecoderLayer : nn.Module
         register_module("mlp", _feedForward = new ChainFeedForward(config, layer, device, dtype));
     }
 
+    internal ChainRmsNorm AttentionNorm => _attentionNorm;
+
+    internal ChainAttention Attention => _attention;
+
+    internal ChainRmsNorm FeedForwardNorm => _feedForwardNorm;
+
+    internal ChainFeedForward FeedForward => _feedForward;
+
     /// <param name="x">[rows, D], the features of the pass's chains.</param>
     /// <param name="pass">The walk this is a step of.</param>
     /// <returns>[rows, D].</returns>
@@ -27,5 +35,12 @@ internal sealed class DecoderLayer : nn.Module
         using var scope = NewDisposeScope();
         var h = x + _attention.forward(_attentionNorm.forward(x, pass.Chains), pass);
         return (h + _feedForward.forward(_feedForwardNorm.forward(h, pass.Chains), pass)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Caches the keys and values that <see cref="forward"/> would, and computes nothing else.</summary>
+    public void CacheKeysAndValues(Tensor x, ForwardPass pass)
+    {
+        using var scope = NewDisposeScope();
+        _attention.CacheKeysAndValues(_attentionNorm.forward(x, pass.Chains), pass);
     }
 }

@@ -11,8 +11,10 @@ namespace Microsoft.ML.CoLM.Modules;
 /// <param name="Sine">[length, d / 2].</param>
 /// <param name="Earlier">Features of all chains before the range; null when it begins with the first.</param>
 /// <param name="Kept">Where to keep the features for a later range; null to keep none.</param>
+/// <param name="Cache">Keys and values of the tokens before; null where the sequences begin with the pass.</param>
 internal sealed record ForwardPass(
-    ChainRange Chains, long Batch, long Length, Tensor Cosine, Tensor Sine, ChainFeatures? Earlier, ChainFeatures? Kept)
+    ChainRange Chains, long Batch, long Length, Tensor Cosine, Tensor Sine, ChainFeatures? Earlier, ChainFeatures? Kept,
+    IKeyValueCache? Cache = null)
 {
     /// <summary>
     /// Applies a Chain-of-Linear at one of the layer's sites: adds the features of the chains before the range.

@@ -34,6 +34,13 @@ internal sealed class RotaryEmbedding
         return (angles.cos().to(dtype).MoveToOuterDisposeScope(), angles.sin().to(dtype).MoveToOuterDisposeScope());
     }
 
+    /// <summary>Cosine and sine of one position's angles, in float32.</summary>
+    public void Angles(int position, Span<float> cosine, Span<float> sine)
+    {
+        for (var pair = 0; pair < InverseFrequencies.Length; pair++)
+            (sine[pair], cosine[pair]) = MathF.SinCos(position * InverseFrequencies[pair]);
+    }
+
     // LLaMA 3: wavelengths beyond the original context are stretched, short ones kept, those between blended.
     private static double Scale(double frequency, RopeScaling scaling)
     {

@@ -1,0 +1,180 @@
+using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Generation;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Tests.Generation;
+
+/// <summary>What a cache holds, how large it is, and how it goes from one process to another.</summary>
+[TestClass]
+public sealed class KvCacheTests
+{
+    public static IEnumerable<object[]> Models => SessionModels.All;
+
+    [TestMethod]
+    [DynamicData(nameof(Models))]
+    public void AStreamedCacheGoesOnToTheBit(string chains, bool kvSharing, ScalarType dtype)
+    {
+        using var model = SessionModels.Create(chains, kvSharing, dtype);
+        var (tokens, all) = (SessionModels.Tokens(model, 40), model.Config.Layout.ChainCount);
+        using var cache = Filled(model, tokens.AsSpan(0, 37), all);
+        using var stream = new MemoryStream();
+        cache.Save(stream, model);
+        stream.Position = 0;
+        using var read = KvCache.Load(stream, model, capacity: 50);
+        Assert.AreEqual(50, read.Capacity);
+        CollectionAssert.AreEqual(tokens[..37], read.Tokens().ToArray());
+        CollectionAssert.AreEqual(Next(model, cache, tokens[37], all), Next(model, read, tokens[37], all));
+    }
+
+    [TestMethod]
+    public void APrefillProcessNeedsTheFirstChainOnly()
+    {
+        using var whole = SessionModels.Create("4,4,2", kvSharing: true, float32);
+        using var folder = new Checkpoints.TemporaryFolder();
+        whole.Save(folder.Path);
+        using var first = CoLMModel.Load(folder.Path, chainCount: 1);
+        var tokens = SessionModels.Tokens(whole, 20);
+        using var prefilled = Filled(first, tokens.AsSpan(0, 19), 1);
+        using var stream = new MemoryStream();
+        prefilled.Save(stream, first);
+
+        stream.Position = 0;
+        using var handed = KvCache.Load(stream, whole);
+        using var own = Filled(whole, tokens.AsSpan(0, 19), 3);
+        CollectionAssert.AreEqual(Next(whole, own, tokens[19], 3), Next(whole, handed, tokens[19], 3));
+    }
+
+    [TestMethod]
+    public void AGrownModelGoesOnFromItsBasesCache()
+    {
+        using var model = SessionModels.Create("4", kvSharing: false, float32);
+        using var grown = model.Expand([4], kvSharing: true, seed: 1);
+        using var cache = Filled(model, [1, 2, 3], 1);
+        using var stream = new MemoryStream();
+        cache.Save(stream, model);
+        stream.Position = 0;
+        using var handed = KvCache.Load(stream, grown);
+        Assert.AreEqual(3, handed.Length());
+    }
+
+    [TestMethod]
+    public void ACacheOfAnotherModelIsRefused()
+    {
+        using var model = SessionModels.Create("4,4,2", kvSharing: true, float32);
+        using var cache = Filled(model, [1, 2, 3], 1);
+        using var stream = new MemoryStream();
+        cache.Save(stream, model);
+        using var other = TestModels.Random(model.Config, seed: 2);
+        using var unshared = SessionModels.Create("4,4,2", kvSharing: false, float32);
+        using var narrow = SessionModels.Create("4,4,2", kvSharing: true, bfloat16);
+        foreach (var wrong in new[] { other, unshared, narrow })
+        {
+            stream.Position = 0;
+            var error = Assert.ThrowsExactly<InvalidDataException>(() => KvCache.Load(stream, wrong));
+            StringAssert.Contains(error.Message, "another model");
+        }
+    }
+
+    [TestMethod]
+    public void EveryTruncationIsRefused()
+    {
+        using var model = SessionModels.Create("4", kvSharing: false, float32);
+        using var cache = Filled(model, [1, 2, 3], 1);
+        using var stream = new MemoryStream();
+        cache.Save(stream, model);
+        var bytes = stream.ToArray();
+        for (var length = 0; length < bytes.Length; length += 1 + bytes.Length / 60)
+        {
+            using var cut = new MemoryStream(bytes, 0, length);
+            Assert.ThrowsExactly<InvalidDataException>(() => KvCache.Load(cut, model), $"{length} of {bytes.Length} bytes");
+        }
+    }
+
+    [TestMethod]
+    public void DamagedHeadersAndOtherVersionsAreRefused()
+    {
+        using var model = SessionModels.Create("4", kvSharing: false, float32);
+        using var cache = Filled(model, [1, 2, 3], 1);
+        using var stream = new MemoryStream();
+        cache.Save(stream, model);
+        foreach (var (position, message) in new[] { (0, "no KV cache"), (8, "version"), (15, "bytes"), (52, "damaged") })
+        {
+            var bytes = stream.ToArray();
+            bytes[position] ^= 0x40;
+            using var damaged = new MemoryStream(bytes);
+            var error = Assert.ThrowsExactly<InvalidDataException>(() => KvCache.Load(damaged, model), $"byte {position}");
+            StringAssert.Contains(error.Message, message);
+        }
+    }
+
+    [TestMethod]
+    public void ACapacityTooSmallIsRefused()
+    {
+        using var model = SessionModels.Create("4", kvSharing: false, float32);
+        using var cache = Filled(model, [1, 2, 3], 1);
+        using var stream = new MemoryStream();
+        cache.Save(stream, model);
+        stream.Position = 0;
+        Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => KvCache.Load(stream, model, capacity: 2));
+        foreach (var capacity in new[] { 0, SessionModels.Context + 1 })
+            Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => new KvCache(model, capacity));
+        Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => new KvCache(model, 1, sequenceCount: 0));
+    }
+
+    [TestMethod]
+    [DynamicData(nameof(Models))]
+    public void TheSizeIsKnownBeforehand(string chains, bool kvSharing, ScalarType dtype)
+    {
+        using var model = SessionModels.Create(chains, kvSharing, dtype);
+        using var cache = new KvCache(model, 33, sequenceCount: 2);
+        var config = model.Config;
+        long bytes = 0;
+        for (var layer = 0; layer < config.LayerCount; layer++)
+        {
+            for (var chain = 0; chain < config.KeyValueChains; chain++)
+                bytes += cache.Keys(layer, chain).bytes.Length + cache.Values(layer, chain).bytes.Length;
+        }
+        Assert.AreEqual(bytes, cache.SizeInBytes);
+        Assert.AreEqual(bytes, KvCache.SizeFor(model, 33, sequenceCount: 2));
+    }
+
+    [TestMethod]
+    public void ACloneGoesItsOwnWay()
+    {
+        using var model = SessionModels.Create("4,4,2", kvSharing: false, float32);
+        using var cache = Filled(model, [1, 2, 3, 4], 3);
+        var expected = Next(model, cache, 5, 3);
+        cache.Trim(4);
+        using var clone = cache.Clone();
+        _ = Next(model, cache, 9, 3);
+        Assert.AreEqual(5, cache.Length());
+        Assert.AreEqual(4, clone.Length());
+        CollectionAssert.AreEqual(expected, Next(model, clone, 5, 3));
+    }
+
+    [TestMethod]
+    public void SequencesAndLengthsAreChecked()
+    {
+        using var model = SessionModels.Create("4", kvSharing: false, float32);
+        using var cache = new KvCache(model, 8, sequenceCount: 2);
+        Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => cache.Length(2));
+        Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => cache.Tokens(-1));
+        Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => cache.Trim(1));
+    }
+
+    private static KvCache Filled(CoLMModel model, ReadOnlySpan<int> tokens, int chainCount)
+    {
+        var cache = new KvCache(model, 48);
+        using var session = DecodingSession.Create(model, cache, ownsCache: false, mayGrow: false);
+        session.Prefill(0, tokens, chainCount);
+        return cache;
+    }
+
+    private static float[] Next(CoLMModel model, KvCache cache, int token, int chainCount)
+    {
+        using var session = DecodingSession.Create(model, cache, ownsCache: false, mayGrow: false);
+        session.Run([new(0, cache.Length(), token)], 0, new ChainRange(0, chainCount));
+        return session.Logits(0).ToArray();
+    }
+}

@@ -1,0 +1,75 @@
+using Microsoft.ML.CoLM.Kernels;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Tests.Kernels;
+
+/// <summary>Attention of a few queries to cached keys and values.</summary>
+[TestClass]
+public sealed unsafe class CachedAttentionTests
+{
+    [TestMethod]
+    [DataRow(1, 1, 8)]
+    [DataRow(1, 90, 64)]
+    [DataRow(4, 17, 8)]
+    [DataRow(3, 80, 20)]
+    [DataRow(4, 150, 64)]
+    public void QueriesReadTheirPast(int count, int longest, int d)
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(1);
+        var (queries, keys) = (randn([4, d], generator: generator) / MathF.Sqrt(d), randn([longest, d], generator: generator));
+        var values = randn([longest, d], generator: generator);
+        int[] lengths = [.. Enumerable.Range(0, count).Select(q => Math.Max(1, longest - 3 * q))];
+        foreach (var isNarrow in new[] { false, true })
+        {
+            var (read, mixed) = isNarrow
+                ? (keys.to(bfloat16).to(float32), values.to(bfloat16).to(float32)) : (keys, values);
+            var output = isNarrow
+                ? Attend<BFloat16Element>(queries, lengths, keys, values, bfloat16)
+                : Attend<Float32Element>(queries, lengths, keys, values, float32);
+            for (var q = 0; q < count; q++)
+            {
+                var scores = read.narrow(0, 0, lengths[q]).mv(queries[q]);
+                TensorAssert.Near(mixed.narrow(0, 0, lengths[q]).t().mv(scores.softmax(0)), output[q], 2e-6, $"query {q}");
+            }
+        }
+    }
+
+    [TestMethod]
+    public void AQueryIsTheSameToTheBitAloneAndBesideOthers()
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(1);
+        var (queries, keys) = (randn([4, 24], generator: generator) / MathF.Sqrt(24), randn([70, 24], generator: generator));
+        var values = randn([70, 24], generator: generator);
+        int[] lengths = [70, 3, 41, 16];
+        var together = Attend<Float32Element>(queries, lengths, keys, values, float32);
+        for (var q = 0; q < 4; q++)
+        {
+            var alone = Attend<Float32Element>(queries[q].unsqueeze(0), [lengths[q]], keys, values, float32);
+            TensorAssert.SameBits(together[q], alone[0], $"query {q}");
+        }
+    }
+
+    private static Tensor Attend<TCache>(Tensor queries, int[] lengths, Tensor keys, Tensor values, ScalarType dtype)
+        where TCache : struct, IElement
+    {
+        var (longest, d) = ((int)keys.size(0), (int)keys.size(1));
+        var padded = CachedAttention.Padded(d);
+        var (cachedKeys, cachedValues) = (zeros([CachedAttention.Padded(longest), d], dtype: dtype),
+            zeros([CachedAttention.Padded(longest), padded], dtype: dtype));
+        void* keyMemory = (void*)TensorMemory.Address(cachedKeys), valueMemory = (void*)TensorMemory.Address(cachedValues);
+        for (var i = 0; i < longest; i++)
+        {
+            CachedAttention.Store<TCache>((float*)TensorMemory.Address(keys) + i * d,
+                (float*)TensorMemory.Address(values) + i * d, d, i, keyMemory, valueMemory);
+        }
+        var four = zeros([4, d]);
+        four.narrow(0, 0, lengths.Length).copy_(queries.narrow(0, 0, lengths.Length));
+        var (scores, output) = (zeros([4, CachedAttention.Padded(longest)]), zeros([4, padded]));
+        CachedAttention.Attend<TCache>((float*)TensorMemory.Address(four), lengths.Length, lengths, d, keyMemory, valueMemory,
+            (float*)TensorMemory.Address(scores), (float*)TensorMemory.Address(output));
+        return output.narrow(1, 0, d);
+    }
+}

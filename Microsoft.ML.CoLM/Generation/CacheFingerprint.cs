@@ -1,0 +1,42 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.ML.CoLM.Checkpoints;
+using Microsoft.ML.CoLM.Modules;
+
+namespace Microsoft.ML.CoLM.Generation;
+
+/// <summary>
+/// A hash of all that a model's keys and values depend on: models with the same one can use each other's cache.
+/// </summary>
+/// <remarks>
+/// With KV sharing that is the first chain below its head, so a model keeps its fingerprint when it is grown, and when
+/// its later chains are trained.
+/// </remarks>
+internal static class CacheFingerprint
+{
+    public static byte[] Of(CoLMModel model)
+    {
+        var config = model.Config;
+        using var hash = SHA256.Create();
+        using (var stream = new CryptoStream(Stream.Null, hash, CryptoStreamMode.Write))
+        {
+            stream.Write(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
+                $"{model.DataType} {config.Layout.Take(config.KeyValueChains)} {config.HeadWidth} " +
+                $"{config.KeyValueHeads(0)} {config.RmsNormEpsilon:R} {config.RopeTheta:R} ")));
+            if (config.RopeScaling is { } scaling)
+            {
+                stream.Write(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
+                    $"{scaling.Factor:R} {scaling.LowFrequencyFactor:R} {scaling.HighFrequencyFactor:R} " +
+                    $"{scaling.OriginalContextLength}")));
+            }
+            foreach (var (name, parameter) in model.named_parameters().OrderBy(entry => entry.name, StringComparer.Ordinal))
+            {
+                var (module, chain) = ParameterName.Parse(name);
+                if (chain < config.KeyValueChains && module is not ("norm" or ParameterName.Head))
+                    TensorBytes.Write(stream, parameter);
+            }
+        }
+        return hash.Hash!;
+    }
+}

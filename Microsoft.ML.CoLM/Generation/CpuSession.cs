@@ -1,0 +1,132 @@
+using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Kernels;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Generation;
+
+/// <summary>Generation on the CPU: prompts in chunks, then a few rows at a time.</summary>
+/// <typeparam name="T">The type of the weights and of the cache.</typeparam>
+internal sealed unsafe class CpuSession<T> : IDecodingSession
+    where T : struct, IElement
+{
+    private readonly KvCache _cache;
+    private readonly bool _ownsCache;
+    private readonly InferenceWeights _weights;
+    private readonly WorkerTeam _team;
+    private readonly SlotBuffers _slots;
+    private readonly RowWalk<T> _rows;
+    private readonly FeatureStore? _history;
+    private readonly SessionLedger _ledger;
+    private ChunkWalk<T>? _chunks;
+
+    /// <param name="model">The model, in type <typeparamref name="T"/>.</param>
+    /// <param name="cache">Its cache, of its architecture.</param>
+    /// <param name="ownsCache">Whether the cache is disposed with the session.</param>
+    /// <param name="mayGrow">Whether sequences may be run at more chains later than before.</param>
+    public CpuSession(CoLMModel model, KvCache cache, bool ownsCache, bool mayGrow)
+    {
+        (_cache, _ownsCache) = (cache, ownsCache);
+        _weights = new InferenceWeights(model);
+        _team = new WorkerTeam(get_num_threads());
+        _slots = new SlotBuffers(_weights, SlotCount);
+        _rows = new RowWalk<T>(_weights, cache, _team, _slots);
+        if (mayGrow && !model.Config.KvSharing)
+        {
+            _history = new FeatureStore(
+                model.Config, _weights.Columns, cache.SequenceCount * cache.Capacity, keepsLayers: true, T.Type);
+        }
+        _ledger = new SessionLedger(cache, canGrow: _history is not null);
+    }
+
+    public int SlotCount => 16;
+
+    public IReadOnlyList<long> KeyValuesComputed => _ledger.KeyValuesComputed;
+
+    public IReadOnlyList<long> FeaturesComputed => _ledger.FeaturesComputed;
+
+    public int Length(int sequence) => _cache.Length(sequence);
+
+    public void Prefill(int sequence, ReadOnlySpan<int> tokens, int chainCount, CancellationToken cancellation = default)
+    {
+        var chains = new ChainRange(0, _weights.Config.KvSharing ? 1 : chainCount);
+        while (!tokens.IsEmpty)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var chunk = tokens[..Math.Min(tokens.Length, ChunkWalk<T>.ChunkLength)];
+            RunChunk(sequence, _cache.Length(sequence), chunk, chains);
+            foreach (var token in chunk)
+                _cache.Append(sequence, token);
+            tokens = tokens[chunk.Length..];
+        }
+    }
+
+    public void Run(ReadOnlySpan<DecodingRow> rows, int firstSlot, ChainRange chains)
+    {
+        _rows.Run(rows, firstSlot, chains);
+        foreach (var row in rows)
+        {
+            if (chains.First == 0)
+                _cache.Append(row.Sequence, row.Token);
+            _ledger.Count(row.Sequence, row.Position, 1, chains);
+        }
+        if (_history is not null)
+            Keep(rows, firstSlot, chains);
+    }
+
+    public ReadOnlySpan<float> Logits(int slot) => _rows.Logits(slot);
+
+    public void Trim(int sequence, int length) => _cache.Trim(length, sequence);
+
+    public void Grow(int sequence, int chainCount)
+    {
+        foreach (var (chains, start) in _ledger.Missing(sequence, chainCount))
+        {
+            int[] tokens = [.. _cache.Tokens(sequence).Skip(start)];
+            for (var done = 0; done < tokens.Length; done += ChunkWalk<T>.ChunkLength)
+            {
+                RunChunk(sequence, start + done,
+                    tokens.AsSpan(done, Math.Min(ChunkWalk<T>.ChunkLength, tokens.Length - done)), chains);
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        if (_ownsCache)
+            _cache.Dispose();
+        _chunks?.Dispose();
+        _history?.Dispose();
+        _rows.Dispose();
+        _slots.Dispose();
+        _team.Dispose();
+        _weights.Dispose();
+    }
+
+    private void RunChunk(int sequence, int start, ReadOnlySpan<int> tokens, ChainRange chains)
+    {
+        _chunks ??= new ChunkWalk<T>(_weights, _cache, _team, _history);
+        _chunks.Run(sequence, start, tokens, chains);
+        _ledger.Count(sequence, start, tokens.Length, chains);
+    }
+
+    /// <summary>Copies what chains computed for rows to where chains that are computed later look for it.</summary>
+    private void Keep(ReadOnlySpan<DecodingRow> rows, int firstSlot, ChainRange chains)
+    {
+        for (var layer = 0; layer < _weights.Layers.Length; layer++)
+        {
+            foreach (var site in FeatureStore.Sites)
+            {
+                var offsets = FeatureStore.OffsetsOf(_weights.Columns, site);
+                var slots = (float*)_slots[layer, site];
+                var (history, column) = (TensorMemory.Address(_history![layer, site]), offsets[chains.First]);
+                for (var i = 0; i < rows.Length; i++)
+                {
+                    RowKernels.Narrow<T>(slots + (long)(firstSlot + i) * offsets[^1] + column, (void*)history,
+                        ((long)rows[i].Sequence * _cache.Capacity + rows[i].Position) * offsets[^1] + column,
+                        offsets[chains.End] - column);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Kernels;
+
+namespace Microsoft.ML.CoLM.Generation;
+
+/// <summary>Query heads that read one key-value head, up to as many as are worked on together.</summary>
+/// <param name="Chain">The chain whose keys and values they read.</param>
+/// <param name="Head">The key-value head of that chain.</param>
+/// <param name="Columns">Where each query head begins in a row of all queries.</param>
+internal sealed record HeadTile(int Chain, int Head, int[] Columns)
+{
+    /// <summary>The query heads of a range of chains.</summary>
+    public static HeadTile[] Of(InferenceWeights weights, ChainRange chains)
+    {
+        var config = weights.Config;
+        var columns = new Dictionary<(int Chain, int Head), List<int>>();
+        for (var chain = chains.First; chain < chains.End; chain++)
+        {
+            var source = config.KeyValueChain(chain);
+            var queriesOfHead = config.Heads(chain) / config.KeyValueHeads(source);
+            for (var query = 0; query < config.Heads(chain); query++)
+            {
+                var key = (source, query / queriesOfHead);
+                if (!columns.TryGetValue(key, out var list))
+                    columns.Add(key, list = []);
+                list.Add(weights.Columns.Queries[chain] + query * config.HeadWidth);
+            }
+        }
+        return [.. columns.SelectMany(entry => entry.Value.Chunk(CachedAttention.QueriesAtOnce)
+            .Select(tile => new HeadTile(entry.Key.Chain, entry.Key.Head, tile)))];
+    }
+}

@@ -1,0 +1,227 @@
+using System.Runtime.InteropServices;
+using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Kernels;
+
+namespace Microsoft.ML.CoLM.Generation;
+
+/// <summary>
+/// The decoder for a few rows on the CPU: every weight is read once, in place, by threads that go through the layers in
+/// lockstep, without a call into libtorch.
+/// </summary>
+/// <typeparam name="T">The type of the weights and of the cache; features are float32.</typeparam>
+internal sealed unsafe class RowWalk<T> : IDisposable
+    where T : struct, IElement
+{
+    private readonly InferenceWeights _weights;
+    private readonly KvCache _cache;
+    private readonly WorkerTeam _team;
+    private readonly SlotBuffers _slots;
+    private readonly Dictionary<ChainRange, RangePlan> _plans = [];
+    private readonly Action<int> _walk;
+    private readonly nint[][] _keys;
+    private readonly nint[][] _values;
+    private readonly DecodingRow[] _rows;
+    private readonly float* _angles;
+    private readonly nint[] _scratch;
+    private readonly int _d;
+    private readonly float _scale;
+    private RangePlan _plan = null!;
+    private int _firstSlot;
+    private int _count;
+
+    public RowWalk(InferenceWeights weights, KvCache cache, WorkerTeam team, SlotBuffers slots)
+    {
+        (_weights, _cache, _team, _slots) = (weights, cache, team, slots);
+        var config = weights.Config;
+        _d = config.HeadWidth;
+        _scale = 1 / MathF.Sqrt(_d);
+        _walk = Walk;
+        _rows = new DecodingRow[slots.Slots];
+        _keys = Addresses(cache.Keys);
+        _values = Addresses(cache.Values);
+        _angles = (float*)Allocate((long)slots.Slots * _d);
+        const int Tile = CachedAttention.QueriesAtOnce;
+        var scratch = Tile * ((long)_d + CachedAttention.Padded(_d) + CachedAttention.Padded(cache.Capacity));
+        _scratch = [.. Enumerable.Range(0, team.Count).Select(_ => Allocate(scratch))];
+
+        nint[][] Addresses(Func<int, int, TorchSharp.torch.Tensor> tensors) =>
+            [.. Enumerable.Range(0, config.LayerCount).Select(layer => Enumerable.Range(0, config.KeyValueChains)
+                .Select(chain => TensorMemory.Address(tensors(layer, chain))).ToArray())];
+    }
+
+    /// <summary>Runs a range of chains for rows in neighbouring slots, and caches their keys and values.</summary>
+    public void Run(ReadOnlySpan<DecodingRow> rows, int firstSlot, ChainRange chains)
+    {
+        if (!_plans.TryGetValue(chains, out var plan))
+            _plans.Add(chains, plan = new RangePlan(_weights, _slots, chains, _team.Count));
+        (_plan, _firstSlot, _count) = (plan, firstSlot, rows.Length);
+        rows.CopyTo(_rows);
+        _team.Run(_walk);
+    }
+
+    public ReadOnlySpan<float> Logits(int slot) => new(Slot(_slots.Logits, slot, _slots.Vocabulary), _slots.Vocabulary);
+
+    public void Dispose()
+    {
+        NativeMemory.AlignedFree(_angles);
+        Array.ForEach(_scratch, memory => NativeMemory.AlignedFree((void*)memory));
+    }
+
+    private void Walk(int thread)
+    {
+        Embed(thread);
+        _team.Synchronise();
+        for (var layer = 0; layer < _plan.Layers.Length; layer++)
+        {
+            var (plan, weights) = (_plan.Layers[layer], _weights.Layers[layer]);
+            Normalise(thread, weights.AttentionNorm, _slots.AttentionInput[layer]);
+            _team.Synchronise();
+            Multiply(plan.QueryKeyValue[thread]);
+            _team.Synchronise();
+            Store(thread, layer);
+            _team.Synchronise();
+            Attend(thread, layer);
+            _team.Synchronise();
+            Multiply(plan.Output[thread]);
+            _team.Synchronise();
+            Normalise(thread, weights.FeedForwardNorm, _slots.FeedForwardInput[layer]);
+            _team.Synchronise();
+            Activate(plan.Gate[thread], plan.Up[thread], _slots.FeedForwardHidden[layer]);
+            _team.Synchronise();
+            Multiply(plan.Down[thread]);
+            _team.Synchronise();
+        }
+        Normalise(thread, _weights.Norm, _slots.Normed);
+        _team.Synchronise();
+        Multiply(_plan.Head[thread]);
+    }
+
+    private void Multiply(ProductPiece[] pieces)
+    {
+        foreach (var piece in pieces)
+            piece.Compute<T>(_firstSlot, _count);
+    }
+
+    private void Embed(int thread)
+    {
+        var (first, end) = _team.Share(thread, _count);
+        for (var row = first; row < end; row++)
+        {
+            var residual = Slot(_slots.Residual, _firstSlot + row, _slots.Hidden);
+            for (var chain = _plan.Chains.First; chain < _plan.Chains.End; chain++)
+            {
+                var table = _weights.Embedding[chain];
+                RowKernels.Widen<T>((void*)table.Address, (long)_rows[row].Token * table.Width,
+                    residual + _weights.Columns.Hidden[chain], table.Width);
+            }
+            var half = _d / 2;
+            _weights.Rotary.Angles(_rows[row].Position, new Span<float>(Cosine(row), half), new Span<float>(Sine(row), half));
+        }
+    }
+
+    private void Normalise(int thread, WeightMatrix[] norms, nint output)
+    {
+        var chains = _plan.Chains;
+        var (first, end) = _team.Share(thread, _count * chains.Count);
+        for (var unit = first; unit < end; unit++)
+        {
+            var (slot, chain) = (_firstSlot + unit / chains.Count, chains.First + unit % chains.Count);
+            RowKernels.Normalise<T, Float32Element>(
+                Slot(_slots.Residual, slot, _slots.Hidden) + _weights.Columns.Hidden[chain], (void*)norms[chain].Address,
+                Slot(output, slot, _slots.Hidden) + _weights.Columns.Hidden[chain], norms[chain].Width,
+                (float)_weights.Config.RmsNormEpsilon);
+        }
+    }
+
+    private void Store(int thread, int layer)
+    {
+        var (first, end) = _team.Share(thread, _count);
+        var rotated = (float*)_scratch[thread];
+        for (var row = first; row < end; row++)
+        {
+            var key = Slot(_slots.Key, _firstSlot + row, _slots.KeyValues);
+            var value = Slot(_slots.Value, _firstSlot + row, _slots.KeyValues);
+            foreach (var chain in _plan.KeyValueChains)
+            {
+                for (var head = 0; head < _weights.Config.KeyValueHeads(chain); head++)
+                {
+                    var column = _weights.Columns.KeyValues[chain] + head * _d;
+                    RowKernels.Rotate<Float32Element>(key + column, rotated, _d, Cosine(row), Sine(row), scale: 1);
+                    CachedAttention.Store<T>(rotated, value + column, _d, _rows[row].Position,
+                        Head(_keys, layer, chain, _rows[row].Sequence, head, _d),
+                        Head(_values, layer, chain, _rows[row].Sequence, head, CachedAttention.Padded(_d)));
+                }
+            }
+        }
+    }
+
+    private void Attend(int thread, int layer)
+    {
+        const int Most = CachedAttention.QueriesAtOnce;
+        var queries = (float*)_scratch[thread];
+        var output = queries + Most * _d;
+        var scores = output + Most * CachedAttention.Padded(_d);
+        var lengths = stackalloc int[Most];
+        var (first, end) = _team.Share(thread, _count * _plan.Tiles.Length);
+        for (var unit = first; unit < end; unit++)
+        {
+            var (row, tile) = (unit / _plan.Tiles.Length, _plan.Tiles[unit % _plan.Tiles.Length]);
+            var query = Slot(_slots.Query, _firstSlot + row, _slots.Queries);
+            var result = Slot(_slots.AttentionOutput[layer], _firstSlot + row, _slots.Queries);
+            var count = tile.Columns.Length;
+            new Span<float>(queries + count * _d, (Most - count) * _d).Clear();
+            for (var q = 0; q < count; q++)
+            {
+                RowKernels.Rotate<Float32Element>(
+                    query + tile.Columns[q], queries + q * _d, _d, Cosine(row), Sine(row), _scale);
+                lengths[q] = _rows[row].Position + 1;
+            }
+            CachedAttention.Attend<T>(queries, count, new ReadOnlySpan<int>(lengths, count), _d,
+                Head(_keys, layer, tile.Chain, _rows[row].Sequence, tile.Head, _d),
+                Head(_values, layer, tile.Chain, _rows[row].Sequence, tile.Head, CachedAttention.Padded(_d)),
+                scores, output);
+            for (var q = 0; q < count; q++)
+            {
+                new ReadOnlySpan<float>(output + q * CachedAttention.Padded(_d), _d)
+                    .CopyTo(new Span<float>(result + tile.Columns[q], _d));
+            }
+        }
+    }
+
+    // The same outputs of both, so that no thread waits for another between them.
+    private void Activate(ProductPiece[] gates, ProductPiece[] ups, nint hidden)
+    {
+        for (var i = 0; i < gates.Length; i++)
+        {
+            gates[i].Compute<T>(_firstSlot, _count);
+            ups[i].Compute<T>(_firstSlot, _count);
+            var offset = (gates[i].Y - _slots.Gate) / sizeof(float) + gates[i].First;
+            for (var slot = _firstSlot; slot < _firstSlot + _count; slot++)
+            {
+                RowKernels.SwiGlu<Float32Element, Float32Element>(
+                    Slot(_slots.Gate, slot, _slots.Intermediate) + offset,
+                    Slot(_slots.Up, slot, _slots.Intermediate) + offset,
+                    Slot(hidden, slot, _slots.Intermediate) + offset, gates[i].End - gates[i].First);
+            }
+        }
+    }
+
+    /// <summary>Where a key-value head's memory begins, whose positions are that wide.</summary>
+    private void* Head(nint[][] tensors, int layer, int chain, int sequence, int head, int width) =>
+        (void*)(tensors[layer][chain] + (nint)((long)sequence * _weights.Config.KeyValueHeads(chain) + head) *
+            CachedAttention.Padded(_cache.Capacity) * width * T.Size);
+
+    private float* Cosine(int row) => _angles + (long)row * _d;
+
+    private float* Sine(int row) => Cosine(row) + _d / 2;
+
+    private static float* Slot(nint buffer, int slot, int width) => (float*)buffer + (long)slot * width;
+
+    private static nint Allocate(long floats)
+    {
+        var size = (nuint)floats * sizeof(float);
+        var memory = NativeMemory.AlignedAlloc(size, 64);
+        NativeMemory.Clear(memory, size);
+        return (nint)memory;
+    }
+}

@@ -1,0 +1,249 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Microsoft.ML.CoLM.Kernels;
+
+/// <summary>
+/// Attention of a few queries to cached keys and values, softmax(q · kᵀ) · v, in float32 whatever the cache's type.
+/// </summary>
+/// <remarks>
+/// Keys lie in blocks of 16 positions, [capacity / 16, d, 16], so that one vector holds a feature of 16 neighbours; values
+/// lie position by position, [capacity, d rounded up to 16]. Either is read in place by all queries of its head. A query's
+/// result is the same to the bit whichever queries are worked on beside it.
+/// </remarks>
+internal static unsafe class CachedAttention
+{
+    /// <summary>Queries that are worked on together.</summary>
+    public const int QueriesAtOnce = 4;
+
+    /// <summary>Positions of a block of keys, and floats of a vector.</summary>
+    public const int Lanes = 16;
+
+    /// <summary>Rounded up to whole vectors.</summary>
+    public static int Padded(int count) => (count + Lanes - 1) / Lanes * Lanes;
+
+    /// <summary>Copies a position's key and value into the cache.</summary>
+    /// <param name="key">[d].</param>
+    /// <param name="value">[d].</param>
+    /// <param name="d">The head's width.</param>
+    /// <param name="position">Where to.</param>
+    /// <param name="keys">The head's keys.</param>
+    /// <param name="values">The head's values.</param>
+    public static void Store<TCache>(float* key, float* value, int d, int position, void* keys, void* values)
+        where TCache : struct, IElement
+    {
+        var block = (long)(position / Lanes) * d * Lanes + position % Lanes;
+        for (var c = 0; c < d; c++)
+            TCache.Set(keys, block + (long)c * Lanes, key[c]);
+        var row = (long)position * Padded(d);
+        for (var c = 0; c < d; c++)
+            TCache.Set(values, row + c, value[c]);
+    }
+
+    /// <summary>Up to four queries of one key-value head.</summary>
+    /// <param name="queries">[4, d], scaled by 1 / sqrt(d); rows beyond <paramref name="count"/> are zero.</param>
+    /// <param name="count">How many queries.</param>
+    /// <param name="lengths">For each query, the positions it reads, from the first on; at least 1.</param>
+    /// <param name="d">The head's width.</param>
+    /// <param name="keys">The head's keys.</param>
+    /// <param name="values">The head's values.</param>
+    /// <param name="scores">Room for [4, longest length, padded].</param>
+    /// <param name="output">[4, d, padded], written for <paramref name="count"/> queries.</param>
+    public static void Attend<TCache>(
+        float* queries, int count, ReadOnlySpan<int> lengths, int d, void* keys, void* values, float* scores,
+        float* output)
+        where TCache : struct, IElement
+    {
+        var longest = 0;
+        for (var q = 0; q < count; q++)
+            longest = Math.Max(longest, lengths[q]);
+        var stride = Padded(longest);
+        if (count == 1)
+            ScoresOfOne<TCache>(queries, d, keys, stride / Lanes, scores);
+        else
+            ScoresOfFour<TCache>(queries, d, keys, stride / Lanes, scores, stride);
+        var sums = stackalloc float[QueriesAtOnce];
+        for (var q = 0; q < count; q++)
+            sums[q] = Softmax(scores + (long)q * stride, lengths[q], stride);
+
+        var width = Padded(d);
+        for (var c = 0; c < width; c += Lanes)
+        {
+            if (count == 1)
+                MixOne<TCache>(scores, values, longest, width, c, output);
+            else
+                MixFour<TCache>(scores, stride, values, longest, width, c, output);
+        }
+        for (var q = 0; q < count; q++)
+        {
+            var inverse = Vector512.Create(1 / sums[q]);
+            for (var c = 0; c < width; c += Lanes)
+                (Vector512.Load(output + q * width + c) * inverse).Store(output + q * width + c);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void ScoresOfFour<TCache>(
+        float* q0, int d, void* keys, int blocks, float* scores, long stride)
+        where TCache : struct, IElement
+    {
+        float* q1 = q0 + d, q2 = q1 + d, q3 = q2 + d;
+        var block = (long)d * Lanes;
+        var b = 0;
+        for (; b + 4 <= blocks; b += 4)
+        {
+            Vector512<float> a00 = default, a01 = default, a02 = default, a03 = default;
+            Vector512<float> a10 = default, a11 = default, a12 = default, a13 = default;
+            Vector512<float> a20 = default, a21 = default, a22 = default, a23 = default;
+            Vector512<float> a30 = default, a31 = default, a32 = default, a33 = default;
+            var at = b * block;
+            for (var c = 0; c < d; c++, at += Lanes)
+            {
+                var (k0, k1) = (TCache.Load(keys, at), TCache.Load(keys, at + block));
+                var (k2, k3) = (TCache.Load(keys, at + 2 * block), TCache.Load(keys, at + 3 * block));
+                var q = Vector512.Create(q0[c]);
+                a00 = Vector512.FusedMultiplyAdd(q, k0, a00);
+                a01 = Vector512.FusedMultiplyAdd(q, k1, a01);
+                a02 = Vector512.FusedMultiplyAdd(q, k2, a02);
+                a03 = Vector512.FusedMultiplyAdd(q, k3, a03);
+                q = Vector512.Create(q1[c]);
+                a10 = Vector512.FusedMultiplyAdd(q, k0, a10);
+                a11 = Vector512.FusedMultiplyAdd(q, k1, a11);
+                a12 = Vector512.FusedMultiplyAdd(q, k2, a12);
+                a13 = Vector512.FusedMultiplyAdd(q, k3, a13);
+                q = Vector512.Create(q2[c]);
+                a20 = Vector512.FusedMultiplyAdd(q, k0, a20);
+                a21 = Vector512.FusedMultiplyAdd(q, k1, a21);
+                a22 = Vector512.FusedMultiplyAdd(q, k2, a22);
+                a23 = Vector512.FusedMultiplyAdd(q, k3, a23);
+                q = Vector512.Create(q3[c]);
+                a30 = Vector512.FusedMultiplyAdd(q, k0, a30);
+                a31 = Vector512.FusedMultiplyAdd(q, k1, a31);
+                a32 = Vector512.FusedMultiplyAdd(q, k2, a32);
+                a33 = Vector512.FusedMultiplyAdd(q, k3, a33);
+            }
+            var row = scores + (long)b * Lanes;
+            Store(a00, a01, a02, a03, row);
+            Store(a10, a11, a12, a13, row + stride);
+            Store(a20, a21, a22, a23, row + 2 * stride);
+            Store(a30, a31, a32, a33, row + 3 * stride);
+        }
+        for (; b < blocks; b++)
+        {
+            Vector512<float> a0 = default, a1 = default, a2 = default, a3 = default;
+            var at = b * block;
+            for (var c = 0; c < d; c++, at += Lanes)
+            {
+                var k = TCache.Load(keys, at);
+                a0 = Vector512.FusedMultiplyAdd(Vector512.Create(q0[c]), k, a0);
+                a1 = Vector512.FusedMultiplyAdd(Vector512.Create(q1[c]), k, a1);
+                a2 = Vector512.FusedMultiplyAdd(Vector512.Create(q2[c]), k, a2);
+                a3 = Vector512.FusedMultiplyAdd(Vector512.Create(q3[c]), k, a3);
+            }
+            var row = scores + (long)b * Lanes;
+            a0.Store(row);
+            a1.Store(row + stride);
+            a2.Store(row + 2 * stride);
+            a3.Store(row + 3 * stride);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void ScoresOfOne<TCache>(float* query, int d, void* keys, int blocks, float* scores)
+        where TCache : struct, IElement
+    {
+        var block = (long)d * Lanes;
+        var b = 0;
+        for (; b + 4 <= blocks; b += 4)
+        {
+            Vector512<float> a0 = default, a1 = default, a2 = default, a3 = default;
+            var at = b * block;
+            for (var c = 0; c < d; c++, at += Lanes)
+            {
+                var q = Vector512.Create(query[c]);
+                a0 = Vector512.FusedMultiplyAdd(q, TCache.Load(keys, at), a0);
+                a1 = Vector512.FusedMultiplyAdd(q, TCache.Load(keys, at + block), a1);
+                a2 = Vector512.FusedMultiplyAdd(q, TCache.Load(keys, at + 2 * block), a2);
+                a3 = Vector512.FusedMultiplyAdd(q, TCache.Load(keys, at + 3 * block), a3);
+            }
+            Store(a0, a1, a2, a3, scores + (long)b * Lanes);
+        }
+        for (; b < blocks; b++)
+        {
+            Vector512<float> a = default;
+            var at = b * block;
+            for (var c = 0; c < d; c++, at += Lanes)
+                a = Vector512.FusedMultiplyAdd(Vector512.Create(query[c]), TCache.Load(keys, at), a);
+            a.Store(scores + (long)b * Lanes);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(
+        Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, float* row)
+    {
+        a.Store(row);
+        b.Store(row + Lanes);
+        c.Store(row + 2 * Lanes);
+        d.Store(row + 3 * Lanes);
+    }
+
+    /// <summary>Turns scores into the softmax's numerators, zero from the length on, and returns their sum.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static float Softmax(float* row, int length, int padded)
+    {
+        for (var i = length; i < padded; i++)
+            row[i] = float.NegativeInfinity;
+        var most = Vector512.Load(row);
+        for (var i = Lanes; i < length; i += Lanes)
+            most = Vector512.Max(most, Vector512.Load(row + i));
+        var greatest = most[0];
+        for (var lane = 1; lane < Lanes; lane++)
+            greatest = MathF.Max(greatest, most[lane]);
+
+        var sums = Vector512<float>.Zero;
+        var shift = Vector512.Create(greatest);
+        for (var i = 0; i < padded; i += Lanes)
+        {
+            var weights = VectorMath.ExpOfNonPositive(Vector512.Load(row + i) - shift);
+            sums += weights;
+            weights.Store(row + i);
+        }
+        return Vector512.Sum(sums);
+    }
+
+    // 16 features of four queries. A position whose weight is zero adds nothing, to the bit.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void MixFour<TCache>(
+        float* w0, long stride, void* values, int length, int width, int first, float* output)
+        where TCache : struct, IElement
+    {
+        float* w1 = w0 + stride, w2 = w1 + stride, w3 = w2 + stride;
+        Vector512<float> a0 = default, a1 = default, a2 = default, a3 = default;
+        long at = first;
+        for (var i = 0; i < length; i++, at += width)
+        {
+            var v = TCache.Load(values, at);
+            a0 = Vector512.FusedMultiplyAdd(Vector512.Create(w0[i]), v, a0);
+            a1 = Vector512.FusedMultiplyAdd(Vector512.Create(w1[i]), v, a1);
+            a2 = Vector512.FusedMultiplyAdd(Vector512.Create(w2[i]), v, a2);
+            a3 = Vector512.FusedMultiplyAdd(Vector512.Create(w3[i]), v, a3);
+        }
+        output += first;
+        a0.Store(output);
+        a1.Store(output + width);
+        a2.Store(output + 2 * width);
+        a3.Store(output + 3 * width);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void MixOne<TCache>(float* weights, void* values, int length, int width, int first, float* output)
+        where TCache : struct, IElement
+    {
+        Vector512<float> a = default;
+        long at = first;
+        for (var i = 0; i < length; i++, at += width)
+            a = Vector512.FusedMultiplyAdd(Vector512.Create(weights[i]), TCache.Load(values, at), a);
+        a.Store(output + first);
+    }
+}
