@@ -10,10 +10,10 @@ namespace Microsoft.ML.CoLM.Generation;
 /// </remarks>
 internal sealed class DraftPolicy
 {
-    // What a round weighs after the next one, and how many expected and accepted tokens the beginning counts as. The
-    // latter are added in every round: a first chain that was never right is tried again after a while.
+    // What a round weighs after the next one, and how many expected and accepted tokens the beginning counts as. What is
+    // forgotten of them is made up for in every round: a first chain that was wrong is tried again after a while.
     private const double Memory = 0.9;
-    private const double Prior = 1;
+    private const double Prior = 0.25;
 
     private readonly double _draftCost;
     private readonly double[] _chances;
@@ -48,7 +48,12 @@ internal sealed class DraftPolicy
     }
 
     /// <summary>Begins a round: a pass without drafts brings one token.</summary>
-    public void Begin() => (_tokens, _cost, _reach, _drafted) = (1, 1, 1, 0);
+    /// <returns>Whether a token will be drafted if the first chain is sure enough of it.</returns>
+    public bool Begin()
+    {
+        (_tokens, _cost, _reach, _drafted) = (1, 1, 1, 0);
+        return _accepted >= _draftCost * _expected;
+    }
 
     /// <summary>Whether to draft the next token.</summary>
     /// <param name="topProbability">The first chain's probability of its most probable token.</param>

@@ -51,8 +51,13 @@ internal sealed class Speculation
         {
             cancellation.ThrowIfCancellationRequested();
             _sequence.PrepareCache(_session);
-            var drafted = Draft(cancellation);
-            _session.Run(_rows.AsSpan(0, drafted + 1), firstSlot: 0, new ChainRange(1, _sequence.ChainCount));
+            _rows[0] = _sequence.LastRow;
+            // Verification brings one token more than are drafted, so this many end where the sequence must.
+            var limit = Math.Min(_maxDraftTokens, _sequence.Remaining - 1);
+            var drafts = _policy.Begin() && limit > 0;
+            var drafted = drafts ? Draft(limit, cancellation) : 0;
+            _session.Run(
+                _rows.AsSpan(0, drafted + 1), firstSlot: 0, new ChainRange(drafts ? 1 : 0, _sequence.ChainCount));
             _sequence.FullPassCount++;
             _sequence.DraftedTokenCount += drafted;
             var accepted = Verify(drafted);
@@ -65,12 +70,8 @@ internal sealed class Speculation
 
     /// <summary>Runs the first chain for the last token and for each that it drafts.</summary>
     /// <returns>How many tokens it drafted: row i + 1 is the draft that row i's logits gave.</returns>
-    private int Draft(CancellationToken cancellation)
+    private int Draft(int limit, CancellationToken cancellation)
     {
-        // Verification brings one token more than are drafted, so this many end where the sequence must.
-        var limit = Math.Min(_maxDraftTokens, _sequence.Remaining - 1);
-        _policy.Begin();
-        _rows[0] = _sequence.LastRow;
         var drafted = 0;
         while (true)
         {
