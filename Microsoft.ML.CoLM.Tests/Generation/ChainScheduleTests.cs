@@ -85,7 +85,8 @@ public sealed class ChainScheduleTests
     {
         using var model = Generators.EndlessModel(kvSharing: true, 4, 4);
         List<ForwardSession> sessions = [];
-        var error = Assert.ThrowsExactly<ArgumentException>(() => Generators.Create(model, sessions).Generate("ab", new()
+        var generator = Generators.Create(model, sessions);
+        var error = Assert.ThrowsExactly<ArgumentException>(() => generator.Generate("ab", new()
         {
             ChainSchedule = step => step.GeneratedTokenCount < 2 ? 1 : chainCount,
         }));

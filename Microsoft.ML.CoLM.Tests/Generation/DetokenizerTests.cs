@@ -65,7 +65,8 @@ public sealed class DetokenizerTests
         foreach (var token in continuation)
             detokenizer.Append(token, written);
         detokenizer.Complete(written);
-        var expected = tokenizer.DecodeDocument([.. prompt, .. continuation])[tokenizer.DecodeDocument(prompt).Length..];
+        var all = tokenizer.DecodeDocument([.. prompt, .. continuation]);
+        var expected = all[tokenizer.DecodeDocument(prompt).Length..];
         Assert.AreEqual(expected, written.WrittenSpan.ToString(), name);
     }
 

@@ -7,8 +7,8 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Generation;
 
 /// <summary>
-/// The decoding session to compare with: it runs the whole model over the whole sequence for every row, holds callers to
-/// the contract, and counts what a real one would have to compute.
+/// The decoding session to compare with: it runs the whole model over the whole sequence for every row, holds callers
+/// to the contract, and counts what a real one would have to compute.
 /// </summary>
 internal sealed class ForwardSession : IDecodingSession
 {

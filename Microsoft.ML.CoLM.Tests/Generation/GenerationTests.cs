@@ -17,7 +17,8 @@ public sealed class GenerationTests
         using var model = CoLMModel.Load(folder);
         var generator = new TextGenerator(model, CoLMTokenizer.Load(folder));
         Assert.AreEqual(
-            File.ReadAllText(Path.Combine(folder, "greedy-200.txt")), generator.Generate("", new() { MaxNewTokens = 200 }));
+            File.ReadAllText(Path.Combine(folder, "greedy-200.txt")),
+            generator.Generate("", new() { MaxNewTokens = 200 }));
     }
 
     [TestMethod]
@@ -48,7 +49,11 @@ public sealed class GenerationTests
     public void SchedulesGiveWhatTheWholeModelGives(bool kvSharing)
     {
         using var model = Generators.EndlessModel(kvSharing, 4, 2, 4);
-        var options = new GenerationOptions { MaxNewTokens = 20, ChainSchedule = step => 1 + step.Position * 7 % 5 % 3 };
+        var options = new GenerationOptions
+        {
+            MaxNewTokens = 20,
+            ChainSchedule = step => 1 + step.Position * 7 % 5 % 3,
+        };
         var expected = Generators.Create(model).GenerateBatch(Generators.Prompts, options);
         var actual = new TextGenerator(model, model.TokenizerFiles!.CreateTokenizer())
             .GenerateBatch(Generators.Prompts, options);

@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Generation;
 
-/// <summary>Text generators of tiny models that read a token for each byte, on sessions that tests can look into.</summary>
+/// <summary>
+/// Text generators of tiny models that read a token for each byte, on sessions that tests can look into.
+/// </summary>
 internal static class Generators
 {
     /// <summary>Texts of some lengths; in this context there is room behind each.</summary>
@@ -26,7 +28,9 @@ internal static class Generators
     public static CoLMModel EndlessModel(bool kvSharing, params int[] chains) => TextModels.Random(
         TextModels.Config(chains) with { KvSharing = kvSharing, EosTokenIds = [] });
 
-    /// <summary>A random model whose first chain is sure of what it drafts, and right as long as the others let it be.</summary>
+    /// <summary>
+    /// A random model whose first chain is sure of what it drafts, and right as long as the others let it be.
+    /// </summary>
     /// <param name="kvSharing">Whether the chains share keys and values.</param>
     /// <param name="laterHeads">What the heads of later chains are multiplied by.</param>
     /// <param name="seed">Seed of the weights.</param>

@@ -51,7 +51,9 @@ public sealed class LargestFirstTests
     private static IEnumerable<(float Weight, int Id)> Sorted(float[] weights, int[] ids) =>
         weights.Zip(ids).OrderByDescending(entry => entry.First).ThenBy(entry => entry.Second);
 
-    /// <summary>Weights in eighths, so that many are equal and sums are exact: in no order, falling, or all the same.</summary>
+    /// <summary>
+    /// Weights in eighths, so that many are equal and sums are exact: in no order, falling, or all the same.
+    /// </summary>
     private static (float[] Weights, int[] Ids) Weights(Random random, int length, int kind)
     {
         float[] weights = [.. Enumerable.Range(0, length).Select(_ => kind == 2 ? 1 : random.Next(1, 50) / 8f)];

@@ -84,7 +84,7 @@ public sealed class SpeculationTests
         CollectionAssert.AreEqual(
             new[] { new ChainRange(0, 1), new ChainRange(1, 3) },
             sessions[0].Passes.Select(pass => pass.Chains).Distinct().ToArray());
-        Assert.IsTrue(sessions[0].Passes.All(pass => pass.Chains.First == 1 ? pass.Rows.Length == 9 : pass.Rows.Length == 1));
+        Assert.IsTrue(sessions[0].Passes.All(pass => pass.Rows.Length == (pass.Chains.First == 1 ? 9 : 1)));
     }
 
     [TestMethod]
@@ -167,7 +167,8 @@ public sealed class SpeculationTests
 
     /// <summary>The probability of every text of three tokens, the first token's digit first.</summary>
     private static double[] Distribution(
-        CoLMModel model, GenerationOptions options, ConcurrentDictionary<string, float[]> known, int chainCount, int vocabulary)
+        CoLMModel model, GenerationOptions options, ConcurrentDictionary<string, float[]> known, int chainCount,
+        int vocabulary)
     {
         var sampler = new TokenSampler(options, vocabulary);
         var probabilities = new double[vocabulary * vocabulary * vocabulary];
@@ -198,8 +199,13 @@ public sealed class SpeculationTests
     /// <summary>A model of few tokens whose chains together like other tokens than its first chain does.</summary>
     private static CoLMModel DisagreeingModel(bool kvSharing, int vocabulary)
     {
-        var model = TestModels.Random(
-            TestModels.Config(4, 8) with { KvSharing = kvSharing, VocabularySize = vocabulary, EosTokenIds = [] }, seed: 3);
+        var config = TestModels.Config(4, 8) with
+        {
+            KvSharing = kvSharing,
+            VocabularySize = vocabulary,
+            EosTokenIds = [],
+        };
+        var model = TestModels.Random(config, seed: 3);
         using var noGradients = no_grad();
         foreach (var (name, parameter) in model.named_parameters())
         {

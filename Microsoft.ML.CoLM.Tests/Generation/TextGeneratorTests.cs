@@ -33,9 +33,10 @@ public sealed class TextGeneratorTests
     {
         using var model = TextModels.Random(4, 2, 4);
         var generator = Generators.Create(model);
+        var options = new GenerationOptions { MaxNewTokens = 12, ChainCount = chainCount };
         foreach (var prompt in Generators.Prompts)
         {
-            var result = generator.GenerateResult(prompt, new() { MaxNewTokens = 12, ChainCount = chainCount });
+            var result = generator.GenerateResult(prompt, options);
             var tokens = TokenizerOf(model).EncodeDocument(prompt, model.Config.BosTokenId).ToList();
             Assert.AreEqual(tokens.Count, result.PromptTokenCount);
             foreach (var token in result.TokenIds)
@@ -45,7 +46,7 @@ public sealed class TextGeneratorTests
             }
             Assert.IsTrue(result.Statistics.ChainCounts.All(count => count == chainCount));
             Assert.HasCount(result.TokenIds.Count, result.Statistics.ChainCounts);
-            Assert.AreEqual(result.Text, generator.Generate(prompt, new() { MaxNewTokens = 12, ChainCount = chainCount }));
+            Assert.AreEqual(result.Text, generator.Generate(prompt, options));
         }
     }
 

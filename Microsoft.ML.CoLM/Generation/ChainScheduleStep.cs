@@ -1,6 +1,8 @@
 namespace Microsoft.ML.CoLM;
 
-/// <summary>Where generation stands when a <see cref="ChainSchedule"/> is asked for the next token's chain count.</summary>
+/// <summary>
+/// Where generation stands when a <see cref="ChainSchedule"/> is asked for the next token's chain count.
+/// </summary>
 /// <param name="Position">
 /// The place of the token to come, counted from 0; the prompt's tokens, its beginning-of-text token included, stand
 /// before it.

@@ -7,7 +7,8 @@ namespace Microsoft.ML.CoLM.Generation;
 internal static class Detokenizer
 {
     /// <summary>Begins after a prompt.</summary>
-    public static IDetokenizer Create(Tokenizer tokenizer, IReadOnlyList<int> prompt) => tokenizer is ModelTokenizer model
-        ? new ByteDetokenizer(model, prompt)
-        : new WindowDetokenizer(tokenizer, prompt);
+    public static IDetokenizer Create(Tokenizer tokenizer, IReadOnlyList<int> prompt) =>
+        tokenizer is ModelTokenizer model
+            ? new ByteDetokenizer(model, prompt)
+            : new WindowDetokenizer(tokenizer, prompt);
 }

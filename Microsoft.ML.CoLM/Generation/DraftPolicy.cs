@@ -1,8 +1,8 @@
 namespace Microsoft.ML.CoLM.Generation;
 
 /// <summary>
-/// Decides how many tokens to draft in a round of speculative decoding: another one as long as it brings more tokens for
-/// its time than the round does without it.
+/// Decides how many tokens to draft in a round of speculative decoding: another one as long as it brings more tokens
+/// for its time than the round does without it.
 /// </summary>
 /// <remarks>
 /// The chance that a drafted token is accepted is taken from the first chain's probability of its most probable token,
@@ -10,8 +10,8 @@ namespace Microsoft.ML.CoLM.Generation;
 /// </remarks>
 internal sealed class DraftPolicy
 {
-    // What a round weighs after the next one, and how many expected and accepted tokens the beginning counts as. What is
-    // forgotten of them is made up for in every round: a first chain that was wrong is tried again after a while.
+    // What a round weighs after the next one, and how many expected and accepted tokens the beginning counts as. What
+    // is forgotten of them is made up for in every round: a first chain that was wrong is tried again after a while.
     private const double Memory = 0.9;
     private const double Prior = 0.25;
 

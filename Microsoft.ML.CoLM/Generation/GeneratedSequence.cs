@@ -123,8 +123,8 @@ internal sealed class GeneratedSequence
         if (ChainCount >= 1 && ChainCount <= _config.ChainCount)
             return;
         throw new ArgumentException(
-            $"{nameof(GenerationOptions.ChainSchedule)} must give between 1 and the model's {_config.ChainCount} chains " +
-            $"({{{_config.Layout}}}), found {ChainCount} for position {step.Position}.",
+            $"{nameof(GenerationOptions.ChainSchedule)} must give between 1 and the model's {_config.ChainCount} " +
+            $"chains ({{{_config.Layout}}}), found {ChainCount} for position {step.Position}.",
             nameof(GenerationOptions.ChainSchedule));
     }
 

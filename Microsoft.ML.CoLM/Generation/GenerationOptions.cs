@@ -10,8 +10,8 @@ namespace Microsoft.ML.CoLM;
 public sealed class GenerationOptions
 {
     /// <summary>
-    /// The most tokens to generate, at least 1. Where prompt and new tokens would exceed the model's context, generation
-    /// ends at the context, with <see cref="FinishReason.Length"/>.
+    /// The most tokens to generate, at least 1. Where prompt and new tokens would exceed the model's context,
+    /// generation ends at the context, with <see cref="FinishReason.Length"/>.
     /// </summary>
     public int MaxNewTokens { get; set; } = 128;
 
@@ -26,8 +26,8 @@ public sealed class GenerationOptions
     public int? TopK { get; set; }
 
     /// <summary>
-    /// Samples from the fewest most probable tokens whose probabilities, after <see cref="TopK"/>, sum up to this; above
-    /// 0, and 1 for all tokens.
+    /// Samples from the fewest most probable tokens whose probabilities, after <see cref="TopK"/>, sum up to this;
+    /// above 0, and 1 for all tokens.
     /// </summary>
     public double TopP { get; set; } = 1;
 
@@ -55,8 +55,8 @@ public sealed class GenerationOptions
     public IReadOnlyList<string> StopTexts { get; set; } = [];
 
     /// <summary>
-    /// Tokens that end generation besides the model's own <see cref="CoLMConfig.EosTokenIds"/>. The text of a token that
-    /// ends generation is not part of the result's text.
+    /// Tokens that end generation besides the model's own <see cref="CoLMConfig.EosTokenIds"/>. The text of a token
+    /// that ends generation is not part of the result's text.
     /// </summary>
     public IReadOnlyList<int> StopTokenIds { get; set; } = [];
 
@@ -65,14 +65,15 @@ public sealed class GenerationOptions
 
     /// <summary>
     /// Asked before each token how many chains compute it; null for <see cref="ChainCount"/> always. With KV sharing no
-    /// key or value is ever computed again; without, those that later chains lack are computed when they are first used.
+    /// key or value is ever computed again; without, those that later chains lack are computed when they are first
+    /// used.
     /// </summary>
     public ChainSchedule? ChainSchedule { get; set; }
 
     /// <summary>
-    /// Drafts tokens with the first chain and verifies them with all chains in use, in one pass. Greedy text is the same
-    /// as without, sampled text follows the same distribution (Leviathan et al. 2023). Makes no difference where only
-    /// one chain is in use. The prompts of a batch are then generated one after another.
+    /// Drafts tokens with the first chain and verifies them with all chains in use, in one pass. Greedy text is the
+    /// same as without, sampled text follows the same distribution (Leviathan et al. 2023). Makes no difference where
+    /// only one chain is in use. The prompts of a batch are then generated one after another.
     /// </summary>
     public bool SpeculativeDecoding { get; set; }
 
@@ -107,8 +108,8 @@ public sealed class GenerationOptions
         Check(TopK is null or >= 1, nameof(TopK), TopK, "at least 1, or null for all tokens");
         Check(TopP is > 0 and <= 1, nameof(TopP), TopP, "above 0 and at most 1");
         Check(MinP is >= 0 and <= 1, nameof(MinP), MinP, "at least 0 and at most 1");
-        Check((float)RepetitionPenalty is > 0 and < float.PositiveInfinity, nameof(RepetitionPenalty), RepetitionPenalty,
-            "a number above 0");
+        Check((float)RepetitionPenalty is > 0 and < float.PositiveInfinity, nameof(RepetitionPenalty),
+            RepetitionPenalty, "a number above 0");
         foreach (var text in StopTexts)
         {
             Check(!string.IsNullOrEmpty(text), nameof(StopTexts), text is null ? "null" : "an empty one",
@@ -121,8 +122,8 @@ public sealed class GenerationOptions
             Check(id >= 0 && id < config.VocabularySize, nameof(StopTokenIds), id,
                 $"at least 0 and below the vocabulary of {config.VocabularySize}");
         }
-        Check(ChainCount is null || (ChainCount >= 1 && ChainCount <= config.ChainCount), nameof(ChainCount), ChainCount,
-            $"between 1 and the model's {config.ChainCount} chains ({{{config.Layout}}})");
+        Check(ChainCount is null || (ChainCount >= 1 && ChainCount <= config.ChainCount), nameof(ChainCount),
+            ChainCount, $"between 1 and the model's {config.ChainCount} chains ({{{config.Layout}}})");
         Check(ChainSchedule is null || ChainCount is null, nameof(ChainSchedule), "both",
             $"null where {nameof(ChainCount)} is given");
         Check(ChainSchedule is null || !SpeculativeDecoding, nameof(ChainSchedule), "both",
@@ -133,6 +134,9 @@ public sealed class GenerationOptions
     private static void Check(bool holds, string option, object? found, string expected)
     {
         if (!holds)
-            throw new ArgumentException(FormattableString.Invariant($"{option} must be {expected}, found {found}."), option);
+        {
+            throw new ArgumentException(
+                FormattableString.Invariant($"{option} must be {expected}, found {found}."), option);
+        }
     }
 }

@@ -1,6 +1,8 @@
 namespace Microsoft.ML.CoLM.Generation;
 
-/// <summary>Finds the tokens of the largest weights without sorting all; of equal weights the lowest id is first.</summary>
+/// <summary>
+/// Finds the tokens of the largest weights without sorting all; of equal weights the lowest id is first.
+/// </summary>
 internal static class LargestFirst
 {
     // So few are sorted; more are divided first.

@@ -3,12 +3,12 @@ using Microsoft.ML.CoLM.Chains;
 namespace Microsoft.ML.CoLM.Generation;
 
 /// <summary>
-/// Self-speculative decoding of one sequence: the first chain drafts tokens, one pass of the chains after it, which goes
-/// on from the first chain's features, verifies them all.
+/// Self-speculative decoding of one sequence: the first chain drafts tokens, one pass of the chains after it, which
+/// goes on from the first chain's features, verifies them all.
 /// </summary>
 /// <remarks>
-/// Greedy, a drafted token is accepted when it is what all chains would have chosen. Sampling, it is accepted and replaced
-/// as in Leviathan et al. 2023, so that tokens follow the distribution of plain sampling exactly.
+/// Greedy, a drafted token is accepted when it is what all chains would have chosen. Sampling, it is accepted and
+/// replaced as in Leviathan et al. 2023, so that tokens follow the distribution of plain sampling exactly.
 /// </remarks>
 internal sealed class Speculation
 {
@@ -95,7 +95,9 @@ internal sealed class Speculation
         return drafted;
     }
 
-    /// <summary>Appends the drafted tokens that are accepted, and the token that all chains choose after them.</summary>
+    /// <summary>
+    /// Appends the drafted tokens that are accepted, and the token that all chains choose after them.
+    /// </summary>
     /// <returns>How many drafted tokens were appended.</returns>
     private int Verify(int drafted)
     {

@@ -6,11 +6,13 @@ using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.CoLM;
 
-/// <summary>Continues texts with a Chain-of-Model language model, using as many of its chains as the options say.</summary>
+/// <summary>
+/// Continues texts with a Chain-of-Model language model, using as many of its chains as the options say.
+/// </summary>
 /// <remarks>
 /// A prompt is read as a document: the model's beginning-of-text token (<see cref="CoLMConfig.BosTokenId"/>) stands in
-/// front of it, once. Safe for several threads: every call has a KV cache of its own. Neither the model nor the tokenizer
-/// is disposed.
+/// front of it, once. Safe for several threads: every call has a KV cache of its own. Neither the model nor the
+/// tokenizer is disposed.
 /// </remarks>
 public sealed class TextGenerator
 {
@@ -20,7 +22,9 @@ public sealed class TextGenerator
 
     /// <summary>A generator.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="tokenizer">The model's tokenizer; a model folder's comes from <see cref="CoLMTokenizer.Load"/>.</param>
+    /// <param name="tokenizer">
+    /// The model's tokenizer; a model folder's comes from <see cref="CoLMTokenizer.Load"/>.
+    /// </param>
     public TextGenerator(CoLMModel model, Tokenizer tokenizer)
         : this(model, tokenizer, DecodingSession.Create)
     {
@@ -72,7 +76,9 @@ public sealed class TextGenerator
 
     /// <summary>Continues several prompts side by side.</summary>
     /// <param name="prompts">Texts to continue, of any lengths.</param>
-    /// <param name="options">How; <see cref="GenerationOptions.Seed"/> says how each prompt's random numbers differ.</param>
+    /// <param name="options">
+    /// How; <see cref="GenerationOptions.Seed"/> says how each prompt's random numbers differ.
+    /// </param>
     /// <param name="token">Ends generation before the next pass, or between chunks of a prompt.</param>
     /// <returns>A continuation for each prompt: the one that <see cref="GenerateResult"/> gives it.</returns>
     /// <exception cref="ArgumentException">As <see cref="Generate"/>; the message names the prompt.</exception>
@@ -96,7 +102,8 @@ public sealed class TextGenerator
     /// <param name="prompt">The text to continue; an empty one begins with the beginning-of-text token alone.</param>
     /// <param name="options">How.</param>
     /// <param name="token">
-    /// Ends generation before the next pass, or between chunks of the prompt. Leaving the enumeration early ends it, too.
+    /// Ends generation before the next pass, or between chunks of the prompt. Leaving the enumeration early ends it,
+    /// too.
     /// </param>
     /// <returns>
     /// Pieces that concatenate to what <see cref="Generate"/> returns. None is empty, splits a character, or holds text
@@ -104,7 +111,9 @@ public sealed class TextGenerator
     /// </returns>
     /// <exception cref="ArgumentException">As <see cref="Generate"/>; a schedule's during the enumeration.</exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
-    /// <exception cref="InvalidOperationException">During the enumeration: the model's logits are not numbers.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// During the enumeration: the model's logits are not numbers.
+    /// </exception>
     /// <exception cref="OperationCanceledException">During the enumeration: it was cancelled.</exception>
     public IAsyncEnumerable<string> GenerateStreamingAsync(
         string prompt, GenerationOptions options, CancellationToken token = default)
@@ -219,13 +228,13 @@ public sealed class TextGenerator
         var config = _model.Config;
         if (tokens.Count == 0)
         {
-            throw new ArgumentException($"{name} must have a token to begin with, but it is empty and the model has no " +
-                "beginning-of-text token.", name);
+            throw new ArgumentException($"{name} must have a token to begin with, but it is empty and the model has " +
+                "no beginning-of-text token.", name);
         }
         if (tokens.Count > config.ContextLength)
         {
-            throw new ArgumentException($"{name} has {tokens.Count} tokens, which is longer than the model's context of " +
-                $"{config.ContextLength}.", name);
+            throw new ArgumentException($"{name} has {tokens.Count} tokens, which is longer than the model's context " +
+                $"of {config.ContextLength}.", name);
         }
         foreach (var id in tokens)
             config.CheckTokenId(id, name);

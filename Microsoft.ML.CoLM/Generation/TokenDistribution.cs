@@ -2,7 +2,9 @@ using System.Numerics.Tensors;
 
 namespace Microsoft.ML.CoLM.Generation;
 
-/// <summary>The tokens that may come next, in no order, and a weight for each: its probability times their sum.</summary>
+/// <summary>
+/// The tokens that may come next, in no order, and a weight for each: its probability times their sum.
+/// </summary>
 /// <remarks>Holds its memory, so that a distribution that is filled again allocates nothing.</remarks>
 internal sealed class TokenDistribution
 {
@@ -118,7 +120,9 @@ internal sealed class TokenDistribution
     /// </summary>
     /// <param name="other">The other, q.</param>
     /// <param name="scratch">[V], all 0, and all 0 again afterwards.</param>
-    /// <returns>False when nothing is left, which rounding alone can cause; the distribution is then as it was.</returns>
+    /// <returns>
+    /// False when nothing is left, which rounding alone can cause; the distribution is then as it was.
+    /// </returns>
     public bool Subtract(TokenDistribution other, Span<double> scratch)
     {
         for (var i = 0; i < other.Count; i++)

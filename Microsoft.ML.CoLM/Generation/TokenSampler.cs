@@ -46,7 +46,9 @@ internal sealed class TokenSampler
         return _distribution.Draw(random);
     }
 
-    /// <summary>As <see cref="Sample(ReadOnlySpan{float}, TokenHistory?, Random)"/>, and says how clear the choice was.</summary>
+    /// <summary>
+    /// As <see cref="Sample(ReadOnlySpan{float}, TokenHistory?, Random)"/>, and says how clear the choice was.
+    /// </summary>
     public int Sample(
         ReadOnlySpan<float> logits, TokenHistory? history, Random random, out double entropy, out double margin)
     {

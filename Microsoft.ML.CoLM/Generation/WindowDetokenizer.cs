@@ -37,8 +37,8 @@ internal sealed class WindowDetokenizer : IDetokenizer
             return;
         text.Write(decoded.AsSpan(_written.Length));
 
-        // The text is within no character, so that the newest tokens are all that the next ones need. What tokenizers do
-        // at a document's beginning alone, they do to the letter now.
+        // The text is within no character, so that the newest tokens are all that the next ones need. What tokenizers
+        // do at a document's beginning alone, they do to the letter now.
         _window.RemoveRange(0, _writtenTokens);
         _window.InsertRange(0, _letter);
         _writtenTokens = _window.Count;

@@ -39,7 +39,9 @@ internal sealed class ModelTokenizer : Tokenizer
     /// <summary>Whether encoding puts a space before a document's text, which decoding takes away again.</summary>
     public bool AddsLeadingSpace => _encoder.AddsLeadingSpace;
 
-    /// <summary>The UTF-8 text that a token adds to a document, part of a character possibly; none if it is special.</summary>
+    /// <summary>
+    /// The UTF-8 text that a token adds to a document, part of a character possibly; none if it is special.
+    /// </summary>
     public ReadOnlySpan<byte> TextOf(int id) =>
         _tokens.TryGetValue(id, out Token? token) && !token.IsSpecial ? token.Bytes : [];
 
