@@ -13,8 +13,14 @@ public sealed class WrongZipTests
     private const int VersionWritten = 8;
     private const int VersionReadable = 12;
 
-    // The header's length; behind it stand the component's settings, the chain count first.
-    private const int ChainCount = 256;
+    // Behind the header stand the component's settings: a reference to the text column's name, the batch size, the
+    // task, the chain count, references to four names, how many counts a cascade has; then the number of the
+    // tokenizer's files.
+    private const int BatchSize = 256 + sizeof(int);
+    private const int Task = BatchSize + sizeof(int);
+    private const int ChainCount = Task + sizeof(int);
+    private const int CascadeLength = ChainCount + 5 * sizeof(int);
+    private const int TokenizerFileCount = CascadeLength + sizeof(int);
 
     private static readonly Dictionary<string, (string, Func<byte[], byte[]?>, string[])> Changes = new()
     {
@@ -156,19 +162,19 @@ public sealed class WrongZipTests
         using var folder = new TemporaryFolder();
         var zip = Save(folder);
         var settings = ZipEntries.Read(zip)[ZipEntries.Component + "Model.key"];
-        // The batch size is behind the chain count and four references to names.
-        var batchSize = ChainCount + 5 * sizeof(int);
-        Assert.AreEqual(64, BinaryPrimitives.ReadInt32LittleEndian(settings.AsSpan(batchSize)));
-        foreach (var wrong in (int[])[0, -1, int.MinValue])
+        Assert.AreEqual(64, BinaryPrimitives.ReadInt32LittleEndian(settings.AsSpan(BatchSize)));
+        Assert.AreEqual(2, BinaryPrimitives.ReadInt32LittleEndian(settings.AsSpan(ChainCount)));
+        Assert.AreEqual(2, BinaryPrimitives.ReadInt32LittleEndian(settings.AsSpan(TokenizerFileCount)));
+        foreach (var (position, wrong, named) in ((int, int, string)[])[
+            (BatchSize, 0, "batch size"), (BatchSize, -1, "batch size"), (BatchSize, int.MinValue, "batch size"),
+            (Task, 2, "scoring task 2"), (Task, -1, "scoring task -1"), (CascadeLength, -1, "ChainCounts"),
+            (CascadeLength, 1, ""), (CascadeLength, int.MaxValue, ""),
+            (TokenizerFileCount, -1, ""), (TokenizerFileCount, int.MaxValue, "")])
         {
-            ZipEntries.Change(zip, folder[$"{wrong}.zip"], "Model.key", SetNumber(batchSize, wrong));
-            Assert.Contains("batch size", MessageOf(folder[$"{wrong}.zip"]));
+            var path = folder[$"{position} {wrong}.zip"];
+            ZipEntries.Change(zip, path, "Model.key", SetNumber(position, wrong));
+            Assert.Contains(named, MessageOf(path));
         }
-        // Behind it, the number of the tokenizer's files.
-        ZipEntries.Change(zip, folder["none.zip"], "Model.key", SetNumber(batchSize + sizeof(int), -1));
-        MessageOf(folder["none.zip"]);
-        ZipEntries.Change(zip, folder["many.zip"], "Model.key", SetNumber(batchSize + sizeof(int), int.MaxValue));
-        MessageOf(folder["many.zip"]);
     }
 
     private string Save(TemporaryFolder folder)

@@ -76,6 +76,9 @@ public sealed record CoLMConfig
     /// <summary>D_i.</summary>
     internal int Hidden(int chain) => Share(HiddenSize, chain);
 
+    /// <summary>D_1 + ... + D_k, the width of scale k.</summary>
+    internal int Width(int chainCount) => Enumerable.Range(0, chainCount).Sum(Hidden);
+
     /// <summary>F_i.</summary>
     internal int Intermediate(int chain) => Share(IntermediateSize, chain);
 

@@ -216,7 +216,6 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
             .Select(scale => -sums.Sum(scales => scales[scale]) / tokens)];
     }
 
-    private ScoringSettings Settings(int chainCount) => new(chainCount, _options.TextColumnName,
-        DefaultColumnNames.LogProbability, DefaultColumnNames.TokenCount, DefaultColumnNames.Perplexity,
-        new ElasticScoringEstimator.Options().BatchSize);
+    private ScoringSettings Settings(int chainCount) => new(_options.TextColumnName,
+        new ElasticScoringEstimator.Options().BatchSize, LanguageModelScoring.Default(chainCount));
 }

@@ -7,4 +7,6 @@ internal static class DefaultColumnNames
     public const string LogProbability = "LogProbability";
     public const string TokenCount = "TokenCount";
     public const string Perplexity = "Perplexity";
+    public const string ChainsUsed = "ChainsUsed";
+    public const string Features = "Features";
 }

@@ -7,7 +7,7 @@ namespace Microsoft.ML.CoLM;
 
 /// <summary>Loads a model and scores text with its first chains; see <see cref="ElasticScoringTransformer"/>.</summary>
 /// <remarks>Nothing is trained: fitting looks at the data's schema alone.</remarks>
-public sealed class ElasticScoringEstimator : IEstimator<ElasticScoringTransformer>
+public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringTransformer>
 {
     private readonly IHost _host;
     private readonly Options _options;
@@ -52,56 +52,12 @@ public sealed class ElasticScoringEstimator : IEstimator<ElasticScoringTransform
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         _host.CheckValue(inputSchema, nameof(inputSchema));
-        return Settings(chainCount: 1).OutputShape(inputSchema);
+        return Settings(modelChains: 1).OutputShape(inputSchema);
     }
 
     private ElasticScoringTransformer Create(CoLMModel model, bool isOwned) => new(
-        _host, new SharedModel(model, isOwned), Settings(_options.ChainCount ?? model.Config.Layout.ChainCount));
+        _host, new SharedModel(model, isOwned), Settings(model.Config.Layout.ChainCount));
 
-    private ScoringSettings Settings(int chainCount) => new(chainCount, _options.TextColumnName,
-        _options.LogProbabilityColumnName, _options.TokenCountColumnName, _options.PerplexityColumnName,
-        _options.BatchSize);
-
-    /// <summary>What to score with, and which columns to read and write.</summary>
-    public sealed class Options
-    {
-        /// <summary>A LLaMA or CoLM folder; give this or <see cref="Model"/>.</summary>
-        public string? ModelFolder { get; set; }
-
-        /// <summary>A model in memory, which stays the caller's; give this or <see cref="ModelFolder"/>.</summary>
-        public CoLMModel? Model { get; set; }
-
-        /// <summary>How many chains to score with; null takes all.</summary>
-        public int? ChainCount { get; set; }
-
-        /// <summary>The column of text to score.</summary>
-        public string TextColumnName { get; set; } = DefaultColumnNames.Text;
-
-        /// <summary>Output, Single: natural log, summed over every token after the first.</summary>
-        public string LogProbabilityColumnName { get; set; } = DefaultColumnNames.LogProbability;
-
-        /// <summary>Output, Int32: tokens scored.</summary>
-        public string TokenCountColumnName { get; set; } = DefaultColumnNames.TokenCount;
-
-        /// <summary>Output, Single: exp(-log-probability / tokens); NaN where no token is scored.</summary>
-        public string PerplexityColumnName { get; set; } = DefaultColumnNames.Perplexity;
-
-        /// <summary>Rows that are scored together; results do not depend on it beyond rounding.</summary>
-        public int BatchSize { get; set; } = 64;
-
-        internal void Check()
-        {
-            if (ModelFolder is null == Model is null)
-                throw new ArgumentException($"Give either {nameof(ModelFolder)} or {nameof(Model)}.");
-            if (BatchSize < 1)
-                throw new ArgumentException($"{nameof(BatchSize)} must be at least 1, found {BatchSize}.");
-            if (ChainCount < 1)
-                throw new ArgumentOutOfRangeException(nameof(ChainCount), ChainCount, "chainCount must be at least 1.");
-            string?[] names = [TextColumnName, LogProbabilityColumnName, TokenCountColumnName, PerplexityColumnName];
-            if (names.Any(string.IsNullOrEmpty))
-                throw new ArgumentException("A column name is empty.");
-            if (names.Distinct().Count() < names.Length)
-                throw new ArgumentException($"Column names must differ, found {string.Join(", ", names)}.");
-        }
-    }
+    private ScoringSettings Settings(int modelChains) =>
+        new(_options.TextColumnName, _options.BatchSize, _options.CreateTask(modelChains));
 }

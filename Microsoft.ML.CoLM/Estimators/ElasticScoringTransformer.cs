@@ -18,11 +18,30 @@ namespace Microsoft.ML.CoLM;
 /// | `LogProbability` | Single | Natural log of the text's probability, summed over every token after the first. |
 /// | `TokenCount` | Int32 | Tokens scored. An empty text scores none. |
 /// | `Perplexity` | Single | exp(-LogProbability / TokenCount); NaN where no token is scored. |
+/// | `ChainsUsed` | Int32 | Only with a cascade: the chain count that the row's scores are of. |
 /// ]]></format>
+/// With <see cref="ScoringTask.Features"/>, instead of these:
+/// <format type="text/markdown"><![CDATA[
+/// | Column | Type | Description |
+/// | -- | -- | -- |
+/// | `Features` | Vector of Single, of size D_1 + ... + D_k | Normalised features, pooled over the text's tokens. |
+/// ]]></format>
+/// They are what the head would read; an empty text has zeros. The vector at k chains is the beginning of that at more.
+/// <para>
 /// Texts longer than the model's context are scored in windows that advance by half a context, each token once, with
-/// as much of its past as the window holds. Rows are scored in batches; a row's scores do not depend on the rows
-/// beside it, beyond rounding. Transformers made by <see cref="WithChainCount"/> share the weights, which are freed
-/// when the last of them is disposed. Safe for several threads.
+/// as much of its past as the window holds. A vector's tokens, too, are each taken from the first window that they are
+/// in, so a mean weighs windows by the tokens that are new in them, and the last token is the last window's. Rows are
+/// scored in batches; a row's scores do not depend on the rows beside it, beyond rounding.
+/// </para>
+/// <para>
+/// In a cascade (<see cref="CascadeOptions"/>) the mean loss over all of a row's windows decides where it stops, and
+/// their features are kept until then. Those of rows that are scored together take at most as much memory as the
+/// model's weights, or 256 MiB where that is more; a text that needs more by itself is scored anew at every count.
+/// </para>
+/// <para>
+/// Transformers made by <see cref="WithChainCount"/> share the weights, which are freed when the last of them is
+/// disposed. Safe for several threads.
+/// </para>
 /// </remarks>
 public sealed class ElasticScoringTransformer : ITransformer, IDisposable
 {
@@ -37,7 +56,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
         IHostEnvironment environment, SharedModel shared, ScoringSettings settings, Tokenizer? tokenizer = null,
         TrainingSummary? training = null)
     {
-        shared.Model.Config.Layout.CheckChainCount(settings.ChainCount);
+        settings.Task.CheckFits(shared.Model.Config);
         _host = environment.Register(LoaderSignature);
         (Settings, Training) = (settings, training);
         Tokenizer = tokenizer ?? shared.Model.CreateTokenizer();
@@ -49,19 +68,11 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     {
         _host = environment.Register(LoaderSignature);
         context.CheckAtModel(CreateVersionInfo());
-        Settings = new ScoringSettings(
-            ChainCount: context.Reader.ReadInt32(),
-            TextColumnName: context.LoadNonEmptyString(),
-            LogProbabilityColumnName: context.LoadNonEmptyString(),
-            TokenCountColumnName: context.LoadNonEmptyString(),
-            PerplexityColumnName: context.LoadNonEmptyString(),
-            BatchSize: context.Reader.ReadInt32());
-        if (Settings.BatchSize < 1)
-            throw new InvalidDataException($"The zip's batch size must be at least 1, found {Settings.BatchSize}.");
+        Settings = ScoringSettings.Load(context);
         var model = ModelEntries.Load(_host, context);
         try
         {
-            model.Config.Layout.CheckChainCount(Settings.ChainCount);
+            Settings.Task.CheckFits(model.Config);
             Tokenizer = model.CreateTokenizer();
         }
         catch
@@ -75,8 +86,8 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     /// <summary>The model; shared by all transformers made from this one.</summary>
     public CoLMModel Model => _shared.Model;
 
-    /// <summary>How many chains are scored with.</summary>
-    public int ChainCount => Settings.ChainCount;
+    /// <summary>How many chains are scored with; in a cascade, the most that a row may use.</summary>
+    public int ChainCount => Settings.Task.ChainCount;
 
     /// <summary>The model's tokenizer.</summary>
     public Tokenizer Tokenizer { get; }
@@ -88,13 +99,16 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
 
     bool ITransformer.IsRowToRowMapper => true;
 
-    /// <summary>The same model at another chain count; the weights are shared, not copied.</summary>
+    /// <summary>
+    /// The same model and task at another chain count, for every row: a cascade ends with it, and a vector of features
+    /// has another size. The weights are shared, not copied.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="chainCount"/> is 0 or above the model's.</exception>
     /// <exception cref="ObjectDisposedException">This transformer was disposed.</exception>
     public ElasticScoringTransformer WithChainCount(int chainCount)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        return new(_host, _shared, Settings with { ChainCount = chainCount }, Tokenizer, Training);
+        return new(_host, _shared, Settings with { Task = Settings.Task.WithChainCount(chainCount) }, Tokenizer, Training);
     }
 
     /// <inheritdoc/>
@@ -141,23 +155,18 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
         ctx.SetVersionInfo(CreateVersionInfo());
 
         // *** Binary format ***
-        // int: chain count
-        // string: text column, then the log-probability, token count and perplexity columns
-        // int: batch size
+        // what ScoringSettings writes
         // what ModelEntries writes
-        ctx.Writer.Write(Settings.ChainCount);
-        ctx.SaveNonEmptyString(Settings.TextColumnName);
-        ctx.SaveNonEmptyString(Settings.LogProbabilityColumnName);
-        ctx.SaveNonEmptyString(Settings.TokenCountColumnName);
-        ctx.SaveNonEmptyString(Settings.PerplexityColumnName);
-        ctx.Writer.Write(Settings.BatchSize);
+        Settings.Save(ctx);
         ModelEntries.Save(ctx, Model);
     }
 
-    internal TextScorer CreateScorer()
+    internal DataViewSchema.DetachedColumn[] OutputColumns() => Settings.Task.OutputColumns(Model.Config);
+
+    internal Delegate[] CreateGetters(ITextBatches texts)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        return new(Model, Tokenizer, ChainCount);
+        return Settings.Task.CreateGetters(Model, Tokenizer, texts);
     }
 
     private static VersionInfo CreateVersionInfo() => new(

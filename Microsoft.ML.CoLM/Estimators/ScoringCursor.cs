@@ -4,25 +4,26 @@ using Microsoft.ML.Runtime;
 namespace Microsoft.ML.CoLM.Estimators;
 
 /// <summary>The source's rows with their scores.</summary>
-internal sealed class ScoringCursor : SynchronizedCursorBase
+internal sealed class ScoringCursor : SynchronizedCursorBase, ITextBatches
 {
     private readonly ColumnBindings _bindings;
     private readonly bool[] _active;
-    private readonly ScoredBatches? _batches;
+    private readonly TextsAhead? _texts;
     private readonly Delegate[] _getters;
 
     /// <param name="host">Whose channel the cursor uses.</param>
     /// <param name="rows">The source's rows.</param>
     /// <param name="bindings">Where the columns come from.</param>
     /// <param name="active">Which columns were asked for.</param>
-    /// <param name="batches">The scores; null where no score column was asked for.</param>
+    /// <param name="transformer">What scores.</param>
+    /// <param name="texts">The texts; null where no score column was asked for.</param>
     public ScoringCursor(
-        IChannelProvider host, DataViewRowCursor rows, ColumnBindings bindings, bool[] active, ScoredBatches? batches)
+        IChannelProvider host, DataViewRowCursor rows, ColumnBindings bindings, bool[] active,
+        ElasticScoringTransformer transformer, TextsAhead? texts)
         : base(host, rows)
     {
-        (_bindings, _active, _batches) = (bindings, active, batches);
-        _getters = batches is null ? [] : ScoreGetters.Create(
-            output => active[bindings.AddedColumnIndices[output]], () => batches.At(Position));
+        (_bindings, _active, _texts) = (bindings, active, texts);
+        _getters = texts is null ? [] : transformer.CreateGetters(this);
     }
 
     public override DataViewSchema Schema => _bindings.Schema;
@@ -40,10 +41,12 @@ internal sealed class ScoringCursor : SynchronizedCursorBase
             $"Column '{column.Name}' is of type {column.Type}, found a getter of {typeof(TValue)}.");
     }
 
+    TextBatch ITextBatches.Current() => _texts!.At(Position);
+
     protected override void Dispose(bool disposing)
     {
         if (disposing)
-            _batches?.Dispose();
+            _texts?.Dispose();
         base.Dispose(disposing);
     }
 }

@@ -20,7 +20,7 @@ internal sealed class ScoringDataView : IDataView
     {
         (_host, _source, _transformer) = (host, source, transformer);
         _text = ScoringSettings.TextColumn(source.Schema, transformer.Settings.TextColumnName);
-        _bindings = new ColumnBindings(source.Schema, transformer.Settings.OutputColumns());
+        _bindings = new ColumnBindings(source.Schema, transformer.OutputColumns());
     }
 
     public bool CanShuffle => false;
@@ -36,10 +36,10 @@ internal sealed class ScoringDataView : IDataView
             active[column.Index] = true;
         var sourceColumns = _bindings.GetActiveInput(index => active[index]);
         var rows = _source.GetRowCursor(_source.Schema.Where(column => sourceColumns[column.Index]));
-        var batches = _bindings.AddedColumnIndices.Any(index => active[index])
-            ? new ScoredBatches(_source.GetRowCursor([_text]), _text, _transformer)
+        var texts = _bindings.AddedColumnIndices.Any(index => active[index])
+            ? new TextsAhead(_source.GetRowCursor([_text]), _text, _transformer.Settings.BatchSize)
             : null;
-        return new ScoringCursor(_host, rows, _bindings, active, batches);
+        return new ScoringCursor(_host, rows, _bindings, active, _transformer, texts);
     }
 
     public DataViewRowCursor[] GetRowCursorSet(

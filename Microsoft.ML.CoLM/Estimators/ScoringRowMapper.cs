@@ -8,7 +8,7 @@ internal sealed class ScoringRowMapper(ElasticScoringTransformer transformer, Da
     private readonly DataViewSchema.Column _text =
         ScoringSettings.TextColumn(inputSchema, transformer.Settings.TextColumnName);
 
-    public DataViewSchema.DetachedColumn[] GetOutputColumns() => transformer.Settings.OutputColumns();
+    public DataViewSchema.DetachedColumn[] GetOutputColumns() => transformer.OutputColumns();
 
     public Func<int, bool> GetDependencies(Func<int, bool> activeOutput)
     {
@@ -19,24 +19,17 @@ internal sealed class ScoringRowMapper(ElasticScoringTransformer transformer, Da
     public Delegate[] CreateGetters(DataViewRow input, Func<int, bool> activeOutput, out Action? disposer)
     {
         disposer = null;
-        if (!Enumerable.Range(0, GetOutputColumns().Length).Any(activeOutput))
-            return new Delegate[GetOutputColumns().Length];
+        var count = GetOutputColumns().Length;
+        if (!Enumerable.Range(0, count).Any(activeOutput))
+            return new Delegate[count];
 
-        var readText = input.GetGetter<ReadOnlyMemory<char>>(input.Schema[_text.Index]);
-        var scorer = transformer.CreateScorer();
-        var (position, score) = (-1L, default(TextScore));
-        return ScoreGetters.Create(activeOutput, () =>
+        var getters = transformer.CreateGetters(new SingleText(input, input.Schema[_text.Index]));
+        for (var i = 0; i < count; i++)
         {
-            // The columns of a row are asked for one after the other, its text is scored once.
-            if (position != input.Position)
-            {
-                ReadOnlyMemory<char> text = default;
-                readText(ref text);
-                score = scorer.Score([text.ToString()])[0];
-                position = input.Position;
-            }
-            return score;
-        });
+            if (!activeOutput(i))
+                getters[i] = null!;
+        }
+        return getters;
     }
 
     public ITransformer GetTransformer() => transformer;

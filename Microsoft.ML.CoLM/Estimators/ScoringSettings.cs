@@ -1,25 +1,14 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.CoLM.Estimators;
 
-/// <summary>What language-model scoring reads and writes.</summary>
-/// <param name="ChainCount">How many chains to score with.</param>
+/// <summary>What a transformer reads, and what it makes of it.</summary>
 /// <param name="TextColumnName">The text to score.</param>
-/// <param name="LogProbabilityColumnName">Single: natural log, summed over every token after the first.</param>
-/// <param name="TokenCountColumnName">Int32: tokens scored.</param>
-/// <param name="PerplexityColumnName">Single: exp(-log-probability / tokens); NaN where no token is scored.</param>
 /// <param name="BatchSize">Rows that are scored together.</param>
-internal sealed record ScoringSettings(
-    int ChainCount, string TextColumnName, string LogProbabilityColumnName, string TokenCountColumnName,
-    string PerplexityColumnName, int BatchSize)
+/// <param name="Task">What is computed.</param>
+internal sealed record ScoringSettings(string TextColumnName, int BatchSize, IScoringTask Task)
 {
-    public DataViewSchema.DetachedColumn[] OutputColumns() =>
-    [
-        new(LogProbabilityColumnName, NumberDataViewType.Single),
-        new(TokenCountColumnName, NumberDataViewType.Int32),
-        new(PerplexityColumnName, NumberDataViewType.Single),
-    ];
-
     /// <summary>The text column, or an error that names it.</summary>
     /// <exception cref="ArgumentException">It is missing, or its type is not text.</exception>
     public static DataViewSchema.Column TextColumn(DataViewSchema schema, string name)
@@ -42,13 +31,43 @@ internal sealed record ScoringSettings(
                 $"Column '{TextColumnName}' must be of type Text, found {column.Kind} of {column.ItemType}.");
         }
         var columns = input.ToDictionary(existing => existing.Name);
-        foreach (var added in OutputColumns())
+        foreach (var added in Task.OutputColumns(config: null))
         {
-            columns[added.Name] = new SchemaShape.Column(
-                added.Name, SchemaShape.Column.VectorKind.Scalar, added.Type, isKey: false);
+            var kind = added.Type is VectorDataViewType
+                ? SchemaShape.Column.VectorKind.Vector
+                : SchemaShape.Column.VectorKind.Scalar;
+            columns[added.Name] = new SchemaShape.Column(added.Name, kind, added.Type.GetItemType(), isKey: false);
         }
         return new SchemaShape(columns.Values);
     }
+
+    /// <summary>Writes the settings into a zip.</summary>
+    public void Save(ModelSaveContext context)
+    {
+        context.SaveNonEmptyString(TextColumnName);
+        context.Writer.Write(BatchSize);
+        context.Writer.Write((int)Task.Kind);
+        Task.Save(context);
+    }
+
+    /// <summary>Reads what <see cref="Save"/> wrote.</summary>
+    /// <exception cref="InvalidDataException">No transformer has such settings.</exception>
+    public static ScoringSettings Load(ModelLoadContext context)
+    {
+        var textColumnName = context.LoadNonEmptyString();
+        var batchSize = context.Reader.ReadInt32();
+        var kind = (ScoringTask)context.Reader.ReadInt32();
+        return new ScoringSettings(textColumnName, batchSize, kind switch
+        {
+            ScoringTask.LanguageModeling => LanguageModelScoring.Load(context),
+            ScoringTask.Features => FeatureScoring.Load(context),
+            _ => throw new InvalidDataException($"The zip's scoring task {kind} is not known."),
+        }).Checked();
+    }
+
+    private ScoringSettings Checked() => BatchSize >= 1
+        ? this
+        : throw new InvalidDataException($"The zip's batch size must be at least 1, found {BatchSize}.");
 
     private static string Names(DataViewSchema schema) =>
         schema.Count == 0 ? "no columns" : string.Join(", ", schema.Select(column => $"'{column.Name}'"));

@@ -3,7 +3,8 @@ namespace Microsoft.ML.CoLM.Estimators;
 /// <summary>What a row's text scored.</summary>
 /// <param name="LogProbability">Natural log, summed over the scored tokens.</param>
 /// <param name="TokenCount">Tokens scored.</param>
-internal readonly record struct TextScore(double LogProbability, int TokenCount)
+/// <param name="ChainsUsed">The chain count it was scored at.</param>
+internal readonly record struct TextScore(double LogProbability, int TokenCount, int ChainsUsed)
 {
     /// <summary>exp of the mean loss of a token; NaN where no token was scored.</summary>
     public float Perplexity => (float)Math.Exp(-LogProbability / TokenCount);

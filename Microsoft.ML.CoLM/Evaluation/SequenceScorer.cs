@@ -7,8 +7,10 @@ namespace Microsoft.ML.CoLM.Evaluation;
 /// <summary>Log-probabilities of token sequences under a model.</summary>
 internal static class SequenceScorer
 {
-    // Bounds memory: inputs, with their padding, of one forward pass, and logits that exist at once.
-    private const int InputsAtOnce = 8192;
+    /// <summary>Inputs, with their padding, of one forward pass: bounds memory.</summary>
+    public const int InputsAtOnce = 8192;
+
+    // Bounds memory: logits that exist at once.
     private const int LogitsAtOnce = 1 << 23;
 
     /// <summary>
@@ -29,17 +31,45 @@ internal static class SequenceScorer
     /// <summary>Tokens of a sequence that are scored: all after the first.</summary>
     public static int ScoredTokens(int tokenCount) => Math.Max(0, tokenCount - 1);
 
+    /// <summary>Refuses a model that was disposed, and tokens that it does not have.</summary>
+    public static void Check(CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences)
+    {
+        model.CheckUsable();
+        foreach (var sequence in sequences)
+        {
+            foreach (var id in sequence)
+                model.Config.CheckTokenId(id);
+        }
+    }
+
+    /// <summary>The natural-log probability of some tokens, each after those before it.</summary>
+    /// <param name="sequences">Token ids.</param>
+    /// <param name="positions">Where the tokens are.</param>
+    /// <param name="logits">[positions, V].</param>
+    public static float[] LogProbabilities(
+        IReadOnlyList<IReadOnlyList<int>> sequences, IReadOnlyList<WindowPosition> positions, Tensor logits)
+    {
+        var values = new float[positions.Count];
+        var chunk = PositionsAtOnce((int)logits.size(1));
+        for (var start = 0; start < values.Length; start += chunk)
+        {
+            using var scope = NewDisposeScope();
+            var targets = new long[Math.Min(chunk, values.Length - start)];
+            for (var i = 0; i < targets.Length; i++)
+                targets[i] = sequences[positions[start + i].Sequence][positions[start + i].Next];
+            var losses = nn.functional.cross_entropy(logits.narrow(0, start, targets.Length).to(float32),
+                tensor(targets, device: logits.device), reduction: nn.Reduction.None).cpu().data<float>();
+            for (var i = 0; i < targets.Length; i++)
+                values[start + i] = -losses[i];
+        }
+        return values;
+    }
+
     private static double[][] Score(
         CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, ChainRange reported)
     {
-        model.CheckUsable();
-        var sums = new double[sequences.Count][];
-        for (var i = 0; i < sums.Length; i++)
-        {
-            sums[i] = new double[reported.Count];
-            foreach (var id in sequences[i])
-                model.Config.CheckTokenId(id);
-        }
+        Check(model, sequences);
+        double[][] sums = [.. sequences.Select(_ => new double[reported.Count])];
 
         // Longest first: neighbours are of like length, so little is padded.
         var windows = Enumerable.Range(0, sequences.Count)
@@ -49,65 +79,37 @@ internal static class SequenceScorer
         using var noGradients = no_grad();
         for (var done = 0; done < windows.Length;)
         {
-            var count = Math.Clamp(InputsAtOnce / (windows[done].Length - 1), 1, windows.Length - done);
-            ScoreWindows(model, sequences, windows.AsSpan(done, count), reported, sums);
+            var length = windows[done].Length - 1;
+            var count = Math.Clamp(InputsAtOnce / length, 1, windows.Length - done);
+            Add(model, sequences, new WindowBatch(sequences, windows.AsSpan(done, count), length), reported, sums);
             done += count;
         }
         return sums;
     }
 
-    private static void ScoreWindows(
-        CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, ReadOnlySpan<ScoringWindow> windows,
-        ChainRange reported, double[][] sums)
+    private static void Add(
+        CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, WindowBatch batch, ChainRange reported,
+        double[][] sums)
     {
         using var scope = NewDisposeScope();
-        var length = windows[0].Length - 1;
-        var inputs = new long[windows.Length * length];
-        List<long> rows = [];
-        List<long> targets = [];
-        List<int> owners = [];
-        for (var i = 0; i < windows.Length; i++)
+        var chains = new ChainRange(0, reported.End);
+        var features = model.Features(batch.TokenIds(model.Device), chains);
+        var chunk = PositionsAtOnce(model.Config.VocabularySize);
+        for (var start = 0; start < batch.Positions.Count; start += chunk)
         {
-            var window = windows[i];
-            var tokens = sequences[window.Sequence];
-            for (var t = 0; t < window.Length - 1; t++)
-                inputs[i * length + t] = tokens[window.Start + t];
-            for (var t = window.ScoredFrom; t < window.Length; t++)
+            using var part = NewDisposeScope();
+            var positions = batch.Positions.GetRange(start, Math.Min(chunk, batch.Positions.Count - start));
+            long[] rows = [.. positions.Select(position => position.Row)];
+            var chosen = features.index_select(0, tensor(rows, device: model.Device));      // [positions, D]
+            var scales = model.Scales(chosen, chains);
+            for (var scale = reported.First; scale < reported.End; scale++)
             {
-                rows.Add(i * length + t - 1);
-                targets.Add(tokens[window.Start + t]);
-                owners.Add(window.Sequence);
+                var values = LogProbabilities(sequences, positions, scales[scale]);
+                for (var i = 0; i < values.Length; i++)
+                    sums[positions[i].Sequence][scale - reported.First] += values[i];
             }
         }
-
-        // Padding stands behind a sequence's own tokens, which a causal model never looks at.
-        var tokenIds = tensor(inputs, [windows.Length, length], device: model.Device);
-        var chains = new ChainRange(0, reported.End);
-        var features = model.Features(tokenIds, chains);
-        var chunk = Math.Max(1, LogitsAtOnce / model.Config.VocabularySize);
-        for (var start = 0; start < rows.Count; start += chunk)
-        {
-            var count = Math.Min(chunk, rows.Count - start);
-            AddLogProbabilities(model, features, chains, reported.First,
-                rows.GetRange(start, count), targets.GetRange(start, count), owners.GetRange(start, count), sums);
-        }
     }
 
-    private static void AddLogProbabilities(
-        CoLMModel model, Tensor features, ChainRange chains, int firstScale, List<long> rows, List<long> targets,
-        List<int> owners, double[][] sums)
-    {
-        using var scope = NewDisposeScope();
-        var chosen = features.index_select(0, tensor(rows, device: model.Device));     // [scored, D]
-        var labels = tensor(targets, device: model.Device);
-        var scales = model.Scales(chosen, chains);
-        for (var scale = firstScale; scale < scales.Count; scale++)
-        {
-            var losses = nn.functional.cross_entropy(
-                scales[scale].to(float32), labels, reduction: nn.Reduction.None);       // [scored]
-            var values = losses.cpu().data<float>();
-            for (var i = 0; i < owners.Count; i++)
-                sums[owners[i]][scale - firstScale] -= values[i];
-        }
-    }
+    private static int PositionsAtOnce(int vocabularySize) => Math.Max(1, LogitsAtOnce / vocabularySize);
 }

@@ -13,7 +13,7 @@ internal sealed class ChainLinearFunction : SingleTensorFunction<ChainLinearFunc
 
     /// <summary>As <see cref="ChainLinearKernel.Forward"/>; <paramref name="earlier"/> never gets a gradient.</summary>
     public static Tensor Apply(Tensor x, Tensor? earlier, Tensor[] weights) =>
-        is_grad_enabled() ? apply([x, earlier!, .. weights]) : ChainLinearKernel.Forward(x, earlier, weights);
+        is_grad_enabled() ? ApplyWithGradients(x, earlier, weights) : ChainLinearKernel.Forward(x, earlier, weights);
 
     public override Tensor forward(AutogradContext ctx, params object[] vars)
     {
@@ -53,6 +53,15 @@ internal sealed class ChainLinearFunction : SingleTensorFunction<ChainLinearFunc
             }
             return results;
         });
+
+    // Through views: what a parameter's gradient passes on its way there is a view's backward step, which hands on a tensor
+    // that nobody else holds. libtorch keeps such a one; of one that we hold a handle of it would keep a copy.
+    private static Tensor ApplyWithGradients(Tensor x, Tensor? earlier, Tensor[] weights)
+    {
+        using var scope = NewDisposeScope();
+        var views = Array.ConvertAll(weights, weight => weight.requires_grad ? weight.view_as(weight) : weight);
+        return apply([x, earlier!, .. views]).MoveToOuterDisposeScope();
+    }
 
     private sealed record Needs(bool Input, bool[] Weights);
 }

@@ -38,8 +38,8 @@ internal static class ChainLinearKernel
             var inputWidth = weight.size(1) - earlierWidth;
             var slice = y.narrow(1, start, weight.size(0));
             if (earlier is not null)
-                Multiply(slice, earlier, weight.narrow(1, 0, earlierWidth).t(), adds: false);
-            Multiply(slice, x.narrow(1, 0, inputWidth), weight.narrow(1, earlierWidth, inputWidth).t(),
+                Multiply(slice, earlier, Columns(weight, 0, earlierWidth).t(), adds: false);
+            Multiply(slice, Columns(x, 0, inputWidth), Columns(weight, earlierWidth, inputWidth).t(),
                 adds: earlier is not null);
             start += weight.size(0);
         }
@@ -63,8 +63,8 @@ internal static class ChainLinearKernel
             var weight = weights[i];
             var width = weight.size(1) - earlierWidth;
             end -= weight.size(0);
-            Multiply(result.narrow(1, 0, width), gradient.narrow(1, end, weight.size(0)),
-                weight.narrow(1, earlierWidth, width), adds: i < weights.Length - 1);
+            Multiply(Columns(result, 0, width), Columns(gradient, end, weight.size(0)),
+                Columns(weight, earlierWidth, width), adds: i < weights.Length - 1);
         }
         return result.MoveToOuterDisposeScope();
     }
@@ -80,13 +80,19 @@ internal static class ChainLinearKernel
         using var scope = NewDisposeScope();
         var earlierWidth = earlier?.size(1) ?? 0;
         var transposed = gradient.t();
+        if (earlier is null)
+            return Product(transposed, Columns(x, 0, width)).MoveToOuterDisposeScope();
+
         var result = empty([gradient.size(1), width], dtype: gradient.dtype, device: gradient.device);
-        if (earlier is not null)
-            Multiply(result.narrow(1, 0, earlierWidth), transposed, earlier, adds: false);
+        Multiply(result.narrow(1, 0, earlierWidth), transposed, earlier, adds: false);
         Multiply(result.narrow(1, earlierWidth, width - earlierWidth), transposed,
-            x.narrow(1, 0, width - earlierWidth), adds: false);
+            Columns(x, 0, width - earlierWidth), adds: false);
         return result.MoveToOuterDisposeScope();
     }
+
+    // Each handle to a slice costs a call, which shows at small sizes.
+    private static Tensor Columns(Tensor matrix, long start, long width) =>
+        width == matrix.size(1) ? matrix : matrix.narrow(1, start, width);
 
     // target = left · right, or target += left · right; its temporaries belong to the caller's scope.
     private static void Multiply(Tensor target, Tensor left, Tensor right, bool adds)
@@ -96,7 +102,10 @@ internal static class ChainLinearKernel
             target.addmm_(left, right, beta: adds ? 1 : 0);
             return;
         }
-        var product = left.contiguous().mm(right);
+        var product = Product(left, right);
         _ = adds ? target.add_(product) : target.copy_(product);
     }
+
+    private static Tensor Product(Tensor left, Tensor right) =>
+        (left.size(0) < Few || right.size(1) < Few ? left.contiguous() : left).mm(right);
 }

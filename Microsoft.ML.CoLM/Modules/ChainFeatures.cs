@@ -24,6 +24,48 @@ internal sealed class ChainFeatures(int layerCount) : IDisposable
     public void Keep(int layer, FeatureSite site, Tensor features) =>
         _sites[layer, (int)site] = features.alias().DetachFromDisposeScope();
 
+    /// <summary>Takes over the sites of the chains behind these, which were computed on top of them.</summary>
+    public void Append(ChainFeatures later)
+    {
+        for (var layer = 0; layer < _sites.GetLength(0); layer++)
+        {
+            for (var site = 0; site < _sites.GetLength(1); site++)
+            {
+                // Keys and values that the chains share are the first one's: a later chain keeps none.
+                if (later._sites[layer, site] is not { } added)
+                    continue;
+                later._sites[layer, site] = null;
+                if (_sites[layer, site] is { } own)
+                {
+                    using var appended = added;
+                    added = cat([own, added], dim: 1).DetachFromDisposeScope();
+                    own.Dispose();
+                }
+                _sites[layer, site] = added;
+            }
+        }
+    }
+
+    /// <summary>Keeps the sites of some sequences only; the logits must not be there.</summary>
+    /// <param name="sequences">[kept], Int64: which of the batch's sequences.</param>
+    /// <param name="batch">How many sequences there are.</param>
+    public void Take(Tensor sequences, long batch)
+    {
+        using var scope = NewDisposeScope();
+        for (var layer = 0; layer < _sites.GetLength(0); layer++)
+        {
+            for (var site = 0; site < _sites.GetLength(1); site++)
+            {
+                // All of a sequence stands together at every site: [batch, all of it].
+                if (_sites[layer, site] is not { } all)
+                    continue;
+                _sites[layer, site] = all.reshape(batch, -1).index_select(0, sequences)
+                    .view([-1, .. all.shape[1..]]).DetachFromDisposeScope();
+                all.Dispose();
+            }
+        }
+    }
+
     /// <summary>Keeps the logits as <see cref="Keep"/> does.</summary>
     public void KeepLogits(Tensor logits) => Logits = logits.alias().DetachFromDisposeScope();
 

@@ -41,6 +41,10 @@ internal static class TokenizerExtensions
         return document;
     }
 
+    /// <summary>The token ids of rows of text, as documents; an empty text has none.</summary>
+    public static int[][] EncodeRows(this Tokenizer tokenizer, IReadOnlyList<string> texts, int? bosTokenId) =>
+        [.. texts.Select(text => text.Length == 0 ? [] : tokenizer.EncodeDocument(text, bosTokenId))];
+
     /// <summary>
     /// The text of token ids without special tokens, as Hugging Face's <c>decode(skip_special_tokens=True)</c> has it.
     /// </summary>

@@ -1,0 +1,23 @@
+namespace Microsoft.ML.CoLM.Estimators;
+
+/// <summary>What rows score, computed for a batch when the first of its scores is asked for.</summary>
+/// <param name="texts">The rows' texts.</param>
+/// <param name="score">Scores texts together.</param>
+internal sealed class BatchScores<TScore>(ITextBatches texts, Func<IReadOnlyList<string>, TScore[]> score)
+{
+    private TScore[] _scores = [];
+    private long? _batch;
+
+    /// <summary>The current row's score.</summary>
+    public TScore Current()
+    {
+        var batch = texts.Current();
+        if (batch.Start != _batch)
+        {
+            _batch = null;
+            _scores = score(batch.Texts);
+            _batch = batch.Start;
+        }
+        return _scores[batch.Index];
+    }
+}

@@ -1,0 +1,114 @@
+using Microsoft.ML.CoLM.Estimators;
+
+namespace Microsoft.ML.CoLM;
+
+public sealed partial class ElasticScoringEstimator
+{
+    /// <summary>What to score with, and which columns to read and write.</summary>
+    public sealed class Options
+    {
+        /// <summary>A LLaMA or CoLM folder; give this or <see cref="Model"/>.</summary>
+        public string? ModelFolder { get; set; }
+
+        /// <summary>A model in memory, which stays the caller's; give this or <see cref="ModelFolder"/>.</summary>
+        public CoLMModel? Model { get; set; }
+
+        /// <summary>How many chains to score with; null takes all. Left out with a <see cref="Cascade"/>.</summary>
+        public int? ChainCount { get; set; }
+
+        /// <summary>
+        /// Scores every row with few chains, and only those that are not clear then with more; null scores all rows
+        /// alike. For <see cref="ScoringTask.LanguageModeling"/>.
+        /// </summary>
+        public CascadeOptions? Cascade { get; set; }
+
+        /// <summary>What to compute, and so which of the output columns there are.</summary>
+        public ScoringTask Task { get; set; } = ScoringTask.LanguageModeling;
+
+        /// <summary>How a text's tokens become one vector, in <see cref="ScoringTask.Features"/>.</summary>
+        public FeaturePooling Pooling { get; set; } = FeaturePooling.Mean;
+
+        /// <summary>The column of text to score.</summary>
+        public string TextColumnName { get; set; } = DefaultColumnNames.Text;
+
+        /// <summary>
+        /// Output of <see cref="ScoringTask.LanguageModeling"/>, Single: natural log, summed over every token after the
+        /// first.
+        /// </summary>
+        public string LogProbabilityColumnName { get; set; } = DefaultColumnNames.LogProbability;
+
+        /// <summary>Output of <see cref="ScoringTask.LanguageModeling"/>, Int32: tokens scored.</summary>
+        public string TokenCountColumnName { get; set; } = DefaultColumnNames.TokenCount;
+
+        /// <summary>
+        /// Output of <see cref="ScoringTask.LanguageModeling"/>, Single: exp(-log-probability / tokens); NaN where no
+        /// token is scored.
+        /// </summary>
+        public string PerplexityColumnName { get; set; } = DefaultColumnNames.Perplexity;
+
+        /// <summary>
+        /// Output of a <see cref="Cascade"/>, Int32: the chain count that the row's scores are of; the first for a text
+        /// without a token to score.
+        /// </summary>
+        public string ChainsUsedColumnName { get; set; } = DefaultColumnNames.ChainsUsed;
+
+        /// <summary>
+        /// Output of <see cref="ScoringTask.Features"/>, vector of Single with the width of the first chains' features,
+        /// D_1 + ... + D_k; zeros for an empty text.
+        /// </summary>
+        public string FeaturesColumnName { get; set; } = DefaultColumnNames.Features;
+
+        /// <summary>Rows that are scored together; results do not depend on it beyond rounding.</summary>
+        public int BatchSize { get; set; } = 64;
+
+        internal void Check()
+        {
+            if (ModelFolder is null == Model is null)
+                throw new ArgumentException($"Give either {nameof(ModelFolder)} or {nameof(Model)}.");
+            if (BatchSize < 1)
+                throw new ArgumentException($"{nameof(BatchSize)} must be at least 1, found {BatchSize}.");
+            if (ChainCount < 1)
+                throw new ArgumentOutOfRangeException(nameof(ChainCount), ChainCount, "chainCount must be at least 1.");
+            CheckCascade();
+            if (!Enum.IsDefined(Task))
+                throw new ArgumentException($"{nameof(Task)} must be a {nameof(ScoringTask)}, found {Task}.");
+            if (!Enum.IsDefined(Pooling))
+                throw new ArgumentException($"{nameof(Pooling)} must be a {nameof(FeaturePooling)}, found {Pooling}.");
+            string?[] all = [TextColumnName, LogProbabilityColumnName, TokenCountColumnName, PerplexityColumnName,
+                ChainsUsedColumnName, FeaturesColumnName];
+            if (all.Any(string.IsNullOrEmpty))
+                throw new ArgumentException("A column name is empty.");
+            var outputs = CreateTask(modelChains: 1).OutputColumns(config: null);
+            string[] used = [TextColumnName, .. outputs.Select(column => column.Name)];
+            if (used.Distinct().Count() < used.Length)
+                throw new ArgumentException($"Column names must differ, found {string.Join(", ", used)}.");
+        }
+
+        /// <summary>The task with these settings, for a model of so many chains.</summary>
+        internal IScoringTask CreateTask(int modelChains)
+        {
+            var chainCount = Cascade?.ChainCounts[^1] ?? ChainCount ?? modelChains;
+            return Task == ScoringTask.Features
+                ? new FeatureScoring(chainCount, FeaturesColumnName, Pooling)
+                : new LanguageModelScoring(chainCount, LogProbabilityColumnName, TokenCountColumnName,
+                    PerplexityColumnName, ChainsUsedColumnName, Cascade?.ToCascade());
+        }
+
+        private void CheckCascade()
+        {
+            if (Cascade is null)
+                return;
+            Cascade.Check();
+            if (ChainCount is { } chainCount)
+            {
+                throw new ArgumentException($"{nameof(ChainCount)} must be left out with a {nameof(Cascade)}, which " +
+                    $"names its own, found {chainCount}.", nameof(ChainCount));
+            }
+            if (Task != ScoringTask.LanguageModeling)
+            {
+                throw new ArgumentException($"{nameof(Cascade)} must be left out unless {nameof(Task)} is " +
+                    $"{ScoringTask.LanguageModeling}, found {Task}.", nameof(Cascade));
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+using Microsoft.ML.CoLM.Evaluation;
+using Microsoft.ML.CoLM.Tokenizers;
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+using Microsoft.ML.Tokenizers;
+
+namespace Microsoft.ML.CoLM.Estimators;
+
+/// <summary>The task <see cref="ScoringTask.Features"/>.</summary>
+/// <param name="ChainCount">How many chains' features the vector has.</param>
+/// <param name="FeaturesColumnName">Vector of Single, of width D_≤k.</param>
+/// <param name="Pooling">How tokens become one vector.</param>
+internal sealed record FeatureScoring(int ChainCount, string FeaturesColumnName, FeaturePooling Pooling) : IScoringTask
+{
+    public ScoringTask Kind => ScoringTask.Features;
+
+    public IScoringTask WithChainCount(int chainCount) => this with { ChainCount = chainCount };
+
+    public void CheckFits(CoLMConfig config) => config.Layout.CheckChainCount(ChainCount);
+
+    public DataViewSchema.DetachedColumn[] OutputColumns(CoLMConfig? config) =>
+        [new(FeaturesColumnName, new VectorDataViewType(NumberDataViewType.Single, config?.Width(ChainCount) ?? 1))];
+
+    public Delegate[] CreateGetters(CoLMModel model, Tokenizer tokenizer, ITextBatches texts)
+    {
+        var vectors = new BatchScores<float[]>(texts, batch => SequencePooling.Pool(
+            model, tokenizer.EncodeRows(batch, model.Config.BosTokenId), ChainCount, Pooling));
+        return
+        [
+            (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) =>
+            {
+                var vector = vectors.Current();
+                var editor = VBufferEditor.Create(ref value, vector.Length);
+                vector.CopyTo(editor.Values);
+                value = editor.Commit();
+            }),
+        ];
+    }
+
+    public void Save(ModelSaveContext context)
+    {
+        context.Writer.Write(ChainCount);
+        context.SaveNonEmptyString(FeaturesColumnName);
+        context.Writer.Write((int)Pooling);
+    }
+
+    /// <summary>Reads what <see cref="Save"/> wrote.</summary>
+    /// <exception cref="InvalidDataException">It names a pooling that there is not.</exception>
+    public static FeatureScoring Load(ModelLoadContext context)
+    {
+        var task = new FeatureScoring(
+            ChainCount: context.Reader.ReadInt32(),
+            FeaturesColumnName: context.LoadNonEmptyString(),
+            Pooling: (FeaturePooling)context.Reader.ReadInt32());
+        return Enum.IsDefined(task.Pooling)
+            ? task
+            : throw new InvalidDataException($"The zip's feature pooling {task.Pooling} is not known.");
+    }
+}

@@ -1,0 +1,114 @@
+using Microsoft.ML.CoLM.Evaluation;
+using Microsoft.ML.CoLM.Tokenizers;
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+using Microsoft.ML.Tokenizers;
+
+namespace Microsoft.ML.CoLM.Estimators;
+
+/// <summary>The task <see cref="ScoringTask.LanguageModeling"/>.</summary>
+/// <param name="ChainCount">The most chains that a row is scored with.</param>
+/// <param name="LogProbabilityColumnName">Single: natural log, summed over every token after the first.</param>
+/// <param name="TokenCountColumnName">Int32: tokens scored.</param>
+/// <param name="PerplexityColumnName">Single: exp(-log-probability / tokens); NaN where no token is scored.</param>
+/// <param name="ChainsUsedColumnName">Int32: the chain count of a row, where there is a cascade.</param>
+/// <param name="Cascade">Where rows stop; null scores all of them with all the chains.</param>
+internal sealed record LanguageModelScoring(
+    int ChainCount, string LogProbabilityColumnName, string TokenCountColumnName, string PerplexityColumnName,
+    string ChainsUsedColumnName, Cascade? Cascade) : IScoringTask
+{
+    public ScoringTask Kind => ScoringTask.LanguageModeling;
+
+    /// <summary>The task as it is without any options.</summary>
+    public static LanguageModelScoring Default(int chainCount) => new(chainCount, DefaultColumnNames.LogProbability,
+        DefaultColumnNames.TokenCount, DefaultColumnNames.Perplexity, DefaultColumnNames.ChainsUsed, Cascade: null);
+
+    public IScoringTask WithChainCount(int chainCount) => this with { ChainCount = chainCount, Cascade = null };
+
+    public void CheckFits(CoLMConfig config)
+    {
+        if (Cascade is { } cascade)
+            CascadeOptions.CheckFits(cascade.ChainCounts, config.Layout);
+        config.Layout.CheckChainCount(ChainCount);
+    }
+
+    public DataViewSchema.DetachedColumn[] OutputColumns(CoLMConfig? config)
+    {
+        DataViewSchema.DetachedColumn[] columns =
+        [
+            new(LogProbabilityColumnName, NumberDataViewType.Single),
+            new(TokenCountColumnName, NumberDataViewType.Int32),
+            new(PerplexityColumnName, NumberDataViewType.Single),
+        ];
+        return Cascade is null ? columns : [.. columns, new(ChainsUsedColumnName, NumberDataViewType.Int32)];
+    }
+
+    public Delegate[] CreateGetters(CoLMModel model, Tokenizer tokenizer, ITextBatches texts)
+    {
+        var scorer = CreateScorer(model);
+        var scores = new BatchScores<TextScore>(texts, batch =>
+        {
+            var sequences = tokenizer.EncodeRows(batch, model.Config.BosTokenId);
+            return [.. scorer(sequences).Select((score, i) => new TextScore(
+                score.LogProbability, SequenceScorer.ScoredTokens(sequences[i].Length), score.ChainsUsed))];
+        });
+        Delegate[] getters =
+        [
+            (ValueGetter<float>)((ref float value) => value = (float)scores.Current().LogProbability),
+            (ValueGetter<int>)((ref int value) => value = scores.Current().TokenCount),
+            (ValueGetter<float>)((ref float value) => value = scores.Current().Perplexity),
+        ];
+        return Cascade is null
+            ? getters
+            : [.. getters, (ValueGetter<int>)((ref int value) => value = scores.Current().ChainsUsed)];
+    }
+
+    public void Save(ModelSaveContext context)
+    {
+        context.Writer.Write(ChainCount);
+        context.SaveNonEmptyString(LogProbabilityColumnName);
+        context.SaveNonEmptyString(TokenCountColumnName);
+        context.SaveNonEmptyString(PerplexityColumnName);
+        context.SaveNonEmptyString(ChainsUsedColumnName);
+        context.Writer.Write(Cascade?.ChainCounts.Count ?? 0);
+        foreach (var chainCount in Cascade?.ChainCounts ?? [])
+            context.Writer.Write(chainCount);
+        foreach (var threshold in Cascade?.Thresholds ?? [])
+            context.Writer.Write(threshold);
+    }
+
+    /// <summary>Reads what <see cref="Save"/> wrote.</summary>
+    public static LanguageModelScoring Load(ModelLoadContext context) => new(
+        ChainCount: context.Reader.ReadInt32(),
+        LogProbabilityColumnName: context.LoadNonEmptyString(),
+        TokenCountColumnName: context.LoadNonEmptyString(),
+        PerplexityColumnName: context.LoadNonEmptyString(),
+        ChainsUsedColumnName: context.LoadNonEmptyString(),
+        Cascade: LoadCascade(context.Reader));
+
+    private static Cascade? LoadCascade(BinaryReader reader)
+    {
+        var count = reader.ReadInt32();
+        if (count == 0)
+            return null;
+        // Not allocated at once: a broken file may name any number.
+        var (chainCounts, thresholds) = (new List<int>(), new List<double>());
+        for (var i = 0; i < count; i++)
+            chainCounts.Add(reader.ReadInt32());
+        for (var i = 1; i < count; i++)
+            thresholds.Add(reader.ReadDouble());
+        CascadeOptions.Check(chainCounts, thresholds);
+        return new Cascade(chainCounts, thresholds);
+    }
+
+    private Func<int[][], CascadeScore[]> CreateScorer(CoLMModel model)
+    {
+        if (Cascade is not { } cascade)
+        {
+            return sequences => Array.ConvertAll(
+                SequenceScorer.Score(model, sequences, ChainCount), sum => new CascadeScore(sum, ChainCount));
+        }
+        CascadeScorer? scorer = null;
+        return sequences => (scorer ??= new CascadeScorer(model, cascade)).Score(sequences);
+    }
+}

@@ -1,0 +1,10 @@
+namespace Microsoft.ML.CoLM.Evaluation;
+
+/// <summary>A rising list of chain counts, and what it takes to go no further at each of them but the last.</summary>
+internal sealed record Cascade(IReadOnlyList<int> ChainCounts, IReadOnlyList<double> Thresholds)
+{
+    public bool Equals(Cascade? other) => other is not null &&
+        ChainCounts.SequenceEqual(other.ChainCounts) && Thresholds.SequenceEqual(other.Thresholds);
+
+    public override int GetHashCode() => HashCode.Combine(ChainCounts.Count, ChainCounts[0], ChainCounts[^1]);
+}

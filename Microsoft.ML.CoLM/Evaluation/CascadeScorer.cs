@@ -1,0 +1,167 @@
+using Microsoft.ML.CoLM.Chains;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Evaluation;
+
+/// <summary>
+/// Scores sequences with few chains, and those whose mean loss is above a threshold with more, computed on top of what
+/// is there. Not safe for several threads.
+/// </summary>
+internal sealed class CascadeScorer
+{
+    // Features that wait for later chains may take as much memory as the weights do, and this where those are small.
+    private const long LeastKeptBytes = 1 << 28;
+
+    private readonly CoLMModel _model;
+    private readonly Cascade _cascade;
+    private readonly long[] _featuresComputed;
+    private readonly long _tokensKept;
+
+    /// <param name="model">The model.</param>
+    /// <param name="cascade">Chain counts that the model has, and the largest mean loss to stop at each.</param>
+    /// <param name="keptBytes">
+    /// How much memory the features of a group of sequences may take; a sequence that needs more by itself is scored
+    /// anew at every count. Null takes as much as the weights do.
+    /// </param>
+    public CascadeScorer(CoLMModel model, Cascade cascade, long? keptBytes = null)
+    {
+        model.CheckUsable();
+        (_model, _cascade) = (model, cascade);
+        _featuresComputed = new long[model.Config.ChainCount];
+        var size = model.DataType.ElementSize();
+        var bytes = keptBytes ?? Math.Max(LeastKeptBytes, model.ParameterCount(model.Config.ChainCount) * size);
+        _tokensKept = bytes / (size * NumbersOfAToken(model.Config, cascade.ChainCounts));
+    }
+
+    /// <summary>For each chain, from the first on: how many tokens' features were computed, padding included.</summary>
+    public IReadOnlyList<long> FeaturesComputed => _featuresComputed;
+
+    /// <summary>Scores sequences; one without a token to score stops at the first count.</summary>
+    /// <param name="sequences">Token ids; those longer than the model's context are scored window by window.</param>
+    public CascadeScore[] Score(IReadOnlyList<IReadOnlyList<int>> sequences)
+    {
+        SequenceScorer.Check(_model, sequences);
+        var scores = new CascadeScore[sequences.Count];
+        Array.Fill(scores, new CascadeScore(0, _cascade.ChainCounts[0]));
+
+        // Longest first: neighbours are of like length, so little is padded. A sequence's windows stay together, since
+        // all of them decide where it stops.
+        var rows = Enumerable.Range(0, sequences.Count)
+            .Select(i => ScoringWindow.Over(i, sequences[i].Count, _model.Config.ContextLength).ToArray())
+            .Where(windows => windows.Length > 0)
+            .OrderByDescending(windows => sequences[windows[0].Sequence].Count)
+            .ToArray();
+        using var noGradients = no_grad();
+        for (var done = 0; done < rows.Length;)
+        {
+            var length = rows[done][0].Length - 1;
+            var most = Math.Min(SequenceScorer.InputsAtOnce, _tokensKept) / length;
+            var group = rows[done++].ToList();
+            while (done < rows.Length && group.Count + rows[done].Length <= most)
+                group.AddRange(rows[done++]);
+            if (group.Count * (long)length <= _tokensKept)
+                ScoreTogether(sequences, [.. group], length, scores);
+            else
+                ScoreAnew(sequences, group, scores);
+        }
+        return scores;
+    }
+
+    private void ScoreTogether(
+        IReadOnlyList<IReadOnlyList<int>> sequences, ScoringWindow[] windows, int length, CascadeScore[] scores)
+    {
+        using var scope = NewDisposeScope();
+        var batch = new WindowBatch(sequences, windows, length);
+        using var stages = new ChainStages(_model, batch.TokenIds(_model.Device));
+        Tensor? logits = null;                                              // [positions, V]
+        for (var stage = 0; ; stage++)
+        {
+            var earlier = logits;
+            logits = Advance(stages, stage, batch, earlier);
+            earlier?.Dispose();
+            var goingOn = Record(sequences, batch.Positions, logits, stage, scores);
+            if (goingOn.Count == 0)
+                return;
+
+            long[] kept = Where(windows, window => goingOn.Contains(window.Sequence));
+            long[] positions = Where(batch.Positions, position => goingOn.Contains(position.Sequence));
+            if (kept.Length == windows.Length)
+                continue;
+            stages.Take(tensor(kept, device: _model.Device));
+            earlier = logits;
+            logits = earlier.index_select(0, tensor(positions, device: _model.Device));
+            earlier.Dispose();
+            windows = Array.ConvertAll(kept, window => windows[window]);
+            batch = new WindowBatch(sequences, windows, length);
+        }
+    }
+
+    private Tensor Advance(ChainStages stages, int stage, WindowBatch batch, Tensor? earlier)
+    {
+        using var scope = NewDisposeScope();
+        var (chains, features) = stages.Advance(_cascade.ChainCounts[stage], isLast: IsLast(stage));
+        Count(chains, stages.Count * batch.Length);
+        long[] rows = [.. batch.Positions.Select(position => position.Row)];
+        var chosen = features.index_select(0, tensor(rows, device: _model.Device));        // [positions, D]
+        return _model.Logits(chosen, chains, earlier).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Writes down what sequences score at a stage.</summary>
+    /// <returns>Those that go on.</returns>
+    private HashSet<int> Record(
+        IReadOnlyList<IReadOnlyList<int>> sequences, List<WindowPosition> positions, Tensor logits, int stage,
+        CascadeScore[] scores)
+    {
+        var values = SequenceScorer.LogProbabilities(sequences, positions, logits);
+        var sums = new Dictionary<int, double>();
+        for (var i = 0; i < values.Length; i++)
+            sums[positions[i].Sequence] = sums.GetValueOrDefault(positions[i].Sequence) + values[i];
+        foreach (var (sequence, sum) in sums)
+            scores[sequence] = new CascadeScore(sum, _cascade.ChainCounts[stage]);
+        return [.. sums.Keys.Where(sequence => GoesOn(sequences[sequence], sums[sequence], stage))];
+    }
+
+    private void ScoreAnew(
+        IReadOnlyList<IReadOnlyList<int>> sequences, List<ScoringWindow> windows, CascadeScore[] scores)
+    {
+        var sequence = windows[0].Sequence;
+        for (var stage = 0; ; stage++)
+        {
+            var chainCount = _cascade.ChainCounts[stage];
+            Count(new ChainRange(0, chainCount), windows.Sum(window => window.Length - 1L));
+            var sum = SequenceScorer.Score(_model, [sequences[sequence]], chainCount)[0];
+            scores[sequence] = new CascadeScore(sum, chainCount);
+            if (!GoesOn(sequences[sequence], sum, stage))
+                return;
+        }
+    }
+
+    // A loss that is not a number is not below any threshold.
+    private bool GoesOn(IReadOnlyList<int> sequence, double sum, int stage) => !IsLast(stage) &&
+        !(-sum / SequenceScorer.ScoredTokens(sequence.Count) <= _cascade.Thresholds[stage]);
+
+    private bool IsLast(int stage) => stage == _cascade.ChainCounts.Count - 1;
+
+    private void Count(ChainRange chains, long tokens)
+    {
+        for (var chain = chains.First; chain < chains.End; chain++)
+            _featuresComputed[chain] += tokens;
+    }
+
+    // What is kept of a token for the last count's chains: its features at every site of every layer, its logits at the
+    // count before and those at the last.
+    private static long NumbersOfAToken(CoLMConfig config, IReadOnlyList<int> chainCounts)
+    {
+        var logits = 2L * config.VocabularySize;
+        if (chainCounts.Count == 1)
+            return logits;
+        var sites = config.KvSharing ? 2L * config.KeyValueHeads(0) * config.HeadWidth : 0;
+        for (var chain = 0; chain < chainCounts[^2]; chain++)
+            sites += 2L * config.Hidden(chain) + config.QueryWidth(chain) + config.Intermediate(chain);
+        return logits + config.LayerCount * sites;
+    }
+
+    private static long[] Where<T>(IReadOnlyList<T> items, Func<T, bool> isKept) =>
+        [.. Enumerable.Range(0, items.Count).Where(i => isKept(items[i])).Select(i => (long)i)];
+}

@@ -1,0 +1,11 @@
+namespace Microsoft.ML.CoLM;
+
+/// <summary>How the features of a text's tokens become one vector.</summary>
+public enum FeaturePooling
+{
+    /// <summary>The mean over all tokens, the one for the beginning of the text among them.</summary>
+    Mean,
+
+    /// <summary>The last token's, which is the only one that has read all of the text.</summary>
+    LastToken,
+}

@@ -1,0 +1,97 @@
+using System.CommandLine;
+using Microsoft.ML.CoLM;
+using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Generation;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Benchmarks;
+
+/// <summary>A token behind a prompt at every chain count, against a plain read of the weights that it needs.</summary>
+internal sealed class DecodeCommand : Benchmark
+{
+    private readonly ModelOptions _model = new();
+    private readonly Option<int> _prompt = CommonOptions.Count("--prompt", "tokens before those that are timed", byDefault: 128);
+    private readonly Option<int> _tokens = CommonOptions.Count("--tokens", "tokens of a turn", byDefault: 16);
+    private readonly Option<string> _device = CommonOptions.Device();
+    private readonly Option<int> _rounds = CommonOptions.Rounds(byDefault: 30);
+
+    public DecodeCommand() : base(
+        "decode", "A token behind a prompt at every chain count, against a plain read of the weights that it needs.")
+    {
+        Offer([.. _model.All, _prompt, _tokens, _device, _rounds]);
+        Validators.Add(_model.Validate);
+    }
+
+    protected override Report Measure(ParseResult result)
+    {
+        var device = CommonOptions.ToDevice(result.GetRequiredValue(_device));
+        using var model = _model.Create(result, device);
+        var (prompt, tokens, chains) = (result.GetValue(_prompt), result.GetValue(_tokens), model.Config.Layout.ChainCount);
+        using var session = DecodingSession.Create(model, 1, prompt + tokens);
+        session.Prefill(0, [.. Enumerable.Range(0, prompt).Select(i => i % model.Config.VocabularySize)], chains);
+
+        var race = new Race(device);
+        for (var chainCount = 1; chainCount <= chains; chainCount++)
+        {
+            var range = new ChainRange(0, chainCount);
+            race.Enter($"{chainCount} chains", () => Decode(session, prompt, tokens, range));
+            EnterRead(race, model, chainCount, tokens);
+        }
+        var times = race.Run(result.GetValue(_rounds)).ToDictionary(
+            entry => entry.Key, entry => entry.Value.Select(time => time / tokens));
+
+        var settings = _model.Describe(result, model);
+        settings.Add("prompt", prompt);
+        settings.Add("rounds", result.GetValue(_rounds));
+        var report = new Report($"A token behind {prompt}, {{{model.Config.Layout}}}", settings);
+        for (var chainCount = 1; chainCount <= chains; chainCount++)
+        {
+            var (token, read) = (times[$"{chainCount} chains"], times[$"{chainCount} chains, plain read"]);
+            report.Add($"{chainCount} chains", token, basis: times[$"{chains} chains"]);
+            report.Add($"{chainCount} chains, speed", token.Select(time => 1000 / time), "tokens/s");
+            report.Add($"{chainCount} chains, plain read", read, basis: token);
+        }
+        return report;
+    }
+
+    private static void Decode(IDecodingSession session, int prompt, int tokens, ChainRange chains)
+    {
+        session.Trim(0, prompt);
+        for (var i = 0; i < tokens; i++)
+        {
+            session.Run([new DecodingRow(0, prompt + i, i)], 0, chains);
+            _ = session.Logits(0);
+        }
+    }
+
+    // The embedding is not read but for one row, unless it is the head, too.
+    private static void EnterRead(Race race, CoLMModel model, int chainCount, int tokens)
+    {
+        var config = model.Config;
+        Tensor[] weights = [.. model.named_parameters()
+            .Where(entry => Microsoft.ML.CoLM.Modules.ParameterName.Parse(entry.name) is var (module, chain) &&
+                chain < chainCount && (module != "embed_tokens" || (chain == 0 && config.TieWordEmbeddings)))
+            .Select(entry => entry.parameter)];
+        if (model.Device.type == DeviceType.CPU)
+        {
+            var read = new PlainRead(weights);
+            race.Enter($"{chainCount} chains, plain read", () =>
+            {
+                for (var i = 0; i < tokens; i++)
+                    read.Run();
+            });
+            return;
+        }
+        race.Enter($"{chainCount} chains, plain read", () =>
+        {
+            using var noGradients = no_grad();
+            using var scope = NewDisposeScope();
+            for (var i = 0; i < tokens; i++)
+            {
+                foreach (var weight in weights)
+                    weight.detach().sum();
+            }
+        });
+    }
+}

@@ -1,0 +1,139 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using Microsoft.ML;
+using Microsoft.ML.CoLM;
+using static TorchSharp.torch;
+
+namespace Benchmarks;
+
+/// <summary>
+/// Peak memory of saving and loading a model's zip, above its weights. Each is measured in a process of its own, by the
+/// peak that Linux keeps.
+/// </summary>
+internal sealed class LoadCommand : Benchmark
+{
+    private const string Save = "save";
+    private const string Load = "load";
+
+    private readonly ModelOptions _model = new();
+
+    // The command runs itself with these.
+    private readonly Option<string> _child =
+        new Option<string>("--child") { Hidden = true }.AcceptOnlyFromAmong(Save, Load);
+    private readonly Option<string> _zip = new("--zip") { Hidden = true };
+
+    public LoadCommand() : base("load", "Peak memory of saving and loading a zip, above the weights (Linux).")
+    {
+        Offer([.. _model.All, _child, _zip]);
+        Validators.Add(_model.Validate);
+    }
+
+    protected override Report? Measure(ParseResult result)
+    {
+        if (result.GetValue(_child) is { } way)
+        {
+            RunChild(result, way, result.GetRequiredValue(_zip));
+            return null;
+        }
+        var folder = Directory.CreateTempSubdirectory("colm-load-");
+        try
+        {
+            var zip = Path.Combine(folder.FullName, "model.zip");
+            var (weights, savedAbove) = StartChild(result, Save, zip);
+            var (_, loadedAbove) = StartChild(result, Load, zip);
+            var settings = new Dictionary<string, object>
+            {
+                ["model"] = result.GetValue(_model.Model)?.FullName ?? $"random {result.GetValue(_model.Shape)}",
+                ["dtype"] = result.GetRequiredValue(_model.DataType),
+            };
+            if (result.GetValue(_model.Layout) is { } layout)
+                settings.Add("layout", $"{layout}");
+            var report = new Report("Peak memory above the weights", settings);
+            var size = new Samples([weights]);
+            report.Add("weights", size, "MiB");
+            report.Add("save", new Samples([savedAbove]), "MiB", basis: size);
+            report.Add("load", new Samples([loadedAbove]), "MiB", basis: size);
+            return report;
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    // Prints the weights' size and the peak above them.
+    private void RunChild(ParseResult result, string way, string zip)
+    {
+        var mlContext = new MLContext(seed: 1);
+        using (var small = _model.CreateRandom(Small(), result, CPU))
+            Scorer(mlContext, small).Dispose(); // libtorch and ML.NET are in memory now
+        double weights, above;
+        if (way == Save)
+        {
+            using var model = _model.Create(result, CPU);
+            using var transformer = Scorer(mlContext, model);
+            weights = Weights(model);
+            var before = ResetPeak();
+            mlContext.Model.Save(transformer, inputSchema: null, zip);
+            above = Peak() - before;
+        }
+        else
+        {
+            var before = ResetPeak();
+            using var transformer = (ElasticScoringTransformer)mlContext.Model.Load(zip, out _);
+            weights = Weights(transformer.Model);
+            above = Peak() - before - weights;
+        }
+        Console.WriteLine(FormattableString.Invariant($"{weights} {above}"));
+    }
+
+    private static (double Weights, double Above) StartChild(ParseResult result, string way, string zip)
+    {
+        // Of this process, the path would be dotnet's where it was started as "dotnet Benchmarks.dll".
+        var program = Path.ChangeExtension(
+            typeof(LoadCommand).Assembly.Location, OperatingSystem.IsWindows() ? ".exe" : null);
+        using var process = Process.Start(new ProcessStartInfo(program,
+            [.. result.Tokens.Select(token => token.Value), "--child", way, "--zip", zip])
+        { RedirectStandardOutput = true })!;
+        var numbers = process.StandardOutput.ReadToEnd().Split(' ');
+        process.WaitForExit();
+        if (process.ExitCode != 0)
+        {
+            throw new InvalidOperationException(
+                $"The process that was to {way} the model ended with {process.ExitCode}.");
+        }
+        return (Number(numbers[0]), Number(numbers[1]));
+    }
+
+    private static CoLMConfig Small() => new()
+    {
+        Layout = new ChainLayout(2),
+        VocabularySize = 258,
+        HiddenSize = 32,
+        IntermediateSize = 64,
+        LayerCount = 1,
+    };
+
+    private static ElasticScoringTransformer Scorer(MLContext mlContext, CoLMModel model) =>
+        mlContext.Transforms.ElasticScoring(new ElasticScoringEstimator.Options { Model = model })
+            .Fit(mlContext.Data.LoadFromEnumerable(Texts.Rows(count: 1, wordsEach: 1)));
+
+    private static double Weights(CoLMModel model) =>
+        model.parameters().Sum(parameter => parameter.numel() * parameter.element_size()) / 1048576.0;
+
+    // Linux forgets the peak when 5 is written here; what is resident then is returned, in MiB.
+    private static double ResetPeak()
+    {
+        File.WriteAllText("/proc/self/clear_refs", "5");
+        return Status("VmRSS");
+    }
+
+    private static double Peak() => Status("VmHWM");
+
+    private static double Status(string name) => Number(File.ReadLines("/proc/self/status")
+        .First(line => line.StartsWith(name, StringComparison.Ordinal))
+        .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]) / 1024;
+
+    private static double Number(string text) => double.Parse(text, CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,27 @@
+using System.Runtime.InteropServices;
+using TorchSharp;
+
+namespace Benchmarks;
+
+/// <summary>What the program runs on.</summary>
+internal static class Machine
+{
+    public static object Describe() => new
+    {
+        system = RuntimeInformation.OSDescription,
+        runtime = RuntimeInformation.FrameworkDescription,
+        processor = Processor(),
+        cores = Environment.ProcessorCount,
+        threads = torch.get_num_threads(),
+        gpus = torch.cuda.is_available() ? torch.cuda.device_count() : 0,
+        libtorch = torch.__version__,
+    };
+
+    private static string Processor()
+    {
+        const string cpuInfo = "/proc/cpuinfo";
+        return !File.Exists(cpuInfo) ? RuntimeInformation.ProcessArchitecture.ToString()
+            : File.ReadLines(cpuInfo).FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?
+                .Split(':', 2)[1].Trim() ?? RuntimeInformation.ProcessArchitecture.ToString();
+    }
+}

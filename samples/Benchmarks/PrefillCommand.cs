@@ -1,0 +1,113 @@
+using System.CommandLine;
+using Microsoft.ML.CoLM;
+using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Generation;
+using static TorchSharp.torch;
+
+namespace Benchmarks;
+
+/// <summary>
+/// A prompt until the logits behind it, against the dense model of the same width and against the dense model's bare
+/// matrix products.
+/// </summary>
+internal sealed class PrefillCommand : Benchmark
+{
+    private readonly ModelOptions _model = new();
+    private readonly Option<int> _tokens = CommonOptions.Count("--tokens", "tokens of the prompt", byDefault: 512);
+    private readonly Option<string> _device = CommonOptions.Device();
+    private readonly Option<int> _rounds = CommonOptions.Rounds(byDefault: 10);
+
+    public PrefillCommand() : base(
+        "prefill", "A prompt until the logits behind it, against the dense model of the same width and its bare products.")
+    {
+        Offer([.. _model.All, _tokens, _device, _rounds]);
+        Validators.Add(_model.Validate);
+    }
+
+    protected override Report Measure(ParseResult result)
+    {
+        var device = CommonOptions.ToDevice(result.GetRequiredValue(_device));
+        var length = result.GetValue(_tokens);
+        using var model = _model.Create(result, device);
+        using var dense = _model.CreateRandom(Dense(model.Config), result, device);
+        using var products = new BareProducts(dense.Config, length, device, dense.DataType);
+        using var prompt = new Prompt(model, length);
+        using var densePrompt = new Prompt(dense, length);
+
+        var race = new Race(device);
+        race.Enter("dense, bare products", products.Run);
+        race.Enter("dense", densePrompt.Run);
+        var isChained = model.Config.Layout.ChainCount > 1;
+        if (isChained)
+            race.Enter($"{{{model.Config.Layout}}}", prompt.Run);
+        var times = race.Run(result.GetValue(_rounds));
+
+        var settings = _model.Describe(result, model);
+        settings.Add("tokens", length);
+        settings.Add("rounds", result.GetValue(_rounds));
+        settings.Add("cacheBytes", prompt.CacheBytes);
+        var report = new Report($"A prompt of {length} tokens, {{{model.Config.Layout}}}", settings);
+        foreach (var (name, samples) in times)
+        {
+            report.Add(name, samples, basis: times["dense"]);
+            report.Add($"{name}, speed", samples.Select(time => length * 1000 / time), "tokens/s");
+        }
+        if (isChained)
+            report.Add("dense against chains", times["dense"], basis: times[$"{{{model.Config.Layout}}}"]);
+        return report;
+    }
+
+    /// <summary>One chain as wide as all of a model's together.</summary>
+    internal static CoLMConfig Dense(CoLMConfig config)
+    {
+        var (first, heads) = (config.Layout.Heads[0], config.Layout.Heads.Sum());
+        if (config.Layout.ChainCount == 1)
+            return config;
+        return (config with
+        {
+            Layout = new ChainLayout(heads),
+            HiddenSize = (int)((long)config.HiddenSize * heads / first),
+            IntermediateSize = (int)((long)config.IntermediateSize * heads / first),
+            HeadDimension = config.HeadWidth,
+            KvSharing = false,
+            // As many query heads read a key-value head as in the published baselines, or as near to it as fits.
+            KeyValueHeadCount = Enumerable.Range(1, heads).Last(count =>
+                heads % count == 0 && count <= Math.Max(config.KeyValueHeads(0), heads / 4)),
+        }).Validated();
+    }
+
+    /// <summary>A prompt that is read from its beginning again and again.</summary>
+    private sealed class Prompt : IDisposable
+    {
+        private readonly int[] _tokens;
+        private readonly KvCache _cache;
+        private readonly IDecodingSession _session;
+        private readonly ChainRange _chains;
+
+        public Prompt(CoLMModel model, int length)
+        {
+            var random = new Random(1);
+            _tokens = [.. Enumerable.Range(0, length).Select(_ => random.Next(model.Config.VocabularySize))];
+            _cache = new KvCache(model, length);
+            _session = DecodingSession.Create(model, _cache, ownsCache: false, mayGrow: false);
+            _chains = new ChainRange(0, model.Config.Layout.ChainCount);
+        }
+
+        public long CacheBytes => _cache.SizeInBytes;
+
+        public void Run()
+        {
+            var last = _tokens.Length - 1;
+            _session.Trim(0, 0);
+            _session.Prefill(0, _tokens.AsSpan(0, last), _chains.End);
+            _session.Run([new DecodingRow(0, last, _tokens[last])], 0, _chains);
+            _ = _session.Logits(0);
+        }
+
+        public void Dispose()
+        {
+            _session.Dispose();
+            _cache.Dispose();
+        }
+    }
+}

@@ -1,0 +1,116 @@
+using System.CommandLine;
+using System.Diagnostics;
+using Microsoft.ML.CoLM;
+using Microsoft.ML.CoLM.Training;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace Benchmarks;
+
+/// <summary>A training step behind frozen first chains, against one that trains all chains of the same model.</summary>
+internal sealed class TrainStepCommand : Benchmark
+{
+    // A turn's first step makes the optimizer's state.
+    private const int WarmUpSteps = 1;
+    private const int BatchesOfTokens = 8;
+
+    private readonly ModelOptions _model = new();
+    private readonly Option<ChainLayout> _chains = new("--chains")
+    {
+        Description = "attention heads of the chains that a folder's model is grown by [default: 8]",
+        HelpName = "C1,C2,...",
+        CustomParser = CommonOptions.ParseLayout,
+    };
+    private readonly Option<int> _sequence = CommonOptions.Count("--sequence", "tokens of a window", byDefault: 256);
+    private readonly Option<int> _batch = CommonOptions.Count("--batch", "windows of a step", byDefault: 16);
+    private readonly Option<int> _steps = CommonOptions.Count("--steps", "steps of a turn that count", byDefault: 3);
+    private readonly Option<string> _device = CommonOptions.Device();
+    private readonly Option<int> _rounds = CommonOptions.Rounds(byDefault: 5);
+
+    public TrainStepCommand() : base(
+        "train-step", "A step behind a frozen first chain, against one that trains all chains of the same model.")
+    {
+        Offer([.. _model.All, _chains, _sequence, _batch, _steps, _device, _rounds]);
+        Validators.Add(_model.Validate);
+        Validators.Add(result =>
+        {
+            if (result.GetValue(_model.Model) is null && result.GetValue(_chains) is not null)
+                result.AddError("--chains is for --model; --layout names the chains of a random model.");
+            if (result.GetValue(_model.Model) is null && result.GetValue(_model.Layout) is not { ChainCount: > 1 })
+                result.AddError("--layout must name the first chain and those to train, such as 9,3.");
+        });
+    }
+
+    protected override Report Measure(ParseResult result)
+    {
+        var device = CommonOptions.ToDevice(result.GetRequiredValue(_device));
+        using var grown = Grow(result, device);
+        using var whole = _model.CreateRandom(grown.Config, result, device);
+        var batch = result.GetValue(_batch);
+        var length = Math.Min(result.GetValue(_sequence), grown.Config.ContextLength);
+        using var spool = TokenSpool.Write([Tokens(grown.Config.VocabularySize, BatchesOfTokens * batch * length + 1)]);
+        var windows = new TokenWindows(spool, length, seed: 1);
+
+        var steps = result.GetValue(_steps);
+        var frozenChains = grown.Config.Layout.ChainCount - AddedChains(result).Count;
+        var (later, all) = (new List<double>(), new List<double>());
+        for (var round = 0; round < result.GetValue(_rounds); round++)
+        {
+            later.Add(Step(grown, frozenChains, windows, batch, steps));
+            all.Add(Step(whole, frozenChains: 0, windows, batch, steps));
+        }
+
+        var settings = _model.Describe(result, grown);
+        settings.Add("sequence", length);
+        settings.Add("batch", batch);
+        settings.Add("rounds", result.GetValue(_rounds));
+        var report = new Report($"A training step of {batch} x {length} tokens, {{{grown.Config.Layout}}}", settings);
+        var (laterTimes, allTimes) = (new Samples(later), new Samples(all));
+        report.Add("later chains", laterTimes, basis: allTimes);
+        report.Add("all chains", allTimes, basis: allTimes);
+        report.Add("later chains, speed", laterTimes.Select(TokensPerSecond), "tokens/s");
+        report.Add("all chains, speed", allTimes.Select(TokensPerSecond), "tokens/s");
+        return report;
+
+        double TokensPerSecond(double milliseconds) => batch * length * 1000 / milliseconds;
+    }
+
+    private CoLMModel Grow(ParseResult result, Device device)
+    {
+        int[] added = [.. AddedChains(result)];
+        var isRandom = result.GetValue(_model.Model) is null;
+        using var start = !isRandom ? _model.Create(result, device)
+            : _model.CreateRandom(_model.RandomConfig(result).WithChainCount(1), result, device);
+        return start.Expand(added, result.GetValue(_model.KvSharing), seed: 1);
+    }
+
+    private List<int> AddedChains(ParseResult result) => result.GetValue(_model.Model) is null
+        ? [.. result.GetRequiredValue(_model.Layout).Heads.Skip(1)]
+        : [.. result.GetValue(_chains)?.Heads ?? [8]];
+
+    // What the tokens are makes no difference to the time they take.
+    private static int[] Tokens(int vocabulary, int count)
+    {
+        var random = new Random(1);
+        return [.. Enumerable.Range(0, count).Select(_ => random.Next(vocabulary))];
+    }
+
+    /// <summary>Milliseconds of a step, the median of a turn.</summary>
+    private static double Step(CoLMModel model, int frozenChains, TokenWindows windows, int batch, int steps)
+    {
+        var options = new ChainExpansionEstimator.Options { BatchSize = batch, MaxSteps = WarmUpSteps + steps };
+        var trainedScales = model.Config.Layout.ChainCount - frozenChains;
+        double[] lastScale = [.. Enumerable.Repeat(0.0, trainedScales - 1), 1];
+        var task = new LanguageModelingTask(model, frozenChains, windows, lastScale);
+        Parameter[] parameters = [.. model.parameters().Where(parameter => parameter.requires_grad)];
+        var times = new List<double>();
+        var start = Stopwatch.GetTimestamp();
+        new Trainer(options, validate: null, isCancelled: () => false, progress =>
+        {
+            if (progress.Step > WarmUpSteps)
+                times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+            start = Stopwatch.GetTimestamp();
+        }).Train(task, parameters);
+        return new Samples(times).Median;
+    }
+}
