@@ -36,6 +36,15 @@ internal sealed class ModelTokenizer : Tokenizer
         _beginningOfTextId = beginningOfTextId;
     }
 
+    /// <summary>Whether encoding puts a space before a document's text, which decoding takes away again.</summary>
+    public bool AddsLeadingSpace => _encoder.AddsLeadingSpace;
+
+    /// <summary>
+    /// The UTF-8 text that a token adds to a document, part of a character possibly; none if it is special.
+    /// </summary>
+    public ReadOnlySpan<byte> TextOf(int id) =>
+        _tokens.TryGetValue(id, out Token? token) && !token.IsSpecial ? token.Bytes : [];
+
     /// <summary>The ids of a text alone, with nothing put in front of it.</summary>
     public List<int> EncodeText(ReadOnlySpan<char> text)
     {
@@ -51,12 +60,9 @@ internal sealed class ModelTokenizer : Tokenizer
         ArgumentNullException.ThrowIfNull(ids);
         var bytes = new ArrayBufferWriter<byte>();
         foreach (int id in ids)
-        {
-            if (_tokens.TryGetValue(id, out Token? token) && !token.IsSpecial)
-                bytes.Write(token.Bytes);
-        }
+            bytes.Write(TextOf(id));
         ReadOnlySpan<byte> text = bytes.WrittenSpan;
-        if (_encoder.AddsLeadingSpace && text.StartsWith((byte)' '))
+        if (AddsLeadingSpace && text.StartsWith((byte)' '))
             text = text[1..];
         return Encoding.UTF8.GetString(text);
     }

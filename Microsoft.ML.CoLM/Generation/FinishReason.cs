@@ -1,0 +1,19 @@
+namespace Microsoft.ML.CoLM;
+
+/// <summary>Why generation ended.</summary>
+public enum FinishReason
+{
+    /// <summary>The model wrote one of its end-of-text tokens (<see cref="CoLMConfig.EosTokenIds"/>).</summary>
+    EndOfText,
+
+    /// <summary>The text reached one of <see cref="GenerationOptions.StopTexts"/>.</summary>
+    StopText,
+
+    /// <summary>The model wrote one of <see cref="GenerationOptions.StopTokenIds"/>.</summary>
+    StopToken,
+
+    /// <summary>
+    /// There are <see cref="GenerationOptions.MaxNewTokens"/> tokens, or prompt and text fill the model's context.
+    /// </summary>
+    Length,
+}

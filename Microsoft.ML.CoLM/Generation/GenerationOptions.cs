@@ -1,0 +1,142 @@
+using System.Text;
+
+namespace Microsoft.ML.CoLM;
+
+/// <summary>How to generate text. Names and meanings are those of Hugging Face's <c>generate</c>.</summary>
+/// <remarks>
+/// The defaults are greedy: the most probable token each time, so that the same prompt gives the same text. To sample,
+/// set <see cref="Temperature"/>. Generation takes a copy of the options when it begins.
+/// </remarks>
+public sealed class GenerationOptions
+{
+    /// <summary>
+    /// The most tokens to generate, at least 1. Where prompt and new tokens would exceed the model's context,
+    /// generation ends at the context, with <see cref="FinishReason.Length"/>.
+    /// </summary>
+    public int MaxNewTokens { get; set; } = 128;
+
+    /// <summary>
+    /// What logits are divided by before sampling: 1 samples from the model's own distribution, less makes probable
+    /// tokens more so. 0 is greedy: of the most probable token, the one with the lowest id, and
+    /// <see cref="TopK"/>, <see cref="TopP"/>, <see cref="MinP"/> and <see cref="Seed"/> make no difference.
+    /// </summary>
+    public double Temperature { get; set; }
+
+    /// <summary>Samples from that many most probable tokens; null from all.</summary>
+    public int? TopK { get; set; }
+
+    /// <summary>
+    /// Samples from the fewest most probable tokens whose probabilities, after <see cref="TopK"/>, sum up to this;
+    /// above 0, and 1 for all tokens.
+    /// </summary>
+    public double TopP { get; set; } = 1;
+
+    /// <summary>
+    /// Samples from tokens at least this many times as probable as the most probable one, from 0 for all to 1.
+    /// </summary>
+    public double MinP { get; set; }
+
+    /// <summary>
+    /// Makes tokens that the prompt or the text already has less probable: their logits are divided by this where they
+    /// are positive and multiplied where they are not. Above 0; 1 is no penalty, and below 1 they are more probable.
+    /// </summary>
+    public double RepetitionPenalty { get; set; } = 1;
+
+    /// <summary>
+    /// Seed of the random numbers; prompt i of a batch, counted from 0, draws as it would alone with a seed i higher.
+    /// Null draws one.
+    /// </summary>
+    public int? Seed { get; set; }
+
+    /// <summary>
+    /// Texts that end generation where the first of them is complete. The stop text is not part of the result, and
+    /// neither is what follows it in the same token. Where two are complete with the same character, the longer counts.
+    /// </summary>
+    public IReadOnlyList<string> StopTexts { get; set; } = [];
+
+    /// <summary>
+    /// Tokens that end generation besides the model's own <see cref="CoLMConfig.EosTokenIds"/>. The text of a token
+    /// that ends generation is not part of the result's text.
+    /// </summary>
+    public IReadOnlyList<int> StopTokenIds { get; set; } = [];
+
+    /// <summary>How many chains to compute, from 1 to the model's; null for all.</summary>
+    public int? ChainCount { get; set; }
+
+    /// <summary>
+    /// Asked before each token how many chains compute it; null for <see cref="ChainCount"/> always. With KV sharing no
+    /// key or value is ever computed again; without, those that later chains lack are computed when they are first
+    /// used.
+    /// </summary>
+    public ChainSchedule? ChainSchedule { get; set; }
+
+    /// <summary>
+    /// Drafts tokens with the first chain and verifies them with all chains in use, in one pass. Greedy text is the
+    /// same as without, sampled text follows the same distribution (Leviathan et al. 2023). Makes no difference where
+    /// only one chain is in use. The prompts of a batch are then generated one after another.
+    /// </summary>
+    public bool SpeculativeDecoding { get; set; }
+
+    /// <summary>
+    /// The most tokens to draft at once, at least 1; how many are depends on how sure the first chain is, and how often
+    /// it was right.
+    /// </summary>
+    public int MaxDraftTokens { get; set; } = 8;
+
+    internal int ChainsInUse(CoLMConfig config) => ChainCount ?? config.ChainCount;
+
+    internal bool Speculates(CoLMConfig config) => SpeculativeDecoding && ChainsInUse(config) > 1;
+
+    /// <summary>A copy that nobody changes.</summary>
+    /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
+    internal GenerationOptions Checked(CoLMConfig config)
+    {
+        ArgumentNullException.ThrowIfNull(StopTexts);
+        ArgumentNullException.ThrowIfNull(StopTokenIds);
+        var copy = (GenerationOptions)MemberwiseClone();
+        copy.StopTexts = [.. StopTexts];
+        copy.StopTokenIds = [.. StopTokenIds];
+        copy.Check(config);
+        return copy;
+    }
+
+    private void Check(CoLMConfig config)
+    {
+        Check(MaxNewTokens >= 1, nameof(MaxNewTokens), MaxNewTokens, "at least 1");
+        Check(Temperature >= 0 && float.IsFinite((float)Temperature), nameof(Temperature), Temperature,
+            "a number of at least 0");
+        Check(TopK is null or >= 1, nameof(TopK), TopK, "at least 1, or null for all tokens");
+        Check(TopP is > 0 and <= 1, nameof(TopP), TopP, "above 0 and at most 1");
+        Check(MinP is >= 0 and <= 1, nameof(MinP), MinP, "at least 0 and at most 1");
+        Check((float)RepetitionPenalty is > 0 and < float.PositiveInfinity, nameof(RepetitionPenalty),
+            RepetitionPenalty, "a number above 0");
+        foreach (var text in StopTexts)
+        {
+            Check(!string.IsNullOrEmpty(text), nameof(StopTexts), text is null ? "null" : "an empty one",
+                "texts of at least one character");
+            Check(Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text!)) == text, nameof(StopTexts),
+                "half a surrogate pair", "Unicode texts");
+        }
+        foreach (var id in StopTokenIds)
+        {
+            Check(id >= 0 && id < config.VocabularySize, nameof(StopTokenIds), id,
+                $"at least 0 and below the vocabulary of {config.VocabularySize}");
+        }
+        Check(ChainCount is null || (ChainCount >= 1 && ChainCount <= config.ChainCount), nameof(ChainCount),
+            ChainCount, $"between 1 and the model's {config.ChainCount} chains ({{{config.Layout}}})");
+        Check(ChainSchedule is null || ChainCount is null, nameof(ChainSchedule), "both",
+            $"null where {nameof(ChainCount)} is given");
+        Check(ChainSchedule is null || !SpeculativeDecoding, nameof(ChainSchedule), "both",
+            $"null with {nameof(SpeculativeDecoding)}, which needs the same chains for all tokens");
+        Check(MaxDraftTokens >= 1, nameof(MaxDraftTokens), MaxDraftTokens, "at least 1");
+    }
+
+    private static void Check(bool holds, string option, object? found, string expected)
+    {
+        if (!holds)
+        {
+            throw new ArgumentException(
+                FormattableString.Invariant($"{option} must be {expected}, found {found}."), option);
+        }
+    }
+}
