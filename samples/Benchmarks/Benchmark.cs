@@ -3,7 +3,7 @@ using Microsoft.ML.CoLM.Interop;
 
 namespace Benchmarks;
 
-/// <summary>A command that measures: it reports on the console and, where <c>--json</c> asks for it, in a file.</summary>
+/// <summary>A command that measures and reports: on the console and, with <c>--json</c>, to a file.</summary>
 internal abstract class Benchmark : Command
 {
     private readonly Option<FileInfo> _json = new("--json")
