@@ -24,7 +24,8 @@ public sealed class ChainScheduleTests
         {
             using var session = new ForwardSession(model, 1, 64, mayGrow: false);
             var next = generator.Resume(
-                session, [.. tokens, .. result.TokenIds.Take(i)], new() { MaxNewTokens = 1, ChainCount = Counts[i] });
+                session, [.. tokens, .. result.TokenIds.Take(i)], new() { MaxNewTokens = 1, ChainCount = Counts[i] },
+                capacity: int.MaxValue);
             Assert.AreEqual(next.TokenIds[0], result.TokenIds[i]);
         }
     }

@@ -79,7 +79,7 @@ public sealed class GenerationTests
             using (var prefill = DecodingSession.Create(model, cache, ownsCache: false, mayGrow: false))
                 prefill.Prefill(0, prompt, filledChains);
             using var session = DecodingSession.Create(model, cache, ownsCache: false, mayGrow: false);
-            var result = generator.Resume(session, cache.Tokens().ToArray(), options);
+            var result = generator.Resume(session, cache.Tokens().ToArray(), options, cache.Capacity);
             Generators.AreSame(generator.GenerateResult("The cat", options), result);
             if (!speculative)
                 Assert.AreEqual(15, result.Statistics.KeyValuesComputed[0]);

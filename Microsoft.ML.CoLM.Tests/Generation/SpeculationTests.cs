@@ -143,7 +143,7 @@ public sealed class SpeculationTests
         {
             options.Seed = seed;
             using var session = new ForwardSession(model, 1, 4, mayGrow: false, known: known);
-            var result = generator.Resume(session, [1], options);
+            var result = generator.Resume(session, [1], options, capacity: int.MaxValue);
             counts[result.TokenIds.Aggregate(0, (index, token) => index * Vocabulary + token)]++;
             draftedTokens += result.Statistics.DraftedTokenCount;
             acceptedTokens += result.Statistics.AcceptedTokenCount;

@@ -157,7 +157,7 @@ public sealed class TextGeneratorTests
             if (filled > 0)
                 session.Prefill(0, prompt.AsSpan(0, filled), chainCount: 1);
             List<string> pieces = [];
-            var result = generator.Resume(session, prompt, options, pieces.Add);
+            var result = generator.Resume(session, prompt, options, capacity: int.MaxValue, pieces.Add);
             Generators.AreSame(expected, result, $"{filled} tokens");
             Assert.AreEqual(expected.Text, string.Concat(pieces));
             Assert.IsFalse(session.IsDisposed);

@@ -27,9 +27,10 @@ internal sealed class GeneratedSequence
     /// <param name="options">Checked options.</param>
     /// <param name="seed">Seed of its random numbers; null draws one.</param>
     /// <param name="onText">Gets text as it comes; never an empty one.</param>
+    /// <param name="capacity">The most tokens that there is room for.</param>
     public GeneratedSequence(
         int index, IReadOnlyList<int> prompt, CoLMConfig config, Tokenizer tokenizer, GenerationOptions options,
-        int? seed, Action<string>? onText)
+        int? seed, Action<string>? onText, int capacity)
     {
         Index = index;
         _tokens = [.. prompt];
@@ -40,7 +41,8 @@ internal sealed class GeneratedSequence
         _stopTokens = [.. options.StopTokenIds];
         _text = new TextStream(Detokenizer.Create(tokenizer, prompt), options.StopTexts);
         _onText = onText;
-        Limit = (int)Math.Min(config.ContextLength, (long)prompt.Count + options.MaxNewTokens);
+        Limit = (int)Math.Min(
+            Math.Min(config.ContextLength, capacity), (long)prompt.Count + options.MaxNewTokens);
         Random = seed is int number ? new Random(Scramble(number)) : new Random();
         if (options.RepetitionPenalty != 1)
         {

@@ -14,7 +14,7 @@ namespace Microsoft.ML.CoLM;
 /// front of it, once. Safe for several threads: every call has a KV cache of its own. Neither the model nor the
 /// tokenizer is disposed.
 /// </remarks>
-public sealed class TextGenerator
+public sealed partial class TextGenerator
 {
     private readonly CoLMModel _model;
     private readonly Tokenizer _tokenizer;
@@ -126,18 +126,19 @@ public sealed class TextGenerator
     /// Continues tokens that a session's first sequence may have in its cache already, all or some of them, such as a
     /// cache that another process filled.
     /// </summary>
-    /// <param name="session">Its cache must have room for the tokens to come; it is not disposed.</param>
+    /// <param name="session">It is not disposed.</param>
     /// <param name="tokens">The prompt's tokens, beginning-of-text token included.</param>
     /// <param name="options">How.</param>
+    /// <param name="capacity">Tokens that the session's cache has room for.</param>
     /// <param name="onText">Gets text as it comes.</param>
     /// <param name="cancellation">Ends generation before the next pass.</param>
     internal GenerationResult Resume(
-        IDecodingSession session, IReadOnlyList<int> tokens, GenerationOptions options, Action<string>? onText = null,
-        CancellationToken cancellation = default)
+        IDecodingSession session, IReadOnlyList<int> tokens, GenerationOptions options, int capacity,
+        Action<string>? onText = null, CancellationToken cancellation = default)
     {
         var settings = Check(options);
         CheckTokens(tokens, nameof(tokens));
-        var sequence = CreateSequence(0, tokens, settings, prompt: 0, onText);
+        var sequence = CreateSequence(0, tokens, settings, prompt: 0, onText, capacity);
         return Run(session, [sequence], settings, cancellation)[0];
     }
 
@@ -205,8 +206,9 @@ public sealed class TextGenerator
     }
 
     private GeneratedSequence CreateSequence(
-        int index, IReadOnlyList<int> tokens, GenerationOptions settings, int prompt, Action<string>? onText) =>
-        new(index, tokens, _model.Config, _tokenizer, settings, unchecked(settings.Seed + prompt), onText);
+        int index, IReadOnlyList<int> tokens, GenerationOptions settings, int prompt, Action<string>? onText,
+        int capacity = int.MaxValue) =>
+        new(index, tokens, _model.Config, _tokenizer, settings, unchecked(settings.Seed + prompt), onText, capacity);
 
     private GenerationOptions Check(GenerationOptions options)
     {

@@ -22,4 +22,4 @@ using (var prefilled = generator.Prefill(prompt))
 handed.Position = 0;
 using var cache = KvCache.Load(handed, elastic.Model, capacity: Math.Min(256, elastic.Model.Config.ContextLength));
 options.Temperature = 0;
-Console.WriteLine(prompt + generator.GenerateResult(cache, options).Text);
+Console.WriteLine(prompt + generator.Continue(cache, options).Text);

@@ -1,0 +1,81 @@
+using Microsoft.ML.CoLM.Generation;
+
+namespace Microsoft.ML.CoLM;
+
+public sealed partial class TextGenerator
+{
+    /// <summary>
+    /// Reads a prompt into a KV cache, for this process or another one to go on from: with KV sharing (CoLM-Air, arXiv
+    /// 2505.11820) through the first chain alone, whatever the chain count later.
+    /// </summary>
+    /// <param name="prompt">The text; an empty one is the beginning-of-text token alone.</param>
+    /// <param name="capacity">
+    /// Tokens that the cache can hold, prompt and continuation; null takes the model's context.
+    /// </param>
+    /// <param name="chainCount">
+    /// Without KV sharing, the chain count to go on with; null for all. With it, it makes no difference.
+    /// </param>
+    /// <param name="token">Ends the work between chunks of the prompt.</param>
+    /// <returns>The cache, which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">
+    /// The prompt has more tokens than the capacity or the context, has tokens outside the vocabulary, or is empty while
+    /// the model has no beginning-of-text token; or the capacity or the chain count is out of range.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public KvCache Prefill(
+        string prompt, int? capacity = null, int? chainCount = null, CancellationToken token = default)
+    {
+        _model.CheckUsable();
+        var tokens = Encode(prompt, nameof(prompt));
+        var chains = chainCount ?? _model.Config.ChainCount;
+        _model.Config.Layout.CheckChainCount(chains);
+        var cache = new KvCache(_model, capacity ?? _model.Config.ContextLength);
+        try
+        {
+            if (tokens.Length > cache.Capacity)
+            {
+                throw new ArgumentException(
+                    $"{nameof(prompt)} has {tokens.Length} tokens, which is more than the capacity of {cache.Capacity}.",
+                    nameof(prompt));
+            }
+            using var session = DecodingSession.Create(_model, cache, ownsCache: false, mayGrow: false);
+            session.Prefill(0, tokens, chains, token);
+            return cache;
+        }
+        catch
+        {
+            cache.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Continues the tokens of a cache's first sequence, which grows with them.</summary>
+    /// <param name="cache">
+    /// A cache of this model, with at least one token. Afterwards it holds what was generated, too, but for the last
+    /// token.
+    /// </param>
+    /// <param name="options">
+    /// How. Without KV sharing, the chain count is at most the one that the cache was filled at.
+    /// </param>
+    /// <param name="token">Ends generation before the next pass.</param>
+    /// <returns>The continuation; it ends where the cache is full, with <see cref="FinishReason.Length"/>.</returns>
+    /// <exception cref="ArgumentException">
+    /// An option is out of range, or the cache is empty or of another architecture.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The model's logits are not numbers, or more chains are asked for than the cache was filled at.
+    /// </exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public GenerationResult Continue(
+        KvCache cache, GenerationOptions options, CancellationToken token = default)
+    {
+        ArgumentNullException.ThrowIfNull(cache);
+        cache.CheckFits(_model);
+        if (cache.Length() == 0)
+            throw new ArgumentException($"{nameof(cache)} must have a token to begin with, but it is empty.", nameof(cache));
+        using var session = DecodingSession.Create(_model, cache, ownsCache: false, mayGrow: false);
+        return Resume(session, [.. cache.Tokens()], options, cache.Capacity, onText: null, token);
+    }
+}
