@@ -49,7 +49,7 @@ internal readonly record struct ProductPiece(
 
     private static int WholeGrains(int end, ProductPiece piece)
     {
-        const int Grain = RowProducts.OutputsAtOnce;
+        const int Grain = 4;
         return Math.Min(piece.End, piece.First + (end - piece.First + Grain - 1) / Grain * Grain);
     }
 }

@@ -9,16 +9,24 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// spends its time on, and where libtorch reaches a third of it.
 /// </summary>
 /// <remarks>
-/// A weight is read once for all rows. An output is one sum over the inputs in one order, so it is the same to the bit
-/// whatever rows are computed beside it.
+/// The weights are read from the first to the last, once for all rows. An output is one sum over the inputs in one order,
+/// so it is the same to the bit whatever rows are computed beside it.
 /// </remarks>
 internal static unsafe class RowProducts
 {
-    /// <summary>Outputs whose weights are read side by side.</summary>
-    public const int OutputsAtOnce = 4;
+    /// <summary>Rows that share the reading of a weight.</summary>
+    public const int RowsAtOnce = 4;
 
     private const int Lanes = 16;
 
+    // Four sums of an output: one would wait for its own last addition.
+    private const int Step = 4 * Lanes;
+
+    // So many bytes ahead of the reading, the processor is asked for weights.
+    private const int Ahead = 512;
+
+    // Weights of a block of outputs: half of a small first-level cache.
+    private const int BlockBytes = 1 << 14;
 
     /// <summary>Computes outputs <paramref name="first"/> to <paramref name="end"/> of every row.</summary>
     /// <param name="x">[rows, width], float32, <paramref name="xStride"/> apart.</param>
@@ -36,115 +44,126 @@ internal static unsafe class RowProducts
         float* x, long xStride, int rows, void* weight, int width, int first, int end, float* y, long yStride, bool adds)
         where TWeight : struct, IElement
     {
-        var output = first;
-        for (; output + OutputsAtOnce <= end; output += OutputsAtOnce)
+        if (rows == 1)
         {
+            OneRow<TWeight>(x, weight, width, first, end, y, adds);
+            return;
+        }
+        // A block of outputs whose weights stay in the first-level cache while all rows use them.
+        for (var block = first; block < end;)
+        {
+            var blockEnd = Math.Min(end, block + Math.Max(1, BlockBytes / (width * TWeight.Size)));
             var row = 0;
-            for (; row + 4 <= rows; row += 4)
-                FourByFour<TWeight>(x + row * xStride, xStride, weight, width, output, y + row * yStride, yStride, adds);
+            for (; row + RowsAtOnce <= rows; row += RowsAtOnce)
+            {
+                FourRows<TWeight>(
+                    x + row * xStride, xStride, weight, width, block, blockEnd, y + row * yStride, yStride, adds);
+            }
             for (; row < rows; row++)
-                FourByOne<TWeight>(x + row * xStride, weight, width, output, y + row * yStride, adds);
-        }
-        for (; output < end; output++)
-        {
-            for (var row = 0; row < rows; row++)
-                OneByOne<TWeight>(x + row * xStride, weight, width, output, y + row * yStride, adds);
+                OneRow<TWeight>(x + row * xStride, weight, width, block, blockEnd, y + row * yStride, adds);
+            block = blockEnd;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void FourByFour<TWeight>(
-        float* x, long xStride, void* weight, int width, int output, float* y, long yStride, bool adds)
+    private static void OneRow<TWeight>(float* x, void* weight, int width, int first, int end, float* y, bool adds)
         where TWeight : struct, IElement
     {
-        float* x0 = x, x1 = x + xStride, x2 = x + 2 * xStride, x3 = x + 3 * xStride;
-        var w0 = (long)output * width;
-        var (w1, w2, w3) = (w0 + width, w0 + 2L * width, w0 + 3L * width);
-        Vector512<float> a00 = default, a01 = default, a02 = default, a03 = default;
-        Vector512<float> a10 = default, a11 = default, a12 = default, a13 = default;
-        Vector512<float> a20 = default, a21 = default, a22 = default, a23 = default;
-        Vector512<float> a30 = default, a31 = default, a32 = default, a33 = default;
-        var i = 0;
-        for (; i + Lanes <= width; i += Lanes)
+        var w = (long)first * width;
+        for (var output = first; output < end; output++, w += width)
         {
-            var (v0, v1) = (TWeight.Load(weight, w0 + i), TWeight.Load(weight, w1 + i));
-            var (v2, v3) = (TWeight.Load(weight, w2 + i), TWeight.Load(weight, w3 + i));
-            var row = Vector512.Load(x0 + i);
-            a00 = Vector512.FusedMultiplyAdd(v0, row, a00);
-            a01 = Vector512.FusedMultiplyAdd(v1, row, a01);
-            a02 = Vector512.FusedMultiplyAdd(v2, row, a02);
-            a03 = Vector512.FusedMultiplyAdd(v3, row, a03);
-            row = Vector512.Load(x1 + i);
-            a10 = Vector512.FusedMultiplyAdd(v0, row, a10);
-            a11 = Vector512.FusedMultiplyAdd(v1, row, a11);
-            a12 = Vector512.FusedMultiplyAdd(v2, row, a12);
-            a13 = Vector512.FusedMultiplyAdd(v3, row, a13);
-            row = Vector512.Load(x2 + i);
-            a20 = Vector512.FusedMultiplyAdd(v0, row, a20);
-            a21 = Vector512.FusedMultiplyAdd(v1, row, a21);
-            a22 = Vector512.FusedMultiplyAdd(v2, row, a22);
-            a23 = Vector512.FusedMultiplyAdd(v3, row, a23);
-            row = Vector512.Load(x3 + i);
-            a30 = Vector512.FusedMultiplyAdd(v0, row, a30);
-            a31 = Vector512.FusedMultiplyAdd(v1, row, a31);
-            a32 = Vector512.FusedMultiplyAdd(v2, row, a32);
-            a33 = Vector512.FusedMultiplyAdd(v3, row, a33);
+            Vector512<float> a = default, b = default, c = default, d = default;
+            var i = 0;
+            for (; i + Step <= width; i += Step)
+            {
+                Prefetch<TWeight>(weight, w + i);
+                a = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w + i), Vector512.Load(x + i), a);
+                b = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w + i + Lanes), Vector512.Load(x + i + Lanes), b);
+                c = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w + i + 2 * Lanes), Vector512.Load(x + i + 2 * Lanes), c);
+                d = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w + i + 3 * Lanes), Vector512.Load(x + i + 3 * Lanes), d);
+            }
+            for (; i + Lanes <= width; i += Lanes)
+                a = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w + i), Vector512.Load(x + i), a);
+            var sum = Sum(Fold((a + b) + (c + d)));
+            for (; i < width; i++)
+                sum = MathF.FusedMultiplyAdd(TWeight.Get(weight, w + i), x[i], sum);
+            y[output] = adds ? y[output] + sum : sum;
         }
-        FinishFour<TWeight>(a00, a01, a02, a03, x0, weight, w0, width, i, y + output, adds);
-        FinishFour<TWeight>(a10, a11, a12, a13, x1, weight, w0, width, i, y + yStride + output, adds);
-        FinishFour<TWeight>(a20, a21, a22, a23, x2, weight, w0, width, i, y + 2 * yStride + output, adds);
-        FinishFour<TWeight>(a30, a31, a32, a33, x3, weight, w0, width, i, y + 3 * yStride + output, adds);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void FourByOne<TWeight>(float* x, void* weight, int width, int output, float* y, bool adds)
+    private static void FourRows<TWeight>(
+        float* x0, long xStride, void* weight, int width, int first, int end, float* y, long yStride, bool adds)
         where TWeight : struct, IElement
     {
-        var w0 = (long)output * width;
-        var (w1, w2, w3) = (w0 + width, w0 + 2L * width, w0 + 3L * width);
-        Vector512<float> a0 = default, a1 = default, a2 = default, a3 = default;
-        var i = 0;
-        for (; i + Lanes <= width; i += Lanes)
+        float* x1 = x0 + xStride, x2 = x1 + xStride, x3 = x2 + xStride;
+        var w = (long)first * width;
+        for (var output = first; output < end; output++, w += width)
         {
-            var row = Vector512.Load(x + i);
-            a0 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w0 + i), row, a0);
-            a1 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w1 + i), row, a1);
-            a2 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w2 + i), row, a2);
-            a3 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w3 + i), row, a3);
+            Vector512<float> a0 = default, b0 = default, c0 = default, d0 = default;
+            Vector512<float> a1 = default, b1 = default, c1 = default, d1 = default;
+            Vector512<float> a2 = default, b2 = default, c2 = default, d2 = default;
+            Vector512<float> a3 = default, b3 = default, c3 = default, d3 = default;
+            var i = 0;
+            for (; i + Step <= width; i += Step)
+            {
+                Prefetch<TWeight>(weight, w + i);
+                var v = TWeight.Load(weight, w + i);
+                a0 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x0 + i), a0);
+                a1 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x1 + i), a1);
+                a2 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x2 + i), a2);
+                a3 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x3 + i), a3);
+                v = TWeight.Load(weight, w + i + Lanes);
+                b0 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x0 + i + Lanes), b0);
+                b1 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x1 + i + Lanes), b1);
+                b2 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x2 + i + Lanes), b2);
+                b3 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x3 + i + Lanes), b3);
+                v = TWeight.Load(weight, w + i + 2 * Lanes);
+                c0 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x0 + i + 2 * Lanes), c0);
+                c1 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x1 + i + 2 * Lanes), c1);
+                c2 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x2 + i + 2 * Lanes), c2);
+                c3 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x3 + i + 2 * Lanes), c3);
+                v = TWeight.Load(weight, w + i + 3 * Lanes);
+                d0 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x0 + i + 3 * Lanes), d0);
+                d1 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x1 + i + 3 * Lanes), d1);
+                d2 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x2 + i + 3 * Lanes), d2);
+                d3 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x3 + i + 3 * Lanes), d3);
+            }
+            for (; i + Lanes <= width; i += Lanes)
+            {
+                var v = TWeight.Load(weight, w + i);
+                a0 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x0 + i), a0);
+                a1 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x1 + i), a1);
+                a2 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x2 + i), a2);
+                a3 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x3 + i), a3);
+            }
+            var sums = Sums(Fold((a0 + b0) + (c0 + d0)), Fold((a1 + b1) + (c1 + d1)), Fold((a2 + b2) + (c2 + d2)),
+                Fold((a3 + b3) + (c3 + d3)));
+            for (; i < width; i++)
+            {
+                sums = Vector128.FusedMultiplyAdd(Vector128.Create(TWeight.Get(weight, w + i)),
+                    Vector128.Create(x0[i], x1[i], x2[i], x3[i]), sums);
+            }
+            var to = y + output;
+            for (var row = 0; row < RowsAtOnce; row++, to += yStride)
+                *to = adds ? *to + sums[row] : sums[row];
         }
-        FinishFour<TWeight>(a0, a1, a2, a3, x, weight, w0, width, i, y + output, adds);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void OneByOne<TWeight>(float* x, void* weight, int width, int output, float* y, bool adds)
-        where TWeight : struct, IElement
-    {
-        var w = (long)output * width;
-        Vector512<float> a = default;
-        var i = 0;
-        for (; i + Lanes <= width; i += Lanes)
-            a = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w + i), Vector512.Load(x + i), a);
-        var sum = Sum(Fold(a));
-        for (; i < width; i++)
-            sum = MathF.FusedMultiplyAdd(TWeight.Get(weight, w + i), x[i], sum);
-        y[output] = adds ? y[output] + sum : sum;
-    }
-
-    /// <summary>Adds up four sums' lanes, and the inputs behind the last whole vector.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void FinishFour<TWeight>(
-        Vector512<float> a0, Vector512<float> a1, Vector512<float> a2, Vector512<float> a3, float* x, void* weight,
-        long w, int width, int done, float* y, bool adds)
+    private static void Prefetch<TWeight>(void* weight, long index)
         where TWeight : struct, IElement
     {
-        var sums = Sums(Fold(a0), Fold(a1), Fold(a2), Fold(a3));
-        for (var i = done; i < width; i++)
+        if (!Sse.IsSupported)
+            return;
+        var ahead = (byte*)weight + index * TWeight.Size + Ahead;
+        Sse.Prefetch0(ahead);
+        Sse.Prefetch0(ahead + 64);
+        if (TWeight.Size > sizeof(ushort))
         {
-            var column = Vector128.Create(TWeight.Get(weight, w + i), TWeight.Get(weight, w + width + i),
-                TWeight.Get(weight, w + 2L * width + i), TWeight.Get(weight, w + 3L * width + i));
-            sums = Vector128.FusedMultiplyAdd(column, Vector128.Create(x[i]), sums);
+            Sse.Prefetch0(ahead + 128);
+            Sse.Prefetch0(ahead + 192);
         }
-        (adds ? Vector128.Load(y) + sums : sums).Store(y);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -166,5 +185,6 @@ internal static unsafe class RowProducts
         return Sse.MoveLowToHigh(ab, cd) + Sse.MoveHighToLow(cd, ab);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float Sum(Vector128<float> lanes) => (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]);
 }
