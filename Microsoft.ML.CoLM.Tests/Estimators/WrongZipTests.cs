@@ -25,6 +25,12 @@ public sealed class WrongZipTests
             Replace("\"llama\"", "\"gpt2\""), ["config.json", "model_type", "gpt2"]),
         ["a config.json of more layers"] = ("config.json",
             Replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3"), ["chain-1.safetensors", "layers.2"]),
+        ["a config.json of two million layers"] = ("config.json",
+            Replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 2000000"), ["chain-1.safetensors", "layers.2"]),
+        ["a config.json of widths beyond memory"] = ("config.json",
+            text => Edit(text, json => json["vocab_size"] = 2_000_000_000), ["chain-1.safetensors", "embed_tokens"]),
+        ["a config.json of heads beyond memory"] = ("config.json",
+            text => Edit(text, json => json["head_dim"] = 1 << 30), ["config.json", "HeadDimension"]),
         ["a config.json of more chains"] = ("config.json",
             text => Edit(text, json => json["colm"]!["chains"]!.AsArray().Add(4)), ["chain-3.safetensors"]),
         ["a config.json of a later version"] = ("config.json",
@@ -159,7 +165,7 @@ public sealed class WrongZipTests
         // The batch size is behind the chain count and four references to names.
         var batchSize = ChainCount + 5 * sizeof(int);
         Assert.AreEqual(64, BinaryPrimitives.ReadInt32LittleEndian(settings.AsSpan(batchSize)));
-        foreach (var wrong in (int[])[0, -1, int.MinValue])
+        foreach (var wrong in (int[])[0, -1, int.MinValue, 65_537, int.MaxValue])
         {
             ZipEntries.Change(zip, folder[$"{wrong}.zip"], "Model.key", SetNumber(batchSize, wrong));
             Assert.Contains("batch size", MessageOf(folder[$"{wrong}.zip"]));

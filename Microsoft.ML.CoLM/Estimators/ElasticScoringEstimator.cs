@@ -16,8 +16,8 @@ public sealed class ElasticScoringEstimator : IEstimator<ElasticScoringTransform
     {
         _host = environment.Register(nameof(ElasticScoringEstimator));
         _host.CheckValue(options, nameof(options));
-        options.Check();
-        _options = options;
+        _options = options.Copy();
+        _options.Check();
     }
 
     /// <summary>Loads the model.</summary>
@@ -86,15 +86,23 @@ public sealed class ElasticScoringEstimator : IEstimator<ElasticScoringTransform
         /// <summary>Output, Single: exp(-log-probability / tokens); NaN where no token is scored.</summary>
         public string PerplexityColumnName { get; set; } = DefaultColumnNames.Perplexity;
 
-        /// <summary>Rows that are scored together; results do not depend on it beyond rounding.</summary>
+        internal const int MaximumBatchSize = 1 << 16;
+
+        /// <summary>Rows that are scored together, at most 65,536; results do not depend on it beyond rounding.</summary>
         public int BatchSize { get; set; } = 64;
+
+        /// <summary>What later changes of these options do not reach.</summary>
+        internal Options Copy() => (Options)MemberwiseClone();
 
         internal void Check()
         {
             if (ModelFolder is null == Model is null)
                 throw new ArgumentException($"Give either {nameof(ModelFolder)} or {nameof(Model)}.");
-            if (BatchSize < 1)
-                throw new ArgumentException($"{nameof(BatchSize)} must be at least 1, found {BatchSize}.");
+            if (BatchSize is < 1 or > MaximumBatchSize)
+            {
+                throw new ArgumentException(
+                    $"{nameof(BatchSize)} must be between 1 and {MaximumBatchSize}, found {BatchSize}.");
+            }
             if (ChainCount < 1)
                 throw new ArgumentOutOfRangeException(nameof(ChainCount), ChainCount, "chainCount must be at least 1.");
             string?[] names = [TextColumnName, LogProbabilityColumnName, TokenCountColumnName, PerplexityColumnName];

@@ -23,6 +23,10 @@ namespace Microsoft.ML.CoLM;
 /// as much of its past as the window holds. Rows are scored in batches; a row's scores do not depend on the rows
 /// beside it, beyond rounding. Transformers made by <see cref="WithChainCount"/> share the weights, which are freed
 /// when the last of them is disposed. Safe for several threads.
+/// <para>
+/// ML.NET's <c>Model.Save</c> overwrites a zip in place, so that a full disk leaves neither the old one nor the new: save
+/// under another name and rename, as <c>samples/QuickStart</c> does.
+/// </para>
 /// </remarks>
 public sealed class ElasticScoringTransformer : ITransformer, IDisposable
 {
@@ -56,8 +60,11 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
             TokenCountColumnName: context.LoadNonEmptyString(),
             PerplexityColumnName: context.LoadNonEmptyString(),
             BatchSize: context.Reader.ReadInt32());
-        if (Settings.BatchSize < 1)
-            throw new InvalidDataException($"The zip's batch size must be at least 1, found {Settings.BatchSize}.");
+        if (Settings.BatchSize is < 1 or > ElasticScoringEstimator.Options.MaximumBatchSize)
+        {
+            throw new InvalidDataException("The zip's batch size must be between 1 and " +
+                $"{ElasticScoringEstimator.Options.MaximumBatchSize}, found {Settings.BatchSize}.");
+        }
         var model = ModelEntries.Load(_host, context);
         try
         {
@@ -157,7 +164,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     internal TextScorer CreateScorer()
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        return new(Model, Tokenizer, ChainCount);
+        return new(Model, Tokenizer, ChainCount, Settings.TextColumnName);
     }
 
     private static VersionInfo CreateVersionInfo() => new(

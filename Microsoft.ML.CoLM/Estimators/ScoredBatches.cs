@@ -6,9 +6,9 @@ internal sealed class ScoredBatches : IDisposable
     private readonly DataViewRowCursor _ahead;
     private readonly ValueGetter<ReadOnlyMemory<char>> _readText;
     private readonly TextScorer _scorer;
-    private readonly string[] _texts;
+    private readonly int _batchSize;
+    private readonly List<string> _texts = []; // grows with the rows that come, not with what the batch could hold
     private long _start;
-    private int _count;
     private TextScore[]? _scores;
 
     public ScoredBatches(DataViewRowCursor ahead, DataViewSchema.Column text, ElasticScoringTransformer transformer)
@@ -16,15 +16,15 @@ internal sealed class ScoredBatches : IDisposable
         _ahead = ahead;
         _readText = ahead.GetGetter<ReadOnlyMemory<char>>(text);
         _scorer = transformer.CreateScorer();
-        _texts = new string[transformer.Settings.BatchSize];
+        _batchSize = transformer.Settings.BatchSize;
     }
 
     /// <summary>The score of a row; positions never go back by more than their batch.</summary>
     public TextScore At(long position)
     {
-        while (position >= _start + _count)
+        while (position >= _start + _texts.Count)
             ReadBatch();
-        _scores ??= _scorer.Score(new ArraySegment<string>(_texts, 0, _count));
+        _scores ??= _scorer.Score(_texts);
         return _scores[position - _start];
     }
 
@@ -32,14 +32,15 @@ internal sealed class ScoredBatches : IDisposable
 
     private void ReadBatch()
     {
-        (_start, _count, _scores) = (_start + _count, 0, null);
+        (_start, _scores) = (_start + _texts.Count, null);
+        _texts.Clear();
         ReadOnlyMemory<char> text = default;
-        while (_count < _texts.Length && _ahead.MoveNext())
+        while (_texts.Count < _batchSize && _ahead.MoveNext())
         {
             _readText(ref text);
-            _texts[_count++] = text.ToString();
+            _texts.Add(text.ToString());
         }
-        if (_count == 0)
+        if (_texts.Count == 0)
             throw new InvalidOperationException($"The data ended after {_start} rows when it was read a second time.");
     }
 }

@@ -41,6 +41,24 @@ internal static class TokenizerExtensions
         return document;
     }
 
+    /// <summary>As <see cref="EncodeDocument"/>, for a text of a column and the model that is to read it.</summary>
+    /// <exception cref="ArgumentException">
+    /// A token is outside the model's vocabulary: the tokenizer is another model's.
+    /// </exception>
+    public static int[] EncodeRow(this Tokenizer tokenizer, string text, CoLMConfig config, string columnName)
+    {
+        var ids = tokenizer.EncodeDocument(text, config.BosTokenId);
+        foreach (var id in ids)
+        {
+            if (id < 0 || id >= config.VocabularySize)
+            {
+                throw new ArgumentException($"The tokenizer has token id {id} for a text of column '{columnName}', " +
+                    $"which is outside the model's vocabulary of {config.VocabularySize}.");
+            }
+        }
+        return ids;
+    }
+
     /// <summary>
     /// The text of token ids without special tokens, as Hugging Face's <c>decode(skip_special_tokens=True)</c> has it.
     /// </summary>
