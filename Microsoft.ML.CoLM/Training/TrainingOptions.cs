@@ -66,7 +66,8 @@ public abstract class TrainingOptions
     public IProgress<TrainingProgress>? Progress { get; set; }
 
     /// <summary>
-    /// Ends training after the step it is in. The model is then what it was trained to so far, and usable.
+    /// Ends training after the row that is read or the step it is in. The model is then what it was trained to so far, and
+    /// usable.
     /// </summary>
     public CancellationToken CancellationToken { get; set; }
 
