@@ -39,7 +39,7 @@ var output = new Option<FileInfo>("--out")
     Description = "zip to write",
     DefaultValueFactory = _ => new FileInfo("model.zip"),
 };
-var outputFolder = new Option<DirectoryInfo>("--out-folder") 
+var outputFolder = new Option<DirectoryInfo>("--out-folder")
 {
     Description = "CoLM folder to write, too; without it, none",
 };
