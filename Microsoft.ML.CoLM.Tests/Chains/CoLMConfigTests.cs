@@ -120,6 +120,32 @@ public sealed class CoLMConfigTests
     }
 
     [TestMethod]
+    public void WidthsThatAreBeyondInt32AreRefusedByTheirName()
+    {
+        foreach (var (setting, config) in (IEnumerable<(string, CoLMConfig)>)
+        [
+            ("HeadDimension", Llama with { HeadDimension = 1 << 30 }),
+            ("HiddenSize", Llama with { HiddenSize = 1 << 29, Layout = new(32, 10_000) }),
+            ("IntermediateSize", Llama with { IntermediateSize = 1 << 30, Layout = new(32, 8, 32) }),
+        ])
+        {
+            Assert.Contains(setting, Assert.ThrowsExactly<ArgumentException>(() => config.Validated()).Message);
+        }
+    }
+
+    [TestMethod]
+    public void TokensOutsideTheVocabularyAreRefusedByTheirSetting()
+    {
+        foreach (var id in (int[])[-1, Llama.VocabularySize])
+        {
+            Assert.Contains("bos_token_id", Assert.ThrowsExactly<ArgumentException>(
+                () => (Llama with { BosTokenId = id }).Validated()).Message);
+            Assert.Contains("eos_token_id", Assert.ThrowsExactly<ArgumentException>(
+                () => (Llama with { EosTokenIds = [0, id] }).Validated()).Message);
+        }
+    }
+
+    [TestMethod]
     [DataRow(-1e-6)]
     [DataRow(double.NaN)]
     [DataRow(double.PositiveInfinity)]

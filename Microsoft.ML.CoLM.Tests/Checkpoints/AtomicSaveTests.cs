@@ -101,12 +101,116 @@ public sealed class AtomicSaveTests
     }
 
     [TestMethod]
+    public void ASaveThatIsFinishedByALoadKeepsOtherSavesOut()
+    {
+        using var models = new Models();
+        using var folder = models.OldFolder();
+        SaveExpectingFailure(models.New, folder,
+            new FaultyFiles(Models.ChangesBeforeCommit, FaultyFiles.Point.Before, isCrash: true));
+
+        // The load is held up before its first rename, as a process that was stopped is.
+        using var beforeRename = new ManualResetEventSlim();
+        using var goOn = new ManualResetEventSlim();
+        var load = Task.Run(() => FolderSave.Finish(folder.Path, new PausingFiles(beforeRename, goOn)));
+        beforeRename.Wait();
+        var error = Assert.ThrowsExactly<IOException>(() => models.Old.Save(folder.Path));
+        Assert.Contains(folder.Path, error.Message);
+        Assert.Contains(FolderLock.FileName, error.Message);
+        goOn.Set();
+        load.Wait();
+        Assert.IsTrue(models.IsNew(folder));
+        ModelAssert.SameFiles(models.NewFolder, folder.Path);
+        models.Old.Save(folder.Path);
+        Assert.IsFalse(models.IsNew(folder));
+    }
+
+    [TestMethod]
+    public void ALoadBesideASaveThatGivesTheFilesTheirNamesWaitsForIt()
+    {
+        using var models = new Models();
+        using var folder = models.OldFolder();
+        using var beforeRename = new ManualResetEventSlim();
+        using var goOn = new ManualResetEventSlim();
+        var save = Task.Run(() => ModelFolder.Save(
+            models.New, folder.Path, models.New.Config.ChainCount, new PausingFiles(beforeRename, goOn, skip: 2)));
+        beforeRename.Wait();
+        var load = Task.Run(() => models.IsNew(folder));
+        Assert.IsFalse(load.Wait(TimeSpan.FromMilliseconds(100)));
+        goOn.Set();
+        Assert.IsTrue(load.Result);
+        save.Wait();
+        ModelAssert.SameFiles(models.NewFolder, folder.Path);
+    }
+
+    [TestMethod]
+    public void LoadsBesideSavesGetOneModelOrTheOther()
+    {
+        using var models = new Models();
+        using var folder = models.OldFolder();
+        var outcomes = new List<bool>();
+        var loads = Task.Run(() =>
+        {
+            var clock = Stopwatch.StartNew();
+            while (clock.Elapsed.TotalSeconds < (outcomes.Distinct().Count() == 2 ? 1.5 : 30))
+                outcomes.Add(models.IsNew(folder));
+        });
+        while (!loads.IsCompleted)
+        {
+            models.New.Save(folder.Path);
+            models.Old.Save(folder.Path);
+        }
+        loads.Wait();
+        Assert.Contains(false, outcomes);
+        Assert.Contains(true, outcomes);
+    }
+
+    [TestMethod]
+    public void SavesOfSeveralThreadsFollowEachOther()
+    {
+        using var models = new Models();
+        using var folder = models.OldFolder();
+        Parallel.For(0, 3, i => (i % 2 == 0 ? models.Old : models.New).Save(folder.Path));
+        models.IsNew(folder);
+        Assert.IsEmpty(Directory.GetFiles(folder.Path, "*colm-*"));
+    }
+
+    [TestMethod]
+    public void AFolderThatCannotBeWrittenIsReadUnlessASaveWasInterrupted()
+    {
+        using var mount = new TemporaryFolder();
+        MountSmallDisk(mount.Path);
+        try
+        {
+            using var models = new Models();
+            models.Old.Save(mount.Path);
+            Assert.AreEqual(0, Run("mount", "-o", "remount,ro", mount.Path));
+            Assert.IsFalse(models.IsNew(mount));
+            Assert.AreEqual(0, Run("mount", "-o", "remount,rw", mount.Path));
+            SaveExpectingFailure(models.New, mount,
+                new FaultyFiles(Models.ChangesBeforeCommit, FaultyFiles.Point.Before, isCrash: true));
+            Assert.AreEqual(0, Run("mount", "-o", "remount,ro", mount.Path));
+            var error = Assert.ThrowsExactly<IOException>(() => CoLMModel.Load(mount.Path));
+            Assert.Contains("interrupted", error.Message);
+            Assert.Contains(mount.Path, error.Message);
+            Assert.AreEqual(0, Run("mount", "-o", "remount,rw", mount.Path));
+            Assert.IsTrue(models.IsNew(mount));
+        }
+        finally
+        {
+            Run("umount", mount.Path);
+        }
+    }
+
+    [TestMethod]
     [DataRow("{")]
     [DataRow("null")]
     [DataRow("{}")]
-    [DataRow("""{"Rename":["../config.json"],"Delete":[]}""")]
-    [DataRow("""{"Rename":[],"Delete":["/etc/passwd"]}""")]
-    [DataRow("""{"Rename":[null],"Delete":[]}""")]
+    [DataRow("""{"Rename":[],"Delete":[]}""")]
+    [DataRow("""{"Suffix":".colm-tmp","Rename":["../config.json"],"Delete":[]}""")]
+    [DataRow("""{"Suffix":".colm-tmp","Rename":[],"Delete":["/etc/passwd"]}""")]
+    [DataRow("""{"Suffix":".colm-tmp","Rename":[null],"Delete":[]}""")]
+    [DataRow("""{"Suffix":"/../x.colm-tmp","Rename":[],"Delete":[]}""")]
+    [DataRow("""{"Suffix":"","Rename":["config.json"],"Delete":[]}""")]
     public void APlanThatIsDamagedOrLeadsOutOfItsFolderIsRefusedAndNothingIsDone(string plan)
     {
         using var models = new Models();

@@ -120,6 +120,26 @@ public sealed class SafetensorsReaderTests
     }
 
     [TestMethod]
+    [DataRow(0)]
+    [DataRow(100)]
+    [DataRow(5_000_000)]
+    public void AFileThatIsCutShortWhileItIsReadIsRefusedByTheTensorsName(int left)
+    {
+        if (OperatingSystem.IsWindows())
+            Assert.Inconclusive("Windows does not cut a mapped file.");
+        const int Length = 12_000_000;
+        using var folder = new TemporaryFolder();
+        File.WriteAllBytes(folder["a"], SafetensorsBytes.Of(
+            $$$"""{"a":{"dtype":"U8","shape":[{{{Length}}}],"data_offsets":[0,{{{Length}}}]}}""", Length));
+        using var reader = SafetensorsReader.Open(folder["a"]);
+        using (var other = new FileStream(folder["a"], FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+            other.SetLength(left);
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => reader.Read(reader.Entries[0]));
+        Assert.Contains("truncated", error.Message);
+        Assert.Contains("\"a\"", error.Message);
+    }
+
+    [TestMethod]
     public void AFileOfManyWindowsIsReadWhole()
     {
         using var folder = new TemporaryFolder();

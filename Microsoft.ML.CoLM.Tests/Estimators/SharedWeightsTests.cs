@@ -24,6 +24,32 @@ public sealed class SharedWeightsTests
     }
 
     [TestMethod]
+    public void TransformersOutliveTheScopeTheyAreMadeIn()
+    {
+        using var folder = new TemporaryFolder();
+        ElasticScoringTransformer[] made;
+        using (TorchSharp.torch.NewDisposeScope())
+        {
+            var fitted = _mlContext.Fit(Expansion.FromNothing(2, 4));
+            fitted.Model.Save(folder["model"]);
+            var bfloat16 = Expansion.Grow(fitted.Model, 1, 4);
+            bfloat16.DataType = TorchSharp.torch.ScalarType.BFloat16;
+            _mlContext.Model.Save(fitted, null, folder["model.zip"]);
+            made =
+            [
+                fitted, _mlContext.Fit(bfloat16), (ElasticScoringTransformer)_mlContext.Model.Load(folder["model.zip"], out _),
+                _mlContext.Transforms.ElasticScoring(folder["model"]).Fit(_mlContext.Rows("text")),
+            ];
+            Assert.IsTrue(float.IsFinite(fitted.Score(_mlContext, "text")[0].LogProbability));
+        }
+        foreach (var transformer in made)
+        {
+            Assert.IsTrue(float.IsFinite(transformer.Score(_mlContext, "text")[0].LogProbability));
+            transformer.Dispose();
+        }
+    }
+
+    [TestMethod]
     public void OtherSettingsStayWhenTheChainCountChanges()
     {
         using var model = TextModels.Random(4, 4);

@@ -162,6 +162,75 @@ public sealed class TrainingControlTests
     }
 
     [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public void RowsAreReadNoFurtherThanToTheCancellation(bool ofTheValidationSet)
+    {
+        using var cancellation = new CancellationTokenSource();
+        var read = 0;
+        IEnumerable<TextRow> Rows()
+        {
+            while (true)
+            {
+                if (++read == 5)
+                    cancellation.Cancel();
+                yield return new TextRow { Text = "some text" };
+            }
+        }
+        var endless = _mlContext.Data.LoadFromEnumerable(Rows());
+        var options = Expansion.FromNothing(ManySteps, 4);
+        options.CancellationToken = cancellation.Token;
+        options.ValidationSet = ofTheValidationSet ? endless : null;
+        using var fitted = _mlContext.Transforms.ChainExpansion(options)
+            .Fit(ofTheValidationSet ? _mlContext.Rows("some text") : endless);
+        Assert.IsLessThan(20, read);
+        Assert.AreEqual((0, true), (fitted.Training!.Steps, fitted.Training.Cancelled));
+    }
+
+    [TestMethod]
+    public void DaysThatAreLeftAreToldAsDays()
+    {
+        var messages = new ConcurrentQueue<string>();
+        _mlContext.Log += (_, message) => messages.Enqueue(message.RawMessage);
+        using var cancellation = new CancellationTokenSource();
+        var options = Expansion.FromNothing(int.MaxValue, 4);
+        var recorder = new Recorder(_ => cancellation.Cancel());
+        (options.CancellationToken, options.Progress) = (cancellation.Token, recorder);
+        _mlContext.Fit(options).Dispose();
+        Assert.IsGreaterThan(1, recorder.Reports[0].TimeLeft.TotalDays);
+        Assert.ContainsSingle(message => message.Contains(
+            $" {recorder.Reports[0].TimeLeft.Days}.", StringComparison.Ordinal) && message.EndsWith(" left.", StringComparison.Ordinal), messages);
+    }
+
+    [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public void TrainingTakesGradientsWhereTheyAreSwitchedOffAroundIt(bool isInference)
+    {
+        using var expected = _mlContext.Fit(Expansion.FromNothing(2, 4, 4));
+        using var model = TextModels.Random(4);
+        using IDisposable without = isInference ? inference_mode() : no_grad();
+        using var fitted = _mlContext.Fit(Expansion.FromNothing(2, 4, 4));
+        Assert.IsTrue(ModelAssert.HaveSameWeights(expected.Model, fitted.Model));
+        using var grown = _mlContext.Fit(Expansion.Grow(model, 2, 4));
+        Assert.AreEqual(2, grown.Training!.Steps);
+        Assert.IsFalse(is_grad_enabled(), "The caller's setting is back.");
+        Assert.AreEqual(isInference, is_inference_mode_enabled());
+    }
+
+    [TestMethod]
+    public void ALastStepThatSpoilsTheModelThrows()
+    {
+        using var model = TextModels.Random(4);
+        var options = Expansion.Grow(model, 1, 4);
+        options.LearningRate = 1e30;
+        var error = Assert.ThrowsExactly<NonFiniteLossException>(() => _mlContext.Fit(options).Dispose());
+        using var kept = error.Model;
+        using var transformer = _mlContext.Scorer(kept);
+        Assert.IsTrue(transformer.Score(_mlContext, TextModels.Texts).All(score => float.IsFinite(score.LogProbability)));
+    }
+
+    [TestMethod]
     [DataRow(1e30)]
     [DataRow(1e10)]
     public void ALossThatIsNoNumberStopsTheTrainingAndKeepsTheLastGoodState(double learningRate)
@@ -214,7 +283,7 @@ public sealed class TrainingControlTests
         options.Progress = new Recorder(_ => during = Spools());
         _mlContext.Fit(options).Dispose();
         if (!OperatingSystem.IsWindows())
-            Assert.HasCount(before.Length + 1, during);
+            CollectionAssert.AreEqual(before, during);
         CollectionAssert.AreEqual(before, Spools());
     }
 

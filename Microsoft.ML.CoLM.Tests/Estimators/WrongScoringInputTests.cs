@@ -117,10 +117,12 @@ public sealed class WrongScoringInputTests
     [TestMethod]
     public void ATokenThatTheModelDoesNotHaveIsNamed()
     {
-        using var model = TextModels.Random(TextModels.Config(4) with { VocabularySize = 100, BosTokenId = 1 });
+        using var model = TextModels.Random(TextModels.Config(4) with { VocabularySize = 100, BosTokenId = 1, EosTokenIds = [] });
         using var transformer = _mlContext.Scorer(model);
         Assert.AreEqual(2, transformer.Score(_mlContext, "AB")[0].TokenCount);
         var error = Assert.Throws<ArgumentException>(() => transformer.Score(_mlContext, "AByA"));
+        Assert.Contains("tokenizer", error.Message);
+        Assert.Contains("'Text'", error.Message);
         Assert.Contains($"{(int)'y'}", error.Message);
         Assert.Contains("vocabulary of 100", error.Message);
     }
@@ -129,7 +131,7 @@ public sealed class WrongScoringInputTests
     public void TheLastTokenOfATextIsCheckedAsWell()
     {
         // It is scored but never read by the model.
-        using var model = TextModels.Random(TextModels.Config(4) with { VocabularySize = 100, BosTokenId = 1 });
+        using var model = TextModels.Random(TextModels.Config(4) with { VocabularySize = 100, BosTokenId = 1, EosTokenIds = [] });
         using var transformer = _mlContext.Scorer(model);
         var error = Assert.Throws<ArgumentException>(() => transformer.Score(_mlContext, "ABy"));
         Assert.Contains($"{(int)'y'}", error.Message);
@@ -154,15 +156,26 @@ public sealed class WrongScoringInputTests
     }
 
     [TestMethod]
-    public void ABatchSizeBelowOneIsNamed()
+    public void ABatchSizeBelowOneOrBeyondReasonIsNamed()
     {
         using var model = TextModels.Random(4);
-        foreach (var size in (int[])[0, -1])
+        foreach (var size in (int[])[0, -1, 65_537, int.MaxValue])
         {
             var error = Assert.Throws<ArgumentException>(() => Estimator(model, options => options.BatchSize = size));
             Assert.Contains("BatchSize", error.Message);
             Assert.Contains($"{size}", error.Message);
         }
+    }
+
+    [TestMethod]
+    public void OptionsThatChangeLaterChangeNothing()
+    {
+        using var model = TextModels.Random(4);
+        var options = new ElasticScoringEstimator.Options { Model = model };
+        var estimator = _mlContext.Transforms.ElasticScoring(options);
+        (options.BatchSize, options.Model, options.TextColumnName) = (0, null, "Nothing");
+        using var transformer = estimator.Fit(_mlContext.Rows("text"));
+        Assert.HasCount(1, transformer.Score(_mlContext, "text"));
     }
 
     [TestMethod]

@@ -18,6 +18,12 @@ public sealed class WrongTrainingInputTests
         ["LearningRate, negative"] = (options => options.LearningRate = -0.5, ["-0.5"]),
         ["LearningRate, no number"] = (options => options.LearningRate = double.NaN, ["NaN"]),
         ["LearningRate, infinite"] = (options => options.LearningRate = double.PositiveInfinity, ["Infinity"]),
+        ["LearningRate, beyond a Single"] = (options => options.LearningRate = 1e39, ["Single"]),
+        ["LearningRate, below a Single"] = (options => options.LearningRate = 1e-50, ["Single"]),
+        ["BatchSize, more tokens than can be counted"] = (options => options.BatchSize = 1 << 27, ["SequenceLength"]),
+        ["SequenceLength, more tokens than can be counted"] = (options => options.SequenceLength = int.MaxValue, []),
+        ["GradientAccumulationSteps, more tokens than can be counted"] =
+            (options => options.GradientAccumulationSteps = int.MaxValue, []),
         ["WarmupSteps"] = (options => options.WarmupSteps = -1, ["-1"]),
         ["Decay"] = (options => options.Decay = (LearningRateDecay)7, ["7"]),
         ["WeightDecay"] = (options => options.WeightDecay = -0.25, ["-0.25"]),
@@ -143,6 +149,41 @@ public sealed class WrongTrainingInputTests
     }
 
     [TestMethod]
+    public void AValidationSetOfOneTokenARowIsRefused()
+    {
+        var options = Expansion.FromNothing(1, 4);
+        options.ValidationSet = _mlContext.Rows("<|begin_of_text|>", "", "<|begin_of_text|>");
+        var error = Assert.Throws<ArgumentException>(() => _mlContext.Fit(options));
+        Assert.Contains("'Text'", error.Message);
+        Assert.Contains("validation", error.Message);
+        options.ValidationSet = _mlContext.Rows("<|begin_of_text|>", "a");
+        _mlContext.Fit(options).Dispose();
+    }
+
+    [TestMethod]
+    public void MoreStepsOfEpochsThanCanBeCountedAreRefused()
+    {
+        var options = Expansion.FromNothing(1, 4);
+        (options.MaxSteps, options.Epochs) = (null, int.MaxValue);
+        Assert.Contains("Epochs", Assert.Throws<ArgumentException>(() => _mlContext.Fit(options)).Message);
+    }
+
+    [TestMethod]
+    public void OptionsThatChangeLaterChangeNothing()
+    {
+        using var model = TextModels.Random(4);
+        var options = Expansion.Grow(model, 1, 4);
+        (options.Objective, options.ScaleWeights) = (TrainingObjective.MultiChain, [1, 1]);
+        var weights = new double[] { 1, 1 };
+        options.ScaleWeights = weights;
+        var estimator = _mlContext.Transforms.ChainExpansion(options);
+        (options.BatchSize, options.Model, options.TextColumnName) = (0, null, "Nothing");
+        (options.AddedChains[0], weights[1]) = (3, 0);
+        using var fitted = estimator.Fit(_mlContext.Rows(Expansion.Corpus));
+        Assert.AreEqual(new ChainLayout(4, 4), fitted.Model.Config.Layout);
+    }
+
+    [TestMethod]
     public void ASequenceThatIsLongerThanTheContextIsRefusedByBothLengths()
     {
         var options = Expansion.FromNothing(1, 4);
@@ -257,6 +298,8 @@ public sealed class WrongTrainingInputTests
             var error = Assert.Throws<ArgumentException>(() => _mlContext.Fit(options, text));
             Assert.Contains($"{(int)'y'}", error.Message);
             Assert.Contains("vocabulary of 100", error.Message);
+            Assert.Contains("tokenizer", error.Message);
+            Assert.Contains("'Text'", error.Message);
         }
     }
 

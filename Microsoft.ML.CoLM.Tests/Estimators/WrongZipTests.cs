@@ -31,6 +31,12 @@ public sealed class WrongZipTests
             Replace("\"llama\"", "\"gpt2\""), ["config.json", "model_type", "gpt2"]),
         ["a config.json of more layers"] = ("config.json",
             Replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3"), ["chain-1.safetensors", "layers.2"]),
+        ["a config.json of two million layers"] = ("config.json",
+            Replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 2000000"), ["chain-1.safetensors", "layers.2"]),
+        ["a config.json of widths beyond memory"] = ("config.json",
+            text => Edit(text, json => json["vocab_size"] = 2_000_000_000), ["chain-1.safetensors", "embed_tokens"]),
+        ["a config.json of heads beyond memory"] = ("config.json",
+            text => Edit(text, json => json["head_dim"] = 1 << 30), ["config.json", "HeadDimension"]),
         ["a config.json of more chains"] = ("config.json",
             text => Edit(text, json => json["colm"]!["chains"]!.AsArray().Add(4)), ["chain-3.safetensors"]),
         ["a config.json of a later version"] = ("config.json",
@@ -167,6 +173,7 @@ public sealed class WrongZipTests
         Assert.AreEqual(2, BinaryPrimitives.ReadInt32LittleEndian(settings.AsSpan(TokenizerFileCount)));
         foreach (var (position, wrong, named) in ((int, int, string)[])[
             (BatchSize, 0, "batch size"), (BatchSize, -1, "batch size"), (BatchSize, int.MinValue, "batch size"),
+            (BatchSize, 65_537, "batch size"), (BatchSize, int.MaxValue, "batch size"),
             (Task, 2, "scoring task 2"), (Task, -1, "scoring task -1"), (CascadeLength, -1, "ChainCounts"),
             (CascadeLength, 1, ""), (CascadeLength, int.MaxValue, ""),
             (TokenizerFileCount, -1, ""), (TokenizerFileCount, int.MaxValue, "")])

@@ -49,6 +49,21 @@ public sealed class TorchLibraryTests
             Names(Assert.ThrowsExactly<DllNotFoundException>(TorchLibrary.EnsureLoaded), "COLM_LIBTORCH is");
     }
 
+    [TestMethod]
+    public void AnOldLibstdcxxIsNamedWithWhatHelps()
+    {
+        var reason = new DllNotFoundException("libstdc++.so.6: version `GLIBCXX_3.4.32' not found");
+        foreach (var error in (Exception[])[reason, new TypeInitializationException("torch", reason)])
+        {
+            var message = TorchLibrary.Explained(error, folder: null).Message;
+            foreach (var part in (string[])["GLIBCXX_3.4.32", "libstdc++", "Microsoft.ML.CoLM.targets"])
+                Assert.Contains(part, message);
+        }
+        var other = TorchLibrary.Explained(new DllNotFoundException("no such file"), folder: null).Message;
+        Assert.DoesNotContain("GLIBCXX", other);
+        Assert.Contains("no such file", other);
+    }
+
     private static void Names(Exception error, string thing)
     {
         Assert.Contains(FolderVariable, error.Message);

@@ -10,6 +10,27 @@ namespace Microsoft.ML.CoLM.Tests.Modules;
 public sealed class CoLMModelTests
 {
     [TestMethod]
+    public void ModelsOutliveTheScopeTheyAreMadeIn()
+    {
+        using var folder = new TemporaryFolder();
+        CoLMModel[] made;
+        using (NewDisposeScope())
+        {
+            var model = TestModels.Random(TestModels.Config(4));
+            model.Save(folder.Path);
+            made = [model, CoLMModel.Load(folder.Path), model.Expand([4], kvSharing: true),
+                (CoLMModel)CoLMModel.Load(folder.Path).to(ScalarType.BFloat16)];
+        }
+        using var ids = zeros(1, 2, dtype: int64);
+        foreach (var model in made)
+        {
+            using (model)
+            using (var logits = model.forward(ids, 1))
+                Assert.AreEqual(40, logits.size(2));
+        }
+    }
+
+    [TestMethod]
     public void ParametersAreNamedLikeHuggingFacesWithOneForEachChain()
     {
         using var model = TestModels.Random(TestModels.Config(4, 2) with { LayerCount = 1, KvSharing = true });

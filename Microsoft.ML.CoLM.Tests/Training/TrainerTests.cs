@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Tests.Estimators;
+using Microsoft.ML.CoLM.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -221,6 +222,67 @@ public sealed class TrainerTests
         // The state before the step that spoiled it is the last whose loss is known.
         foreach (var (name, values) in TrainingTask.Values(task.Model))
             CollectionAssert.AreEqual(good[spoiledAfter - 1][name], values, name);
+    }
+
+    [TestMethod]
+    public void ALastStepThatSpoilsTheModelIsTakenBack()
+    {
+        using var task = new TrainingTask(Config);
+        var before = TrainingTask.Values(task.Model);
+        var error = Assert.ThrowsExactly<NonFiniteLossException>(
+            () => task.Train(Options(steps: 1), _ => Spoil(task.Trained[0])));
+        Assert.AreEqual(1, error.Step);
+        Assert.Contains("step 1: the loss after it", error.Message);
+        foreach (var (name, values) in TrainingTask.Values(task.Model))
+            CollectionAssert.AreEqual(before[name], values, name);
+    }
+
+    [TestMethod]
+    public void TheLastStepBeforeACancellationIsLookedAtAsWell()
+    {
+        using var task = new TrainingTask(Config);
+        var cancelled = false;
+        var trainer = new Trainer(Options(steps: 20), validate: null, () => cancelled, progress =>
+        {
+            if (progress.Step == 3)
+                Spoil(task.Trained[0]);
+            cancelled = progress.Step == 3;
+        });
+        var error = Assert.ThrowsExactly<NonFiniteLossException>(() => trainer.Train(task.Task, task.Trained));
+        Assert.AreEqual(3, error.Step);
+        Assert.IsTrue(task.Trained.All(parameter => parameter.isfinite().all().ToBoolean()));
+    }
+
+    [TestMethod]
+    [DataRow(0)]
+    [DataRow(5)]
+    public void WeightsThatAreNotFiniteFromTheStartAreNoLastGoodState(int steps)
+    {
+        using var task = new TrainingTask(Config);
+        Spoil(task.Trained[0]);
+        var error = Assert.ThrowsExactly<NonFiniteLossException>(
+            () => task.Train(Options(steps: steps), validate: () => [task.CrossEntropy(0, 1, 1)]));
+        Assert.AreEqual(Math.Min(steps, 1), error.Step);
+        Assert.Contains("before training", error.Message);
+        Assert.DoesNotContain("last step", error.Message);
+    }
+
+    [TestMethod]
+    [DataRow(2, 2)]
+    [DataRow(null, 5)]
+    public void AValidationLossThatIsNoNumberPutsTheLastGoodStateBack(int? interval, int step)
+    {
+        using var task = new TrainingTask(Config);
+        var good = new List<Dictionary<string, float[]>> { TrainingTask.Values(task.Model) };
+        var options = Options();
+        options.ValidationInterval = interval;
+        var error = Assert.ThrowsExactly<NonFiniteLossException>(() => task.Train(
+            options, _ => good.Add(TrainingTask.Values(task.Model)), () => [1.5, double.NaN]));
+        Assert.AreEqual(step, error.Step);
+        Assert.Contains("validation", error.Message);
+        Assert.HasCount(step, good);
+        foreach (var (name, values) in TrainingTask.Values(task.Model))
+            CollectionAssert.AreEqual(good[^1][name], values, name);
     }
 
     private static ChainExpansionEstimator.Options Options(int batch = 4, int passes = 1, int steps = 5) => new()

@@ -154,6 +154,14 @@ public sealed record CoLMConfig
             if (!KvSharing)
                 CheckShare(groups, nameof(KeyValueHeadCount), chain);
         }
+
+        // Widths of all chains together, for which every layer has a place.
+        CheckWidth(HiddenSize, nameof(HiddenSize));
+        CheckWidth(IntermediateSize, nameof(IntermediateSize));
+        CheckWidth((long)HeadWidth * firstHeads, HeadDimension is null ? nameof(HiddenSize) : nameof(HeadDimension));
+        CheckId(BosTokenId, nameof(BosTokenId), "bos_token_id");
+        foreach (var id in EosTokenIds)
+            CheckId(id, nameof(EosTokenIds), "eos_token_id");
         return this;
     }
 
@@ -184,8 +192,25 @@ public sealed record CoLMConfig
             throw Inexact($"{name} {width} times chain {chain + 1}'s {Layout.Heads[chain]} heads is not divisible by " +
                 $"the first chain's {Layout.Heads[0]}");
         }
-        if ((long)width * Layout.Heads[chain] / Layout.Heads[0] > int.MaxValue)
-            throw Inexact($"{name} of chain {chain + 1} is beyond {int.MaxValue}");
+    }
+
+    private void CheckWidth(long firstWidth, string name)
+    {
+        var heads = Layout.Heads.Sum(heads => (long)heads);
+        if ((Int128)firstWidth * heads / Layout.Heads[0] > int.MaxValue)
+        {
+            throw Inexact($"the chains' {heads} attention heads make {name} so large that the chains together are wider " +
+                $"than {int.MaxValue}");
+        }
+    }
+
+    private void CheckId(int? id, string name, string jsonName)
+    {
+        if (id < 0 || id >= VocabularySize)
+        {
+            throw new ArgumentException($"{name} ({jsonName} in config.json) must be within the vocabulary of " +
+                $"{VocabularySize}, found {id}.");
+        }
     }
 
     private ArgumentException Inexact(string problem) => new($"The chain layout {{{Layout}}} does not fit: {problem}.");

@@ -23,11 +23,15 @@ public sealed partial class CoLMModel
     /// [c_i · d, D_1 + ... + D_i] for its queries.
     /// </returns>
     /// <remarks>
-    /// All files are checked against the configuration before memory is taken for the weights. If a crash interrupted
-    /// <see cref="Save"/> after all was written, loading first gives the new files their names.
+    /// All files are opened and checked against the configuration before memory is taken for the weights; beside a
+    /// <see cref="Save"/> to the same folder, they are those of the old model or of the new one. If a crash interrupted a
+    /// save after all was written, loading first gives the new files their names.
     /// </remarks>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="FileNotFoundException">The folder has no <c>config.json</c>, or lacks weights.</exception>
+    /// <exception cref="IOException">
+    /// An interrupted save could not be finished, or the files kept changing while they were opened.
+    /// </exception>
     /// <exception cref="InvalidDataException">
     /// The configuration is of another architecture or has settings that this library does not compute; a file is
     /// damaged; a tensor is missing, has another shape, or another type than F32, BF16 and F16.
@@ -57,8 +61,8 @@ public sealed partial class CoLMModel
     /// <paramref name="chainCount"/> is below 1 or above the model's.
     /// </exception>
     /// <exception cref="IOException">
-    /// A file could not be written, and the old model is untouched; or it could not be given its name, and the next
-    /// <see cref="Load"/> or <see cref="Save"/> completes the new model.
+    /// Somebody else is saving to the folder, or a file could not be written, and the old model is untouched; or it could
+    /// not be given its name, and the next <see cref="Load"/> or <see cref="Save"/> completes the new model.
     /// </exception>
     /// <exception cref="NotSupportedException">
     /// A weight was moved to another type than Float32, BFloat16 or Float16.

@@ -6,13 +6,19 @@ namespace Microsoft.ML.CoLM.Checkpoints;
 /// <remarks>
 /// Mapped pages count as memory of the process. One window at a time bounds them, where mapping a whole file of
 /// weights would need twice the weights' memory while they are copied into the model.
+/// <para>
+/// Touching mapped pages behind the end of a file kills the process, so the length is asked for before each read: a file
+/// that another process cuts short meanwhile ends where it was cut. What is left is a cut in the middle of one read, of
+/// at most a window, by somebody who changes the file in place; saving never does.
+/// </para>
 /// </remarks>
 internal sealed class MappedFileStream : Stream
 {
     // A multiple of the allocation granularity of every system, so that windows begin on a page.
     private const long WindowLength = 4 << 20;
 
-    private readonly MemoryMappedFile? _file;
+    private readonly FileStream _file;
+    private readonly MemoryMappedFile? _map;
     private MemoryMappedViewAccessor? _window;
     private long _windowStart;
     private long _position;
@@ -20,21 +26,19 @@ internal sealed class MappedFileStream : Stream
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     public MappedFileStream(string path)
     {
-        var file = new FileStream(
+        _file = new FileStream(
             path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
         try
         {
             // Of the open file: the length of a path is that of the link where the path is one.
-            Length = file.Length;
-            if (Length == 0)
-                file.Dispose(); // an empty file cannot be mapped
-            else
-                _file = MemoryMappedFile.CreateFromFile(file, mapName: null, capacity: 0, MemoryMappedFileAccess.Read,
-                    HandleInheritability.None, leaveOpen: false);
+            Length = _file.Length;
+            if (Length > 0) // an empty file cannot be mapped
+                _map = MemoryMappedFile.CreateFromFile(_file, mapName: null, capacity: 0, MemoryMappedFileAccess.Read,
+                    HandleInheritability.None, leaveOpen: true);
         }
         catch
         {
-            file.Dispose();
+            _file.Dispose();
             throw;
         }
     }
@@ -61,16 +65,19 @@ internal sealed class MappedFileStream : Stream
     {
         if (buffer.IsEmpty || _position >= Length)
             return 0;
+        var left = Math.Min(Length, RandomAccess.GetLength(_file.SafeFileHandle)) - _position;
+        if (left <= 0)
+            return 0;
         var start = _position - (_position % WindowLength);
         var length = Math.Min(WindowLength, Length - start);
         if (_window is null || _windowStart != start)
         {
             _window?.Dispose();
-            _window = _file!.CreateViewAccessor(start, length, MemoryMappedFileAccess.Read);
+            _window = _map!.CreateViewAccessor(start, length, MemoryMappedFileAccess.Read);
             _windowStart = start;
         }
         var offset = _position - start;
-        var count = (int)Math.Min(buffer.Length, length - offset);
+        var count = (int)Math.Min(Math.Min(buffer.Length, left), length - offset);
         _window.SafeMemoryMappedViewHandle.ReadSpan((ulong)(_window.PointerOffset + offset), buffer[..count]);
         _position += count;
         return count;
@@ -98,7 +105,8 @@ internal sealed class MappedFileStream : Stream
         if (disposing)
         {
             _window?.Dispose();
-            _file?.Dispose();
+            _map?.Dispose();
+            _file.Dispose();
         }
         base.Dispose(disposing);
     }

@@ -6,6 +6,10 @@ namespace Microsoft.ML.CoLM.Checkpoints;
 /// <summary>Reads and writes a model's folder.</summary>
 internal static class ModelFolder
 {
+    // Tries to open files that all belong to one save, and the time between two of them.
+    private const int Attempts = 20;
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
+
     /// <summary>Checks all files against the configuration, then builds the model and fills it.</summary>
     public static CoLMModel Load(string folder, int? chainCount, Device device, ScalarType? dtype)
     {
@@ -13,25 +17,19 @@ internal static class ModelFolder
             throw new ArgumentException($"A model's type is Float32, BFloat16 or Float16, not {asked}.", nameof(dtype));
         if (!Directory.Exists(folder))
             throw new DirectoryNotFoundException($"There is no model folder '{folder}'.");
-        FolderSave.Finish(folder, DiskFiles.Instance);
-
-        var config = ReadConfig(folder);
-        config = config.WithChainCount(chainCount ?? config.ChainCount);
-        var files = new List<(int Chain, WeightFile File)>();
+        using var files = Open(folder, chainCount);
+        dtype ??= files.Weights.Select(entry => entry.File.StoredType(ChainTensors.Embedding)).First(type => type != null);
+        var model = new CoLMModel(files.Config, device, dtype!.Value) { TokenizerFiles = files.Tokenizer };
         try
         {
-            for (var chain = 0; chain < config.ChainCount; chain++)
-            {
-                foreach (var file in OpenChain(folder, config, chain))
-                    files.Add((chain, file));
-            }
-            dtype ??= files.Select(entry => entry.File.StoredType(ChainTensors.Embedding)).First(type => type != null);
-            return Fill(new CoLMModel(config, device, dtype!.Value), files, folder);
+            foreach (var (chain, file) in files.Weights)
+                file.ReadInto(ChainTensors.ParametersOf(model, chain));
+            return model;
         }
-        finally
+        catch
         {
-            foreach (var (_, file) in files)
-                file.Dispose();
+            model.Dispose();
+            throw;
         }
     }
 
@@ -63,18 +61,56 @@ internal static class ModelFolder
         return ConfigJson.Read(File.ReadAllText(path), path);
     }
 
-    private static CoLMModel Fill(CoLMModel model, List<(int Chain, WeightFile File)> files, string folder)
+    // A save beside this may replace the files one after the other while they are opened. Once all of them are open
+    // they stay what they are, whatever gets their names.
+    private static OpenModel Open(string folder, int? chainCount)
     {
+        for (var attempt = 1; ; attempt++)
+        {
+            FolderSave.Finish(folder, DiskFiles.Instance);
+            var before = StateOf(folder);
+            bool IsUnchanged() => before is not null && before == StateOf(folder);
+            try
+            {
+                var opened = OpenFiles(folder, chainCount);
+                if (IsUnchanged())
+                    return opened;
+                opened.Dispose();
+            }
+            catch (Exception) when (attempt < Attempts && !IsUnchanged())
+            {
+            }
+            if (attempt == Attempts)
+                throw new IOException($"The files of the model folder '{folder}' kept changing while they were opened.");
+            Thread.Sleep(Pause);
+        }
+    }
+
+    /// <summary>Names, lengths and times of a model's files; null while some are those of a save, and some are not.</summary>
+    private static string? StateOf(string folder) => FolderSave.HasPlan(folder) ? null : string.Join('\n',
+        new DirectoryInfo(folder).EnumerateFiles()
+            .Where(file => file.Name == ModelFiles.Config || ModelFiles.IsWeights(file.Name) || ModelFiles.IsTokenizer(file.Name))
+            .OrderBy(file => file.Name, StringComparer.Ordinal)
+            .Select(file => $"{file.Name} {(file.Exists ? file.Length : -1)} {file.LastWriteTimeUtc.Ticks}"));
+
+    private static OpenModel OpenFiles(string folder, int? chainCount)
+    {
+        var config = ReadConfig(folder);
+        config = config.WithChainCount(chainCount ?? config.ChainCount);
+        var weights = new List<(int Chain, WeightFile File)>();
         try
         {
-            foreach (var (chain, file) in files)
-                file.ReadInto(ChainTensors.ParametersOf(model, chain));
-            model.TokenizerFiles = TokenizerFiles.TryRead(folder);
-            return model;
+            for (var chain = 0; chain < config.ChainCount; chain++)
+            {
+                foreach (var file in OpenChain(folder, config, chain))
+                    weights.Add((chain, file));
+            }
+            return new OpenModel(config, weights, TokenizerFiles.TryRead(folder));
         }
         catch
         {
-            model.Dispose();
+            foreach (var (_, file) in weights)
+                file.Dispose();
             throw;
         }
     }

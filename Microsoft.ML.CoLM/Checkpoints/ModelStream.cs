@@ -7,6 +7,15 @@ internal static class ModelStream
     public static void WriteChain(CoLMModel model, int chain, Stream stream) =>
         SafetensorsWriter.Write(stream, ChainTensors.ParametersOf(model, chain));
 
+    /// <summary>Checks that a stream holds a chain's tensors; none is read yet.</summary>
+    /// <param name="config">The configuration that belongs to the stream.</param>
+    /// <param name="chain">The chain.</param>
+    /// <param name="stream">Need not be seekable; it is disposed with the result, or at once if it is refused.</param>
+    /// <param name="source">The stream's name, for messages.</param>
+    /// <exception cref="InvalidDataException">The header is damaged, or does not describe the chain's tensors.</exception>
+    public static WeightFile Open(CoLMConfig config, int chain, Stream stream, string source) =>
+        new(new SafetensorsReader(stream, source), ChainTensors.Of(config, chain), chain);
+
     /// <summary>Reads a chain's weights into a model, converting to its type and device.</summary>
     /// <param name="model">The model, built from the configuration that belongs to the stream.</param>
     /// <param name="chain">The chain.</param>
@@ -15,8 +24,7 @@ internal static class ModelStream
     /// <exception cref="InvalidDataException">The stream is damaged, or does not hold the chain's tensors.</exception>
     public static void ReadChain(CoLMModel model, int chain, Stream stream, string source)
     {
-        using var file = new WeightFile(
-            new SafetensorsReader(stream, source), ChainTensors.Of(model.Config, chain), chain);
+        using var file = Open(model.Config, chain, stream, source);
         file.ReadInto(ChainTensors.ParametersOf(model, chain));
     }
 }

@@ -30,6 +30,13 @@ public sealed class CascadeOptions
         Check(ChainCounts, Thresholds);
     }
 
+    /// <summary>A copy that later changes do not reach; not checked yet.</summary>
+    internal CascadeOptions Copy() => new()
+    {
+        ChainCounts = ChainCounts is null ? null! : [.. ChainCounts],
+        Thresholds = Thresholds is null ? null! : [.. Thresholds],
+    };
+
     internal Cascade ToCascade() => new([.. ChainCounts], [.. Thresholds]);
 
     internal static void Check(IReadOnlyList<int> chainCounts, IReadOnlyList<double> thresholds)

@@ -43,6 +43,15 @@ public sealed partial class ChainExpansionEstimator
         /// <summary>The type the model is trained and stored in: Float32 or BFloat16.</summary>
         public ScalarType DataType { get; set; } = ScalarType.Float32;
 
+        /// <summary>What later changes of these options do not reach.</summary>
+        internal Options Copy()
+        {
+            var copy = (Options)MemberwiseClone();
+            copy.AddedChains = [.. AddedChains ?? []];
+            copy.ScaleWeights = ScaleWeights?.ToArray();
+            return copy;
+        }
+
         internal void Check()
         {
             object?[] sources = [ModelFolder, Model, Architecture];

@@ -32,7 +32,7 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         _host = environment.Register(nameof(ChainExpansionEstimator));
         _host.CheckValue(options, nameof(options));
         options.Check();
-        _options = options;
+        _options = options.Copy();
     }
 
     /// <summary>Grows the model and trains the new chains.</summary>
@@ -45,6 +45,9 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
     /// <exception cref="IOException">The model's folder, or a file in it, is missing.</exception>
     /// <exception cref="InvalidDataException">A file of the model's folder is broken or not supported.</exception>
     /// <exception cref="NonFiniteLossException">The loss was no longer a number; it carries the last good state.</exception>
+    /// <remarks>
+    /// Trains also where gradients were switched off around it (<c>torch.no_grad</c>, <c>torch.inference_mode</c>).
+    /// </remarks>
     public ElasticScoringTransformer Fit(IDataView input)
     {
         _host.CheckValue(input, nameof(input));
@@ -52,6 +55,9 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         if (_options.ValidationSet is { } validation)
             ScoringSettings.TextColumn(validation.Schema, _options.TextColumnName);
 
+        // Ends inference mode and no_grad alike, whichever is around this.
+        TorchLibrary.EnsureLoaded();
+        using var gradients = inference_mode(false);
         using var channel = _host.Start("Chain expansion");
         var seed = _options.Seed ?? HostSettings.SeedOf(_host) ?? Random.Shared.Next();
         var (model, frozenChains) = CreateModel(seed);
@@ -130,15 +136,21 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
     private TrainingSummary Train(
         CoLMModel model, int frozenChains, Tokenizer tokenizer, IDataView input, int seed, IChannel channel)
     {
-        using var spool = TokenSpool.Write(Documents(model, tokenizer, input, "the training data"));
+        using var spool = Read(() => TokenSpool.Write(Documents(model, tokenizer, input, "the training data")));
+        var validationRows = _options.ValidationSet is { } set
+            ? Read(() => Documents(model, tokenizer, set, "the validation set").ToArray()) : [];
+        if (spool is null || validationRows is null)
+            return Summary(new(Steps: 0, Cancelled: true, Loss: double.NaN, TokensPerSecond: 0, []), channel);
         if (spool.TokenCount < 2)
         {
             throw new ArgumentException(
                 $"Column '{_options.TextColumnName}' of the training data has one token, and no next one to learn.");
         }
-        var validationRows = _options.ValidationSet is { } set
-            ? Documents(model, tokenizer, set, "the validation set").ToArray()
-            : null;
+        if (validationRows.Length > 0 && Array.TrueForAll(validationRows, row => row.Count < 2))
+        {
+            throw new ArgumentException($"Column '{_options.TextColumnName}' of the validation set has no row of more " +
+                "than one token, and no next one to predict.");
+        }
         if (_options.SequenceLength > model.Config.ContextLength)
         {
             throw new ArgumentException($"{nameof(Options.SequenceLength)} must be at most the model's context of " +
@@ -151,15 +163,36 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         channel.Info($"Training {parameters.Sum(parameter => parameter.numel()):N0} of " +
             $"{model.parameters().Sum(parameter => parameter.numel()):N0} parameters on {spool.TokenCount:N0} tokens, " +
             $"{windows.Count:N0} windows of {windows.Length}.");
-        var trainer = new Trainer(_options, validationRows is null ? null : () => Validate(model, validationRows),
-            () => HostSettings.IsCancelled(_host), progress => Report(progress, channel));
-        var summary = trainer.Train(task, parameters);
+        var trainer = new Trainer(_options, validationRows.Length == 0 ? null : () => Validate(model, validationRows),
+            IsCancelled, progress => Report(progress, channel));
+        return Summary(trainer.Train(task, parameters), channel);
+    }
+
+    private bool IsCancelled() => _options.CancellationToken.IsCancellationRequested || HostSettings.IsCancelled(_host);
+
+    /// <summary>Null where training is cancelled before all rows are read.</summary>
+    private T? Read<T>(Func<T> rows)
+        where T : class
+    {
+        try
+        {
+            return rows();
+        }
+        catch (OperationCanceledException) when (IsCancelled())
+        {
+            return null;
+        }
+    }
+
+    private static TrainingSummary Summary(TrainingSummary summary, IChannel channel)
+    {
         if (summary.Cancelled)
             channel.Warning($"Training was cancelled after {summary.Steps} steps.");
         return summary;
     }
 
     /// <summary>Token ids of every row that has text.</summary>
+    /// <exception cref="OperationCanceledException">Training was cancelled meanwhile.</exception>
     private IEnumerable<IReadOnlyList<int>> Documents(
         CoLMModel model, Tokenizer tokenizer, IDataView data, string name)
     {
@@ -170,14 +203,13 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         var hasText = false;
         while (cursor.MoveNext())
         {
+            if (IsCancelled())
+                throw new OperationCanceledException();
             read(ref text);
             if (text.IsEmpty)
                 continue;
             hasText = true;
-            var ids = tokenizer.EncodeDocument(text.ToString(), model.Config.BosTokenId);
-            foreach (var id in ids)
-                model.Config.CheckTokenId(id);
-            yield return ids;
+            yield return tokenizer.EncodeRow(text.ToString(), model.Config, column.Name);
         }
         if (!hasText)
             throw new ArgumentException($"Column '{_options.TextColumnName}' of {name} has no row with text.");
@@ -205,7 +237,7 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         var validation = progress.ValidationLosses.Count == 0 ? "" :
             $", validation loss {string.Join(" / ", progress.ValidationLosses.Select(loss => $"{loss:F4}"))}";
         channel.Info($"Step {progress.Step} of {progress.TotalSteps}: loss {progress.Loss:F4}{validation}, " +
-            $"{progress.TokensPerSecond:F0} tokens/s, {progress.TimeLeft:hh\\:mm\\:ss} left.");
+            $"{progress.TokensPerSecond:F0} tokens/s, {TimeSpan.FromSeconds(Math.Round(progress.TimeLeft.TotalSeconds)):c} left.");
     }
 
     private static double[] Validate(CoLMModel model, IReadOnlyList<IReadOnlyList<int>> documents)

@@ -58,15 +58,28 @@ public sealed partial class ElasticScoringEstimator
         /// </summary>
         public string FeaturesColumnName { get; set; } = DefaultColumnNames.Features;
 
-        /// <summary>Rows that are scored together; results do not depend on it beyond rounding.</summary>
+        internal const int MaximumBatchSize = 1 << 16;
+
+        /// <summary>Rows that are scored together, at most 65,536; results do not depend on it beyond rounding.</summary>
         public int BatchSize { get; set; } = 64;
+
+        /// <summary>What later changes of these options do not reach.</summary>
+        internal Options Copy()
+        {
+            var copy = (Options)MemberwiseClone();
+            copy.Cascade = Cascade?.Copy();
+            return copy;
+        }
 
         internal void Check()
         {
             if (ModelFolder is null == Model is null)
                 throw new ArgumentException($"Give either {nameof(ModelFolder)} or {nameof(Model)}.");
-            if (BatchSize < 1)
-                throw new ArgumentException($"{nameof(BatchSize)} must be at least 1, found {BatchSize}.");
+            if (BatchSize is < 1 or > MaximumBatchSize)
+            {
+                throw new ArgumentException(
+                    $"{nameof(BatchSize)} must be between 1 and {MaximumBatchSize}, found {BatchSize}.");
+            }
             if (ChainCount < 1)
                 throw new ArgumentOutOfRangeException(nameof(ChainCount), ChainCount, "chainCount must be at least 1.");
             CheckCascade();

@@ -16,8 +16,8 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
     {
         _host = environment.Register(nameof(ElasticScoringEstimator));
         _host.CheckValue(options, nameof(options));
-        options.Check();
-        _options = options;
+        _options = options.Copy();
+        _options.Check();
     }
 
     /// <summary>Loads the model.</summary>

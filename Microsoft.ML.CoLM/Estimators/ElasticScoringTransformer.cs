@@ -42,6 +42,10 @@ namespace Microsoft.ML.CoLM;
 /// Transformers made by <see cref="WithChainCount"/> share the weights, which are freed when the last of them is
 /// disposed. Safe for several threads.
 /// </para>
+/// <para>
+/// ML.NET's <c>Model.Save</c> overwrites a zip in place, so that a full disk leaves neither the old one nor the new:
+/// save under another name and rename, as <c>samples/QuickStart</c> does.
+/// </para>
 /// </remarks>
 public sealed class ElasticScoringTransformer : ITransformer, IDisposable
 {
@@ -166,7 +170,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     internal Delegate[] CreateGetters(ITextBatches texts)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        return Settings.Task.CreateGetters(Model, Tokenizer, texts);
+        return Settings.Task.CreateGetters(Model, Tokenizer, texts, Settings.TextColumnName);
     }
 
     private static VersionInfo CreateVersionInfo() => new(

@@ -21,10 +21,11 @@ internal sealed record FeatureScoring(int ChainCount, string FeaturesColumnName,
     public DataViewSchema.DetachedColumn[] OutputColumns(CoLMConfig? config) =>
         [new(FeaturesColumnName, new VectorDataViewType(NumberDataViewType.Single, config?.Width(ChainCount) ?? 1))];
 
-    public Delegate[] CreateGetters(CoLMModel model, Tokenizer tokenizer, ITextBatches texts)
+    public Delegate[] CreateGetters(
+        CoLMModel model, Tokenizer tokenizer, ITextBatches texts, string textColumnName)
     {
         var vectors = new BatchScores<float[]>(texts, batch => SequencePooling.Pool(
-            model, tokenizer.EncodeRows(batch, model.Config.BosTokenId), ChainCount, Pooling));
+            model, tokenizer.EncodeRows(batch, model.Config, textColumnName), ChainCount, Pooling));
         return
         [
             (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) =>

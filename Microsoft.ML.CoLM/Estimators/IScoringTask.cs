@@ -26,7 +26,7 @@ internal interface IScoringTask
     DataViewSchema.DetachedColumn[] OutputColumns(CoLMConfig? config);
 
     /// <summary>Getters of all output columns, in the columns' order; nothing is computed before one is called.</summary>
-    Delegate[] CreateGetters(CoLMModel model, Tokenizer tokenizer, ITextBatches texts);
+    Delegate[] CreateGetters(CoLMModel model, Tokenizer tokenizer, ITextBatches texts, string textColumnName);
 
     /// <summary>Writes the settings into a zip.</summary>
     void Save(ModelSaveContext context);

@@ -43,12 +43,13 @@ internal sealed record LanguageModelScoring(
         return Cascade is null ? columns : [.. columns, new(ChainsUsedColumnName, NumberDataViewType.Int32)];
     }
 
-    public Delegate[] CreateGetters(CoLMModel model, Tokenizer tokenizer, ITextBatches texts)
+    public Delegate[] CreateGetters(
+        CoLMModel model, Tokenizer tokenizer, ITextBatches texts, string textColumnName)
     {
         var scorer = CreateScorer(model);
         var scores = new BatchScores<TextScore>(texts, batch =>
         {
-            var sequences = tokenizer.EncodeRows(batch, model.Config.BosTokenId);
+            var sequences = tokenizer.EncodeRows(batch, model.Config, textColumnName);
             return [.. scorer(sequences).Select((score, i) => new TextScore(
                 score.LogProbability, SequenceScorer.ScoredTokens(sequences[i].Length), score.ChainsUsed))];
         });

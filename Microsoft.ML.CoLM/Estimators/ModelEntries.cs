@@ -41,7 +41,20 @@ internal static class ModelEntries
         var device = HostSettings.DeviceOf(environment);
         var json = Encoding.UTF8.GetString(Read(context, ConfigName, ReadAll));
         var config = ConfigJson.Read(json, ConfigName);
-        var model = new CoLMModel(config, device, ConfigJson.ReadDataType(json, ConfigName));
+        var dtype = ConfigJson.ReadDataType(json, ConfigName);
+
+        // Before memory is taken for the weights: their headers must be those that the configuration asks for. ML.NET
+        // extracts an entry when it is first opened, so opening it again costs nothing.
+        for (var chain = 0; chain < config.ChainCount; chain++)
+        {
+            var read = chain;
+            Read(context, ChainName(chain), reader =>
+            {
+                ModelStream.Open(config, read, reader.BaseStream, ChainName(read)).Dispose();
+                return true;
+            });
+        }
+        var model = new CoLMModel(config, device, dtype);
         try
         {
             for (var chain = 0; chain < config.ChainCount; chain++)

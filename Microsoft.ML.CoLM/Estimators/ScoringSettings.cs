@@ -65,9 +65,10 @@ internal sealed record ScoringSettings(string TextColumnName, int BatchSize, ISc
         }).Checked();
     }
 
-    private ScoringSettings Checked() => BatchSize >= 1
+    private ScoringSettings Checked() => BatchSize is >= 1 and <= ElasticScoringEstimator.Options.MaximumBatchSize
         ? this
-        : throw new InvalidDataException($"The zip's batch size must be at least 1, found {BatchSize}.");
+        : throw new InvalidDataException("The zip's batch size must be between 1 and " +
+            $"{ElasticScoringEstimator.Options.MaximumBatchSize}, found {BatchSize}.");
 
     private static string Names(DataViewSchema schema) =>
         schema.Count == 0 ? "no columns" : string.Join(", ", schema.Select(column => $"'{column.Name}'"));

@@ -7,30 +7,30 @@ namespace Microsoft.ML.CoLM.Estimators;
 internal sealed class TextsAhead(DataViewRowCursor ahead, DataViewSchema.Column text, int batchSize) : IDisposable
 {
     private readonly ValueGetter<ReadOnlyMemory<char>> _readText = ahead.GetGetter<ReadOnlyMemory<char>>(text);
-    private readonly string[] _texts = new string[batchSize];
+    private readonly List<string> _texts = [];
     private long _start;
-    private int _count;
 
     /// <summary>The batch of a row; positions never go back by more than their batch.</summary>
     public TextBatch At(long position)
     {
-        while (position >= _start + _count)
+        while (position >= _start + _texts.Count)
             ReadBatch();
-        return new(_start, new ArraySegment<string>(_texts, 0, _count), (int)(position - _start));
+        return new(_start, _texts, (int)(position - _start));
     }
 
     public void Dispose() => ahead.Dispose();
 
     private void ReadBatch()
     {
-        (_start, _count) = (_start + _count, 0);
+        _start += _texts.Count;
+        _texts.Clear();
         ReadOnlyMemory<char> read = default;
-        while (_count < _texts.Length && ahead.MoveNext())
+        while (_texts.Count < batchSize && ahead.MoveNext())
         {
             _readText(ref read);
-            _texts[_count++] = read.ToString();
+            _texts.Add(read.ToString());
         }
-        if (_count == 0)
+        if (_texts.Count == 0)
             throw new InvalidOperationException($"The data ended after {_start} rows when it was read a second time.");
     }
 }

@@ -33,13 +33,27 @@ internal static class TorchLibrary
         }
         catch (Exception e) when (e is NotSupportedException or DllNotFoundException or TypeInitializationException)
         {
-            var hint = string.IsNullOrEmpty(folder)
-                ? "Build the program with TorchBackend cpu, cuda-linux or cuda-windows (or a reference to the " +
-                  $"TorchSharp package of that name), or set {FolderVariable} to a folder that holds libtorch."
-                : $"{FolderVariable} is '{folder}'; libtorch there must be of the version TorchSharp is made for.";
-            var reason = (e as DllNotFoundException)?.Message;
-            throw new DllNotFoundException($"TorchSharp's native libraries could not be loaded. {hint} {reason}", e);
+            throw Explained(e, folder);
         }
+    }
+
+    /// <summary>What was wrong, and what the user can do about it.</summary>
+    /// <param name="reason">What loading threw.</param>
+    /// <param name="folder">The folder that the environment variable names; null or empty for none.</param>
+    internal static DllNotFoundException Explained(Exception reason, string? folder)
+    {
+        var hint = string.IsNullOrEmpty(folder)
+            ? "Build the program with TorchBackend cpu, cuda-linux or cuda-windows (or a reference to the " +
+              $"TorchSharp package of that name), or set {FolderVariable} to a folder that holds libtorch."
+            : $"{FolderVariable} is '{folder}'; libtorch there must be of the version TorchSharp is made for.";
+        if (reason.ToString().Contains("GLIBCXX_", StringComparison.Ordinal))
+        {
+            hint = "This system's libstdc++ is older than GCC 13's, which TorchSharp is built with (GLIBCXX_3.4.32). The " +
+                "build adapts TorchSharp's library to it if the program references the NuGet package " +
+                "Microsoft.ML.CoLM, or imports build/Microsoft.ML.CoLM.targets and sets a RuntimeIdentifier.";
+        }
+        return new DllNotFoundException($"TorchSharp's native libraries could not be loaded. {hint} " +
+            $"{(reason as DllNotFoundException)?.Message}", reason);
     }
 
     private static void LoadFrom(string folder)

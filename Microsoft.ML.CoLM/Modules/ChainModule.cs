@@ -16,7 +16,7 @@ internal abstract class ChainModule : nn.Module
     /// <param name="dtype">Their type. Their values are left unset.</param>
     protected ChainModule(string name, IEnumerable<long[]?> shapes, Device device, ScalarType dtype) : base(name)
     {
-        _weights = [.. shapes.Select(shape => shape is null ? null : new Parameter(empty(shape, dtype, device)))];
+        _weights = [.. shapes.Select(shape => shape is null ? null : Create(shape, device, dtype))];
         for (var chain = 0; chain < _weights.Length; chain++)
         {
             if (_weights[chain] is { } weight)
@@ -40,6 +40,14 @@ internal abstract class ChainModule : nn.Module
         for (var i = 0; i < weights.Length; i++)
             weights[i] = Weight(chains.First + i);
         return weights;
+    }
+
+    // A model lives until it is disposed, whatever scope it was made in.
+    private static Parameter Create(long[] shape, Device device, ScalarType dtype)
+    {
+        var weight = new Parameter(empty(shape, dtype, device));
+        weight.DetachFromDisposeScope();
+        return weight;
     }
 
     // Moving a module to another device or type replaces its parameters.

@@ -41,9 +41,31 @@ internal static class TokenizerExtensions
         return document;
     }
 
-    /// <summary>The token ids of rows of text, as documents; an empty text has none.</summary>
-    public static int[][] EncodeRows(this Tokenizer tokenizer, IReadOnlyList<string> texts, int? bosTokenId) =>
-        [.. texts.Select(text => text.Length == 0 ? [] : tokenizer.EncodeDocument(text, bosTokenId))];
+    /// <summary>The token ids of rows of a column, as documents; an empty text has none.</summary>
+    /// <exception cref="ArgumentException">
+    /// A token is outside the model's vocabulary: the tokenizer is another model's.
+    /// </exception>
+    public static int[][] EncodeRows(
+        this Tokenizer tokenizer, IReadOnlyList<string> texts, CoLMConfig config, string columnName) =>
+        [.. texts.Select(text => text.Length == 0 ? [] : tokenizer.EncodeRow(text, config, columnName))];
+
+    /// <summary>As <see cref="EncodeDocument"/>, for a text of a column and the model that is to read it.</summary>
+    /// <exception cref="ArgumentException">
+    /// A token is outside the model's vocabulary: the tokenizer is another model's.
+    /// </exception>
+    public static int[] EncodeRow(this Tokenizer tokenizer, string text, CoLMConfig config, string columnName)
+    {
+        var ids = tokenizer.EncodeDocument(text, config.BosTokenId);
+        foreach (var id in ids)
+        {
+            if (id < 0 || id >= config.VocabularySize)
+            {
+                throw new ArgumentException($"The tokenizer has token id {id} for a text of column '{columnName}', " +
+                    $"which is outside the model's vocabulary of {config.VocabularySize}.");
+            }
+        }
+        return ids;
+    }
 
     /// <summary>
     /// The text of token ids without special tokens, as Hugging Face's <c>decode(skip_special_tokens=True)</c> has it.

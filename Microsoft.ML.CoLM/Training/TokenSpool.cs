@@ -25,14 +25,12 @@ internal sealed class TokenSpool : IDisposable
     /// <summary>Tokens of the whole corpus.</summary>
     public long TokenCount { get; }
 
-    /// <summary>Writes documents to a temporary file that vanishes when the spool is disposed.</summary>
+    /// <summary>Writes documents to a temporary file that nobody else can read and that vanishes with the spool.</summary>
     /// <param name="documents">Token ids of each document; those without any token of text are the caller's to drop.</param>
     /// <exception cref="ArgumentException">There is no document.</exception>
     public static TokenSpool Write(IEnumerable<IReadOnlyList<int>> documents)
     {
-        var path = Path.Combine(Path.GetTempPath(), $"colm-tokens-{Guid.NewGuid():N}");
-        var file = new FileStream(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1 << 16,
-            FileOptions.DeleteOnClose);
+        var file = CreateFile(Path.Combine(Path.GetTempPath(), $"colm-tokens-{Guid.NewGuid():N}"));
         try
         {
             foreach (var document in documents)
@@ -61,5 +59,27 @@ internal sealed class TokenSpool : IDisposable
         _view.Dispose();
         _map.Dispose();
         _file.Dispose();
+    }
+
+    private static FileStream CreateFile(string path)
+    {
+        var options = new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.ReadWrite,
+            Share = FileShare.None,
+            BufferSize = 1 << 16,
+        };
+        if (OperatingSystem.IsWindows())
+        {
+            options.Options = FileOptions.DeleteOnClose;
+            return new FileStream(path, options);
+        }
+
+        // Where an open file needs no name, it loses it at once: then nothing that ends the process leaves the file.
+        options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        var file = new FileStream(path, options);
+        File.Delete(path);
+        return file;
     }
 }

@@ -66,7 +66,8 @@ public abstract class TrainingOptions
     public IProgress<TrainingProgress>? Progress { get; set; }
 
     /// <summary>
-    /// Ends training after the step it is in. The model is then what it was trained to so far, and usable.
+    /// Ends training after the row that is read or the step it is in. The model is then what it was trained to so far, and
+    /// usable.
     /// </summary>
     public CancellationToken CancellationToken { get; set; }
 
@@ -78,7 +79,11 @@ public abstract class TrainingOptions
         Check(GradientAccumulationSteps >= 1, nameof(GradientAccumulationSteps), GradientAccumulationSteps, "at least 1");
         Check(Epochs >= 1, nameof(Epochs), Epochs, "at least 1");
         Check(MaxSteps is null or >= 0, nameof(MaxSteps), MaxSteps, "at least 0");
-        Check(LearningRate > 0 && double.IsFinite(LearningRate), nameof(LearningRate), LearningRate, "a number above 0");
+        Check((Int128)BatchSize * SequenceLength * GradientAccumulationSteps <= int.MaxValue, nameof(BatchSize),
+            BatchSize, $"smaller with {nameof(SequenceLength)} {SequenceLength} and {nameof(GradientAccumulationSteps)} " +
+            $"{GradientAccumulationSteps}, as a step has at most {int.MaxValue} tokens");
+        Check((float)LearningRate is > 0 and <= float.MaxValue, nameof(LearningRate), LearningRate,
+            "a number above 0 that fits a Single");
         Check(WarmupSteps >= 0, nameof(WarmupSteps), WarmupSteps, "at least 0");
         Check(Enum.IsDefined(Decay), nameof(Decay), Decay, "one of the enumeration's values");
         Check(WeightDecay >= 0 && double.IsFinite(WeightDecay), nameof(WeightDecay), WeightDecay, "a number of at least 0");

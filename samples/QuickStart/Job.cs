@@ -12,8 +12,15 @@ internal sealed class Job(Settings settings)
 
     private readonly MLContext _mlContext = new(Seed);
 
+    // A tenth of a short training, so that it comes to its learning rate.
+    private int WarmupSteps => Math.Min(30, settings.Steps / 10);
+
+    // Where the zip is until it is whole.
+    private string Unfinished => settings.Out.FullName + ".tmp";
+
     public void Run(CancellationToken cancellation)
     {
+        CheckOutputs();
         var (train, validation) = LoadData();
         using var baseModel = settings.Model is { } folder
             ? CoLMModel.Load(folder.FullName)
@@ -24,13 +31,28 @@ internal sealed class Job(Settings settings)
             AddedChains = settings.Chains ?? [baseModel.Config.Layout.Heads[0]],
             KvSharing = settings.KvSharing,
             MaxSteps = settings.Steps,
+            WarmupSteps = WarmupSteps,
             SequenceLength = Math.Min(256, baseModel.Config.ContextLength),
             LearningRate = 2e-3,
             ValidationSet = validation,
         }, cancellation);
-        Compare(grown, validation);
+        Compare(grown, validation, cancellation);
         Save(grown, train.Schema);
+        cancellation.ThrowIfCancellationRequested();
         ScoreLoaded(_mlContext.Data.CreateEnumerable<Document>(validation, reuseRowObject: false).First().Text);
+    }
+
+    // Before the training, not after it.
+    private void CheckOutputs()
+    {
+        if (Directory.Exists(settings.Out.FullName))
+            throw new IOException($"--out must name a zip, found the folder {settings.Out.FullName}.");
+        if (settings.OutFolder is { } folder && File.Exists(folder.FullName))
+            throw new IOException($"--out-folder must name a folder, found the file {folder.FullName}.");
+        settings.OutFolder?.Create();
+        settings.Out.Directory?.Create();
+        File.Create(Unfinished).Dispose();
+        File.Delete(Unfinished);
     }
 
     private (IDataView Train, IDataView Validation) LoadData()
@@ -58,6 +80,7 @@ internal sealed class Job(Settings settings)
                 TieWordEmbeddings = true,
             },
             MaxSteps = settings.Steps,
+            WarmupSteps = WarmupSteps,
             LearningRate = 4e-3,
             ValidationSet = validation,
         }, cancellation);
@@ -87,11 +110,12 @@ internal sealed class Job(Settings settings)
         return fitted!;
     }
 
-    private void Compare(ElasticScoringTransformer model, IDataView validation)
+    private void Compare(ElasticScoringTransformer model, IDataView validation, CancellationToken cancellation)
     {
         var table = new Table().AddColumns("Chains", "Parameters", "Validation loss", "Perplexity", "Rows/s");
         for (var chainCount = 1; chainCount <= model.Model.Config.Layout.ChainCount; chainCount++)
         {
+            cancellation.ThrowIfCancellationRequested();
             using var elastic = model.WithChainCount(chainCount);
             var clock = Stopwatch.StartNew();
             var scores = _mlContext.Data
@@ -110,16 +134,14 @@ internal sealed class Job(Settings settings)
     private void Save(ElasticScoringTransformer model, DataViewSchema schema)
     {
         // Under another name first, so that a full disk leaves the old zip as it was.
-        settings.Out.Directory?.Create();
-        var unfinished = settings.Out.FullName + ".tmp";
         try
         {
-            _mlContext.Model.Save(model, schema, unfinished);
-            File.Move(unfinished, settings.Out.FullName, overwrite: true);
+            _mlContext.Model.Save(model, schema, Unfinished);
+            File.Move(Unfinished, settings.Out.FullName, overwrite: true);
         }
         finally
         {
-            File.Delete(unfinished);
+            File.Delete(Unfinished);
         }
         AnsiConsole.WriteLine($"Saved {settings.Out.FullName}.");
         if (settings.OutFolder is { } folder)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Reflection;
 using Microsoft.ML.CoLM;
 using QuickStart;
 
@@ -26,19 +27,22 @@ var steps = new Option<int>("--steps")
 };
 var kvSharing = new Option<bool>("--kv-sharing")
 {
-    Description = "whether all chains share the first one's keys and values, true or false",
+    Description = "whether all chains share the first one's keys and values, true (the default) or false",
     DefaultValueFactory = _ => true,
 };
 var maxTokens = new Option<int?>("--max-tokens")
 {
-    Description = "leaves validation rows of more tokens out of the comparison",
+    Description = "leaves validation rows of more tokens out of the comparison; without it, none",
 };
 var output = new Option<FileInfo>("--out")
 {
     Description = "zip to write",
     DefaultValueFactory = _ => new FileInfo("model.zip"),
 };
-var outputFolder = new Option<DirectoryInfo>("--out-folder") { Description = "CoLM folder to write, too" };
+var outputFolder = new Option<DirectoryInfo>("--out-folder")
+{
+    Description = "CoLM folder to write, too; without it, none",
+};
 
 var command = new RootCommand(
     "Grows a language model by a chain, trains that on text, compares chain counts, saves one zip and scores from it. " +
@@ -46,14 +50,18 @@ var command = new RootCommand(
 {
     model, train, validation, chains, steps, kvSharing, maxTokens, output, outputFolder,
 };
+// Validators see the text: a value that is none has its own error, and no value to ask for.
 command.Validators.Add(result =>
 {
-    if (result.GetValue(train) is null != result.GetValue(validation) is null)
+    if (result.GetResult(train) is null != result.GetResult(validation) is null)
         result.AddError("Give --train and --validation together.");
-    if (result.GetValue(steps) < 0)
+});
+steps.Validators.Add(result =>
+{
+    if (result.Tokens is [var token] && int.TryParse(token.Value, out var count) && count < 0)
         result.AddError("--steps must be at least 0.");
 });
-command.SetAction((result, cancellation) =>
+command.SetAction((result, cancellation) => Task.Run(() =>
 {
     try
     {
@@ -62,17 +70,32 @@ command.SetAction((result, cancellation) =>
             result.GetValue(chains) is { } text ? [.. ChainLayout.Parse(text).Heads] : null, result.GetValue(steps),
             result.GetValue(kvSharing), result.GetValue(maxTokens), result.GetValue(output)!,
             result.GetValue(outputFolder))).Run(cancellation);
-        return Task.FromResult(0);
+        return 0;
     }
     catch (OperationCanceledException)
     {
         Console.Error.WriteLine("Cancelled.");
-        return Task.FromResult(1);
+        return 1;
     }
-    catch (Exception e) when (e is ArgumentException or IOException or InvalidDataException or InvalidOperationException)
+    catch (Exception e) when (e is ArgumentException or IOException or UnauthorizedAccessException or InvalidDataException
+        or InvalidOperationException or NotSupportedException or DllNotFoundException or FormatException
+        or TargetInvocationException or TypeInitializationException)
     {
-        Console.Error.WriteLine(e.Message);
-        return Task.FromResult(1);
+        Console.Error.WriteLine(MessageOf(e));
+        return 1;
     }
-});
-return await command.Parse(args).InvokeAsync();
+}, CancellationToken.None));
+
+// After Ctrl+C, the time for the step that training is in.
+return await command.Parse(args).InvokeAsync(new() { ProcessTerminationTimeout = TimeSpan.FromMinutes(1) });
+
+// ML.NET's loader and .NET wrap what a component throws.
+static string MessageOf(Exception error)
+{
+    for (var inner = error; inner is not null; inner = inner.InnerException)
+    {
+        if (inner is TargetInvocationException or TypeInitializationException)
+            error = inner.InnerException ?? inner;
+    }
+    return error.Message;
+}

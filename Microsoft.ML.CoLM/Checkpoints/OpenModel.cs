@@ -1,0 +1,17 @@
+using Microsoft.ML.CoLM.Tokenizers;
+
+namespace Microsoft.ML.CoLM.Checkpoints;
+
+/// <summary>A model's files, open and checked against its configuration, before its weights are read.</summary>
+/// <param name="Config">The configuration of the chains that are loaded.</param>
+/// <param name="Weights">Each chain's files.</param>
+/// <param name="Tokenizer">The tokenizer's files; null where the folder has none.</param>
+internal sealed record OpenModel(
+    CoLMConfig Config, IReadOnlyList<(int Chain, WeightFile File)> Weights, TokenizerFiles? Tokenizer) : IDisposable
+{
+    public void Dispose()
+    {
+        foreach (var (_, file) in Weights)
+            file.Dispose();
+    }
+}
