@@ -19,6 +19,9 @@ internal static unsafe class CachedAttention
     /// <summary>Positions of a block of keys, and floats of a vector.</summary>
     public const int Lanes = 16;
 
+    // Features of a value that are mixed together where there are as many: sixteen sums.
+    private const int WideMix = 4 * Lanes;
+
     /// <summary>Rounded up to whole vectors.</summary>
     public static int Padded(int count) => (count + Lanes - 1) / Lanes * Lanes;
 
@@ -66,13 +69,15 @@ internal static unsafe class CachedAttention
         for (var q = 0; q < count; q++)
             sums[q] = Softmax(scores + (long)q * stride, lengths[q], stride);
 
-        var width = Padded(d);
-        for (var c = 0; c < width; c += Lanes)
+        var (width, mixed) = (Padded(d), 0);
+        for (; count > 1 && mixed + WideMix <= width; mixed += WideMix)
+            MixFourWide<TCache>(scores, stride, values, longest, width, mixed, output);
+        for (; mixed < width; mixed += Lanes)
         {
             if (count == 1)
-                MixOne<TCache>(scores, values, longest, width, c, output);
+                MixOne<TCache>(scores, values, longest, width, mixed, output);
             else
-                MixFour<TCache>(scores, stride, values, longest, width, c, output);
+                MixFour<TCache>(scores, stride, values, longest, width, mixed, output);
         }
         for (var q = 0; q < count; q++)
         {
@@ -212,7 +217,51 @@ internal static unsafe class CachedAttention
         return Vector512.Sum(sums);
     }
 
-    // 16 features of four queries. A position whose weight is zero adds nothing, to the bit.
+    // 64 features of four queries. A position whose weight is zero adds nothing, to the bit.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void MixFourWide<TCache>(
+        float* w0, long stride, void* values, int length, int width, int first, float* output)
+        where TCache : struct, IElement
+    {
+        float* w1 = w0 + stride, w2 = w1 + stride, w3 = w2 + stride;
+        Vector512<float> a0 = default, b0 = default, c0 = default, d0 = default;
+        Vector512<float> a1 = default, b1 = default, c1 = default, d1 = default;
+        Vector512<float> a2 = default, b2 = default, c2 = default, d2 = default;
+        Vector512<float> a3 = default, b3 = default, c3 = default, d3 = default;
+        long at = first;
+        for (var i = 0; i < length; i++, at += width)
+        {
+            var (a, b) = (TCache.Load(values, at), TCache.Load(values, at + Lanes));
+            var (c, d) = (TCache.Load(values, at + 2 * Lanes), TCache.Load(values, at + 3 * Lanes));
+            var w = Vector512.Create(w0[i]);
+            a0 = Vector512.FusedMultiplyAdd(w, a, a0);
+            b0 = Vector512.FusedMultiplyAdd(w, b, b0);
+            c0 = Vector512.FusedMultiplyAdd(w, c, c0);
+            d0 = Vector512.FusedMultiplyAdd(w, d, d0);
+            w = Vector512.Create(w1[i]);
+            a1 = Vector512.FusedMultiplyAdd(w, a, a1);
+            b1 = Vector512.FusedMultiplyAdd(w, b, b1);
+            c1 = Vector512.FusedMultiplyAdd(w, c, c1);
+            d1 = Vector512.FusedMultiplyAdd(w, d, d1);
+            w = Vector512.Create(w2[i]);
+            a2 = Vector512.FusedMultiplyAdd(w, a, a2);
+            b2 = Vector512.FusedMultiplyAdd(w, b, b2);
+            c2 = Vector512.FusedMultiplyAdd(w, c, c2);
+            d2 = Vector512.FusedMultiplyAdd(w, d, d2);
+            w = Vector512.Create(w3[i]);
+            a3 = Vector512.FusedMultiplyAdd(w, a, a3);
+            b3 = Vector512.FusedMultiplyAdd(w, b, b3);
+            c3 = Vector512.FusedMultiplyAdd(w, c, c3);
+            d3 = Vector512.FusedMultiplyAdd(w, d, d3);
+        }
+        output += first;
+        Store(a0, b0, c0, d0, output);
+        Store(a1, b1, c1, d1, output + width);
+        Store(a2, b2, c2, d2, output + 2 * width);
+        Store(a3, b3, c3, d3, output + 3 * width);
+    }
+
+    // 16 features of four queries.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void MixFour<TCache>(
         float* w0, long stride, void* values, int length, int width, int first, float* output)

@@ -57,9 +57,11 @@ internal sealed class ModelOptions
     }
 
     /// <summary>The architecture of the random model that is asked for.</summary>
-    public CoLMConfig RandomConfig(ParseResult result) =>
-        ModelShape.All.Single(shape => shape.Name == result.GetRequiredValue(Shape)).Config(
-            result.GetValue(Layout), result.GetValue(KeyValueHeads), result.GetValue(KvSharing));
+    public CoLMConfig RandomConfig(ParseResult result) => NamedShape(result).Config(
+        result.GetValue(Layout), result.GetValue(KeyValueHeads), result.GetValue(KvSharing));
+
+    /// <summary>The shape of the random model; null where there is a folder.</summary>
+    public ModelShape? FindShape(ParseResult result) => result.GetValue(Model) is null ? NamedShape(result) : null;
 
     /// <summary>Loads the model of the folder, or makes the random one.</summary>
     public CoLMModel Create(ParseResult result, Device device) => result.GetValue(Model) is { } folder
@@ -85,6 +87,9 @@ internal sealed class ModelOptions
         ["device"] = $"{model.Device}",
         ["dtype"] = result.GetRequiredValue(DataType),
     };
+
+    private ModelShape NamedShape(ParseResult result) =>
+        ModelShape.All.Single(shape => shape.Name == result.GetRequiredValue(Shape));
 
     private ScalarType ScalarTypeOf(ParseResult result) => CommonOptions.ToDataType(result.GetRequiredValue(DataType));
 }

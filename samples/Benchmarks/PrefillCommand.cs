@@ -29,7 +29,7 @@ internal sealed class PrefillCommand : Benchmark
         var device = CommonOptions.ToDevice(result.GetRequiredValue(_device));
         var length = result.GetValue(_tokens);
         using var model = _model.Create(result, device);
-        using var dense = _model.CreateRandom(Dense(model.Config), result, device);
+        using var dense = _model.CreateRandom(Dense(result, model.Config), result, device);
         using var products = new BareProducts(dense.Config, length, device, dense.DataType);
         using var prompt = new Prompt(model, length);
         using var densePrompt = new Prompt(dense, length);
@@ -57,12 +57,14 @@ internal sealed class PrefillCommand : Benchmark
         return report;
     }
 
-    /// <summary>One chain as wide as all of a model's together.</summary>
-    internal static CoLMConfig Dense(CoLMConfig config)
+    /// <summary>One chain as wide as all of a model's together; of a random model's shape, that shape.</summary>
+    private CoLMConfig Dense(ParseResult result, CoLMConfig config)
     {
         var (first, heads) = (config.Layout.Heads[0], config.Layout.Heads.Sum());
         if (config.Layout.ChainCount == 1)
             return config;
+        if (_model.FindShape(result) is { } shape && shape.Heads == heads)
+            return shape.Config(layout: null, keyValueHeads: null, kvSharing: false);
         return (config with
         {
             Layout = new ChainLayout(heads),
@@ -70,9 +72,7 @@ internal sealed class PrefillCommand : Benchmark
             IntermediateSize = (int)((long)config.IntermediateSize * heads / first),
             HeadDimension = config.HeadWidth,
             KvSharing = false,
-            // As many query heads read a key-value head as in the published baselines, or as near to it as fits.
-            KeyValueHeadCount = Enumerable.Range(1, heads).Last(count =>
-                heads % count == 0 && count <= Math.Max(config.KeyValueHeads(0), heads / 4)),
+            KeyValueHeadCount = heads % config.KeyValueHeads(0) == 0 ? config.KeyValueHeads(0) : heads,
         }).Validated();
     }
 
