@@ -5,20 +5,21 @@ namespace Microsoft.ML.CoLM.Generation;
 /// for its time than the round does without it.
 /// </summary>
 /// <remarks>
-/// The chance that a drafted token is accepted is taken from the first chain's probability of its most probable token,
-/// corrected by how often tokens were accepted in the latest rounds beside how often they were expected to be.
+/// The chance that a drafted token is accepted is how often tokens were in the latest rounds: those that the first chain
+/// gave more than half of the probability, and the others.
 /// </remarks>
 internal sealed class DraftPolicy
 {
-    // What a round weighs after the next one, and how many expected and accepted tokens the beginning counts as. What
-    // is forgotten of them is made up for in every round: a first chain that was wrong is tried again after a while.
-    private const double Memory = 0.9;
-    private const double Prior = 0.25;
+    // What a round weighs after the next one. What is forgotten is made up for by the beginning's tokens, so that a first
+    // chain that was wrong is tried again after a while.
+    private const double Memory = 0.95;
+    private const double TriedAtFirst = 2;
+    private const double AcceptedAtFirst = 1.6;
 
     private readonly double _draftCost;
-    private readonly double[] _chances;
-    private double _expected = Prior;
-    private double _accepted = Prior;
+    private readonly bool[] _wereSure;
+    private Record _sure = new(TriedAtFirst, AcceptedAtFirst);
+    private Record _unsure = new(TriedAtFirst, AcceptedAtFirst);
     private double _tokens;
     private double _cost;
     private double _reach;
@@ -29,7 +30,7 @@ internal sealed class DraftPolicy
     public DraftPolicy(double draftCost, int maxDraftTokens)
     {
         _draftCost = draftCost;
-        _chances = new double[maxDraftTokens];
+        _wereSure = new bool[maxDraftTokens];
     }
 
     /// <summary>
@@ -52,22 +53,23 @@ internal sealed class DraftPolicy
     public bool Begin()
     {
         (_tokens, _cost, _reach, _drafted) = (1, 1, 1, 0);
-        return _accepted >= _draftCost * _expected;
+        return Math.Max(_sure.Rate, _unsure.Rate) >= _draftCost;
     }
 
     /// <summary>Whether to draft the next token.</summary>
     /// <param name="topProbability">The first chain's probability of its most probable token.</param>
     public bool Wants(double topProbability)
     {
-        if (_drafted == _chances.Length)
+        if (_drafted == _wereSure.Length)
             return false;
-        var reach = _reach * Math.Min(1, topProbability * _accepted / _expected);
+        var isSure = topProbability > 0.5;
+        var reach = _reach * (isSure ? _sure : _unsure).Rate;
         if (reach * _cost < _draftCost * _tokens)
             return false;
         _reach = reach;
         _tokens += reach;
         _cost += _draftCost;
-        _chances[_drafted++] = topProbability;
+        _wereSure[_drafted++] = isSure;
         return true;
     }
 
@@ -75,11 +77,24 @@ internal sealed class DraftPolicy
     /// <param name="accepted">How many of the drafted tokens were accepted.</param>
     public void End(int accepted)
     {
+        (_sure, _unsure) = (_sure.Fade(), _unsure.Fade());
         // Tokens after the first that was rejected say nothing.
-        double expected = 0;
         for (var i = 0; i < Math.Min(_drafted, accepted + 1); i++)
-            expected += _chances[i];
-        _expected = Memory * _expected + (1 - Memory) * Prior + expected;
-        _accepted = Memory * _accepted + (1 - Memory) * Prior + accepted;
+        {
+            if (_wereSure[i])
+                _sure = _sure.Add(i < accepted);
+            else
+                _unsure = _unsure.Add(i < accepted);
+        }
+    }
+
+    private readonly record struct Record(double Tried, double Accepted)
+    {
+        public double Rate => Accepted / Tried;
+
+        public Record Add(bool isAccepted) => new(Tried + 1, Accepted + (isAccepted ? 1 : 0));
+
+        public Record Fade() => new(
+            Memory * Tried + (1 - Memory) * TriedAtFirst, Memory * Accepted + (1 - Memory) * AcceptedAtFirst);
     }
 }

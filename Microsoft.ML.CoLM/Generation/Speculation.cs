@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Kernels;
 
 namespace Microsoft.ML.CoLM.Generation;
 
@@ -79,13 +80,9 @@ internal sealed class Speculation
             _session.Run(_rows.AsSpan(drafted, 1), firstSlot: drafted, new ChainRange(0, 1));
             if (drafted == limit || (drafted > 0 && _sequence.IsEnd(_rows[drafted].Token)))
                 break;
-            var logits = _session.Logits(drafted);
-            _sampler.Fill(_drafts[drafted], logits, _sequence.History);
-            if (!_policy.Wants(_drafts[drafted].TopProbability))
+            var token = Propose(drafted, out var topProbability);
+            if (!_policy.Wants(topProbability))
                 break;
-            var token = _sampler.IsGreedy
-                ? _sampler.Sample(logits, _sequence.History, _sequence.Random)
-                : _drafts[drafted].Draw(_sequence.Random);
             _sequence.History?.Add(token);
             drafted++;
             _rows[drafted] = new(_sequence.Index, _rows[0].Position + drafted, token);
@@ -93,6 +90,21 @@ internal sealed class Speculation
         for (var i = drafted; i > 0; i--)
             _sequence.History?.Remove(_rows[i].Token);
         return drafted;
+    }
+
+    /// <summary>The first chain's token after a row.</summary>
+    private int Propose(int slot, out double topProbability)
+    {
+        var logits = _session.Logits(slot);
+        if (_sampler.IsGreedy)
+        {
+            var token = _sampler.Sample(logits, _sequence.History, _sequence.Random);
+            topProbability = VectorMath.SoftmaxOf(logits, token);
+            return token;
+        }
+        _sampler.Fill(_drafts[slot], logits, _sequence.History);
+        topProbability = _drafts[slot].TopProbability;
+        return _drafts[slot].Draw(_sequence.Random);
     }
 
     /// <summary>

@@ -25,6 +25,9 @@ internal static unsafe class RowProducts
     // So many bytes ahead of the reading, the processor is asked for weights.
     private const int Ahead = 512;
 
+    // Up to here, adding up an output's lanes takes as long as its products, and four outputs share it.
+    private const int NarrowWidth = 128;
+
     // Weights of a block of outputs: half of a small first-level cache.
     private const int BlockBytes = 1 << 14;
 
@@ -46,6 +49,11 @@ internal static unsafe class RowProducts
     {
         if (rows == 1)
         {
+            if (width <= NarrowWidth && width % Lanes == 0)
+            {
+                for (; first + 4 <= end; first += 4)
+                    FourOutputs<TWeight>(x, weight, (long)first * width, width, y + first, adds);
+            }
             OneRow<TWeight>(x, weight, width, first, end, y, adds);
             return;
         }
@@ -69,6 +77,8 @@ internal static unsafe class RowProducts
     private static void OneRow<TWeight>(float* x, void* weight, int width, int first, int end, float* y, bool adds)
         where TWeight : struct, IElement
     {
+        var rest = stackalloc float[Lanes];
+        var hasRest = LoadRest(x, width, rest);
         var w = (long)first * width;
         for (var output = first; output < end; output++, w += width)
         {
@@ -84,11 +94,60 @@ internal static unsafe class RowProducts
             }
             for (; i + Lanes <= width; i += Lanes)
                 a = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w + i), Vector512.Load(x + i), a);
+            if (hasRest)
+                b = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w + width - Lanes), Vector512.Load(rest), b);
             var sum = Sum(Fold((a + b) + (c + d)));
-            for (; i < width; i++)
+            for (i = hasRest ? width : i; i < width; i++)
                 sum = MathF.FusedMultiplyAdd(TWeight.Get(weight, w + i), x[i], sum);
             y[output] = adds ? y[output] + sum : sum;
         }
+    }
+
+    // The same sums in the same order as one output's.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void FourOutputs<TWeight>(float* x, void* weight, long w0, int width, float* y, bool adds)
+        where TWeight : struct, IElement
+    {
+        long w1 = w0 + width, w2 = w1 + width, w3 = w2 + width;
+        Vector512<float> a0 = default, b0 = default, c0 = default, d0 = default;
+        Vector512<float> a1 = default, b1 = default, c1 = default, d1 = default;
+        Vector512<float> a2 = default, b2 = default, c2 = default, d2 = default;
+        Vector512<float> a3 = default, b3 = default, c3 = default, d3 = default;
+        var i = 0;
+        for (; i + Step <= width; i += Step)
+        {
+            var v = Vector512.Load(x + i);
+            a0 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w0 + i), v, a0);
+            a1 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w1 + i), v, a1);
+            a2 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w2 + i), v, a2);
+            a3 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w3 + i), v, a3);
+            v = Vector512.Load(x + i + Lanes);
+            b0 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w0 + i + Lanes), v, b0);
+            b1 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w1 + i + Lanes), v, b1);
+            b2 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w2 + i + Lanes), v, b2);
+            b3 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w3 + i + Lanes), v, b3);
+            v = Vector512.Load(x + i + 2 * Lanes);
+            c0 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w0 + i + 2 * Lanes), v, c0);
+            c1 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w1 + i + 2 * Lanes), v, c1);
+            c2 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w2 + i + 2 * Lanes), v, c2);
+            c3 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w3 + i + 2 * Lanes), v, c3);
+            v = Vector512.Load(x + i + 3 * Lanes);
+            d0 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w0 + i + 3 * Lanes), v, d0);
+            d1 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w1 + i + 3 * Lanes), v, d1);
+            d2 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w2 + i + 3 * Lanes), v, d2);
+            d3 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w3 + i + 3 * Lanes), v, d3);
+        }
+        for (; i < width; i += Lanes)
+        {
+            var v = Vector512.Load(x + i);
+            a0 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w0 + i), v, a0);
+            a1 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w1 + i), v, a1);
+            a2 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w2 + i), v, a2);
+            a3 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w3 + i), v, a3);
+        }
+        var sums = Sums(Fold((a0 + b0) + (c0 + d0)), Fold((a1 + b1) + (c1 + d1)), Fold((a2 + b2) + (c2 + d2)),
+            Fold((a3 + b3) + (c3 + d3)));
+        (adds ? Vector128.Load(y) + sums : sums).Store(y);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -97,6 +156,10 @@ internal static unsafe class RowProducts
         where TWeight : struct, IElement
     {
         float* x1 = x0 + xStride, x2 = x1 + xStride, x3 = x2 + xStride;
+        var rest = stackalloc float[RowsAtOnce * Lanes];
+        var hasRest = false;
+        for (var row = 0; row < RowsAtOnce; row++)
+            hasRest = LoadRest(x0 + row * xStride, width, rest + row * Lanes);
         var w = (long)first * width;
         for (var output = first; output < end; output++, w += width)
         {
@@ -137,9 +200,17 @@ internal static unsafe class RowProducts
                 a2 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x2 + i), a2);
                 a3 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x3 + i), a3);
             }
+            if (hasRest)
+            {
+                var v = TWeight.Load(weight, w + width - Lanes);
+                b0 = Vector512.FusedMultiplyAdd(v, Vector512.Load(rest), b0);
+                b1 = Vector512.FusedMultiplyAdd(v, Vector512.Load(rest + Lanes), b1);
+                b2 = Vector512.FusedMultiplyAdd(v, Vector512.Load(rest + 2 * Lanes), b2);
+                b3 = Vector512.FusedMultiplyAdd(v, Vector512.Load(rest + 3 * Lanes), b3);
+            }
             var sums = Sums(Fold((a0 + b0) + (c0 + d0)), Fold((a1 + b1) + (c1 + d1)), Fold((a2 + b2) + (c2 + d2)),
                 Fold((a3 + b3) + (c3 + d3)));
-            for (; i < width; i++)
+            for (i = hasRest ? width : i; i < width; i++)
             {
                 sums = Vector128.FusedMultiplyAdd(Vector128.Create(TWeight.Get(weight, w + i)),
                     Vector128.Create(x0[i], x1[i], x2[i], x3[i]), sums);
@@ -148,6 +219,20 @@ internal static unsafe class RowProducts
             for (var row = 0; row < RowsAtOnce; row++, to += yStride)
                 *to = adds ? *to + sums[row] : sums[row];
         }
+    }
+
+    /// <summary>
+    /// The last 16 inputs, with zeros for those that whole vectors cover: what is left is one vector more.
+    /// </summary>
+    /// <returns>Whether anything is left; where there are fewer than 16 inputs in all, they are taken one by one.</returns>
+    private static bool LoadRest(float* x, int width, float* rest)
+    {
+        var left = width % Lanes;
+        if (left == 0 || width < Lanes)
+            return false;
+        for (var i = 0; i < Lanes; i++)
+            rest[i] = i < Lanes - left ? 0 : x[width - Lanes + i];
+        return true;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -65,4 +65,18 @@ internal static class VectorMath
             Vector512.GreaterThanOrEqual(x, Vector512<float>.Zero), Vector512<float>.One, power);
         return x * numerator / (Vector512<float>.One + power);
     }
+
+    /// <summary>An element's softmax, to a millionth; where it is not the largest, an upper bound.</summary>
+    public static double SoftmaxOf(ReadOnlySpan<float> logits, int index)
+    {
+        var shift = Vector512.Create(logits[index]);
+        var sums = Vector512<float>.Zero;
+        var i = 0;
+        for (; i + Vector512<float>.Count <= logits.Length; i += Vector512<float>.Count)
+            sums += ExpOfNonPositive(Vector512.Min(Vector512.Create(logits[i..]) - shift, Vector512<float>.Zero));
+        double sum = Vector512.Sum(sums);
+        for (; i < logits.Length; i++)
+            sum += Math.Exp(Math.Min(0, logits[i] - logits[index]));
+        return 1 / sum;
+    }
 }

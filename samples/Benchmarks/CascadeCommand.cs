@@ -64,7 +64,7 @@ internal sealed class CascadeCommand : Benchmark
         var few = Score(model, texts, new() { ChainCount = 1 });
         var all = Score(model, texts, new() { ChainCount = chains });
         var losses = few.Select(row => -row.LogProbability / (double)row.TokenCount).Order().ToArray();
-        double[] thresholds = result.GetValue(_thresholds) ??
+        double[] thresholds = result.GetValue(_thresholds) is { Length: > 0 } given ? given :
             [.. DefaultQuantiles.Select(share => losses[(int)(share * losses.Length)])];
 
         (string Name, ElasticScoringEstimator.Options Options)[] ways =

@@ -74,16 +74,16 @@ internal sealed class LoadCommand : Benchmark
             using var model = _model.Create(result, CPU);
             using var transformer = Scorer(mlContext, model);
             weights = Weights(model);
-            var before = ResetPeak();
+            var before = ResidentMemory.ResetPeak();
             mlContext.Model.Save(transformer, inputSchema: null, zip);
-            above = Peak() - before;
+            above = ResidentMemory.Peak() - before;
         }
         else
         {
-            var before = ResetPeak();
+            var before = ResidentMemory.ResetPeak();
             using var transformer = (ElasticScoringTransformer)mlContext.Model.Load(zip, out _);
             weights = Weights(transformer.Model);
-            above = Peak() - before - weights;
+            above = ResidentMemory.Peak() - before - weights;
         }
         Console.WriteLine(FormattableString.Invariant($"{weights} {above}"));
     }
@@ -121,19 +121,6 @@ internal sealed class LoadCommand : Benchmark
 
     private static double Weights(CoLMModel model) =>
         model.parameters().Sum(parameter => parameter.numel() * parameter.element_size()) / 1048576.0;
-
-    // Linux forgets the peak when 5 is written here; what is resident then is returned, in MiB.
-    private static double ResetPeak()
-    {
-        File.WriteAllText("/proc/self/clear_refs", "5");
-        return Status("VmRSS");
-    }
-
-    private static double Peak() => Status("VmHWM");
-
-    private static double Status(string name) => Number(File.ReadLines("/proc/self/status")
-        .First(line => line.StartsWith(name, StringComparison.Ordinal))
-        .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]) / 1024;
 
     private static double Number(string text) => double.Parse(text, CultureInfo.InvariantCulture);
 }
