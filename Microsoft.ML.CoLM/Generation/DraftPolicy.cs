@@ -12,9 +12,9 @@ internal sealed class DraftPolicy
 {
     // What a round weighs after the next one. What is forgotten is made up for by the beginning's tokens, so that a first
     // chain that was wrong is tried again after a while.
-    private const double Memory = 0.95;
-    private const double TriedAtFirst = 2;
-    private const double AcceptedAtFirst = 1.6;
+    private const double Memory = 0.98;
+    private const double TriedAtFirst = 1;
+    private const double AcceptedAtFirst = 0.65;
 
     private readonly double _draftCost;
     private readonly bool[] _wereSure;

@@ -8,7 +8,7 @@ internal sealed class RangePlan
     public RangePlan(InferenceWeights weights, SlotBuffers slots, ChainRange chains, int threads)
     {
         Chains = chains;
-        Tiles = HeadTile.Of(weights, chains);
+        Heads = HeadGroup.Of(weights, chains);
         var config = weights.Config;
         List<int> own = [.. Enumerable.Range(chains.First, chains.Count)];
         KeyValueChains = [.. own.Where(chain => chain < config.KeyValueChains)];
@@ -48,7 +48,7 @@ internal sealed class RangePlan
     /// <summary>Chains of the range with keys and values of their own.</summary>
     public List<int> KeyValueChains { get; }
 
-    public HeadTile[] Tiles { get; }
+    public HeadGroup[] Heads { get; }
 
     public LayerPlan[] Layers { get; }
 

@@ -21,6 +21,7 @@ internal sealed unsafe class RowWalk<T> : IDisposable
     private readonly nint[][] _keys;
     private readonly nint[][] _values;
     private readonly DecodingRow[] _rows;
+    private readonly List<QueryTile> _tiles = [];
     private readonly float* _angles;
     private readonly nint[] _scratch;
     private readonly int _d;
@@ -56,6 +57,7 @@ internal sealed unsafe class RowWalk<T> : IDisposable
             _plans.Add(chains, plan = new RangePlan(_weights, _slots, chains, _team.Count));
         (_plan, _firstSlot, _count) = (plan, firstSlot, rows.Length);
         rows.CopyTo(_rows);
+        Tile();
         _team.Run(_walk);
     }
 
@@ -162,28 +164,44 @@ internal sealed unsafe class RowWalk<T> : IDisposable
         var output = queries + Most * _d;
         var scores = output + Most * CachedAttention.Padded(_d);
         var lengths = stackalloc int[Most];
-        var (first, end) = _team.Share(thread, _count * _plan.Tiles.Length);
-        for (var unit = first; unit < end; unit++)
+        var (first, end) = _team.Share(thread, _tiles.Count);
+        for (var i = first; i < end; i++)
         {
-            var (row, tile) = (unit / _plan.Tiles.Length, _plan.Tiles[unit % _plan.Tiles.Length]);
-            var query = Slot(_slots.Query, _firstSlot + row, _slots.Queries);
-            var result = Slot(_slots.AttentionOutput[layer], _firstSlot + row, _slots.Queries);
-            var count = tile.Columns.Length;
-            new Span<float>(queries + count * _d, (Most - count) * _d).Clear();
-            for (var q = 0; q < count; q++)
+            var tile = _tiles[i];
+            new Span<float>(queries + tile.Count * _d, (Most - tile.Count) * _d).Clear();
+            for (var q = 0; q < tile.Count; q++)
             {
+                var row = tile.Row(q);
                 RowKernels.Rotate<Float32Element>(
-                    query + tile.Columns[q], queries + q * _d, _d, Cosine(row), Sine(row), _scale);
+                    Slot(_slots.Query, _firstSlot + row, _slots.Queries) + tile.Column(q), queries + q * _d, _d, Cosine(row),
+                    Sine(row), _scale);
                 lengths[q] = _rows[row].Position + 1;
             }
-            CachedAttention.Attend<T>(queries, count, new ReadOnlySpan<int>(lengths, count), _d,
-                Head(_keys, layer, tile.Chain, _rows[row].Sequence, tile.Head, _d),
-                Head(_values, layer, tile.Chain, _rows[row].Sequence, tile.Head, CachedAttention.Padded(_d)),
-                scores, output);
-            for (var q = 0; q < count; q++)
+            var (heads, sequence) = (tile.Group, _rows[tile.FirstRow].Sequence);
+            CachedAttention.Attend<T>(queries, tile.Count, new ReadOnlySpan<int>(lengths, tile.Count), _d,
+                Head(_keys, layer, heads.Chain, sequence, heads.Head, _d),
+                Head(_values, layer, heads.Chain, sequence, heads.Head, CachedAttention.Padded(_d)), scores, output);
+            for (var q = 0; q < tile.Count; q++)
             {
-                new ReadOnlySpan<float>(output + q * CachedAttention.Padded(_d), _d)
-                    .CopyTo(new Span<float>(result + tile.Columns[q], _d));
+                new ReadOnlySpan<float>(output + q * CachedAttention.Padded(_d), _d).CopyTo(new Span<float>(
+                    Slot(_slots.AttentionOutput[layer], _firstSlot + tile.Row(q), _slots.Queries) + tile.Column(q), _d));
+            }
+        }
+    }
+
+    /// <summary>Puts queries that read the same keys together, those of a sequence's neighbouring rows, too.</summary>
+    private void Tile()
+    {
+        _tiles.Clear();
+        for (int first = 0, end; first < _count; first = end)
+        {
+            for (end = first + 1; end < _count && _rows[end].Sequence == _rows[first].Sequence;)
+                end++;
+            foreach (var heads in _plan.Heads)
+            {
+                var queries = (end - first) * heads.Columns.Length;
+                for (var query = 0; query < queries; query += CachedAttention.QueriesAtOnce)
+                    _tiles.Add(new(heads, first, query, Math.Min(CachedAttention.QueriesAtOnce, queries - query)));
             }
         }
     }

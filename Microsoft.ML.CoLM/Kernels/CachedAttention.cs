@@ -202,9 +202,9 @@ internal static unsafe class CachedAttention
         var most = Vector512.Load(row);
         for (var i = Lanes; i < length; i += Lanes)
             most = Vector512.Max(most, Vector512.Load(row + i));
-        var greatest = most[0];
-        for (var lane = 1; lane < Lanes; lane++)
-            greatest = MathF.Max(greatest, most[lane]);
+        var halves = Vector256.Max(most.GetLower(), most.GetUpper());
+        var quarters = Vector128.Max(halves.GetLower(), halves.GetUpper());
+        var greatest = MathF.Max(MathF.Max(quarters[0], quarters[1]), MathF.Max(quarters[2], quarters[3]));
 
         var sums = Vector512<float>.Zero;
         var shift = Vector512.Create(greatest);

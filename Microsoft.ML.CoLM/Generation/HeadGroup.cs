@@ -1,16 +1,15 @@
 using Microsoft.ML.CoLM.Chains;
-using Microsoft.ML.CoLM.Kernels;
 
 namespace Microsoft.ML.CoLM.Generation;
 
-/// <summary>Query heads that read one key-value head, up to as many as are worked on together.</summary>
+/// <summary>The query heads that read one key-value head.</summary>
 /// <param name="Chain">The chain whose keys and values they read.</param>
 /// <param name="Head">The key-value head of that chain.</param>
 /// <param name="Columns">Where each query head begins in a row of all queries.</param>
-internal sealed record HeadTile(int Chain, int Head, int[] Columns)
+internal sealed record HeadGroup(int Chain, int Head, int[] Columns)
 {
     /// <summary>The query heads of a range of chains.</summary>
-    public static HeadTile[] Of(InferenceWeights weights, ChainRange chains)
+    public static HeadGroup[] Of(InferenceWeights weights, ChainRange chains)
     {
         var config = weights.Config;
         var columns = new Dictionary<(int Chain, int Head), List<int>>();
@@ -26,7 +25,6 @@ internal sealed record HeadTile(int Chain, int Head, int[] Columns)
                 list.Add(weights.Columns.Queries[chain] + query * config.HeadWidth);
             }
         }
-        return [.. columns.SelectMany(entry => entry.Value.Chunk(CachedAttention.QueriesAtOnce)
-            .Select(tile => new HeadTile(entry.Key.Chain, entry.Key.Head, tile)))];
+        return [.. columns.Select(entry => new HeadGroup(entry.Key.Chain, entry.Key.Head, [.. entry.Value]))];
     }
 }
