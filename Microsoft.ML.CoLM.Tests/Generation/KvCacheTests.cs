@@ -109,7 +109,7 @@ public sealed class KvCacheTests
     }
 
     [TestMethod]
-    public void ACapacityTooSmallIsRefused()
+    public void ACapacityOutOfRangeIsRefused()
     {
         using var model = SessionModels.Create("4", kvSharing: false, float32);
         using var cache = Filled(model, [1, 2, 3], 1);
@@ -117,6 +117,9 @@ public sealed class KvCacheTests
         cache.Save(stream, model);
         stream.Position = 0;
         Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => KvCache.Load(stream, model, capacity: 2));
+        stream.Position = 0;
+        Assert.ThrowsExactly<ArgumentOutOfRangeException>(
+            () => KvCache.Load(stream, model, capacity: SessionModels.Context + 1));
         foreach (var capacity in new[] { 0, SessionModels.Context + 1 })
             Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => new KvCache(model, capacity));
         Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => new KvCache(model, 1, sequenceCount: 0));

@@ -97,7 +97,7 @@ public sealed partial class KvCache
                 "give other keys and values.");
         }
         var (stored, sequenceCount) = (fields.ReadInt32(), fields.ReadInt32());
-        var cache = new KvCache(model, Math.Min(capacity ?? stored, model.Config.ContextLength), sequenceCount);
+        var cache = new KvCache(model, capacity ?? Math.Min(stored, model.Config.ContextLength), sequenceCount);
         try
         {
             cache.ReadHeader(fields, capacity);
