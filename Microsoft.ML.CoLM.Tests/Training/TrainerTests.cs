@@ -178,7 +178,7 @@ public sealed class TrainerTests
         options.ValidationInterval = 2;
         var calls = 0;
         var reports = new List<TrainingProgress>();
-        var summary = task.Train(options, reports.Add, () => [++calls]);
+        var summary = task.Train(options, reports.Add, () => TrainingTask.Found(++calls));
         CollectionAssert.AreEqual(
             new[] { "", "1", "", "2", "3" },
             reports.Select(report => string.Join(' ', report.ValidationLosses)).ToArray());
@@ -186,8 +186,44 @@ public sealed class TrainerTests
 
         options.ValidationInterval = null;
         reports.Clear();
-        task.Train(options, reports.Add, () => [1]);
+        task.Train(options, reports.Add, () => TrainingTask.Found(1));
         Assert.AreEqual(5, reports.Single(report => report.ValidationLosses.Count > 0).Step);
+    }
+
+    [TestMethod]
+    [DataRow(true, 2)]
+    [DataRow(false, 5)]
+    public void TheBestValidationsWeightsAreRestoredOnRequest(bool restores, int modelStep)
+    {
+        using var task = new TrainingTask(Config);
+        var options = Options(steps: 5);
+        (options.ValidationInterval, options.RestoreBest) = (1, restores);
+        double[] losses = [3, 1, 2, 1, 1.5];
+        var calls = 0;
+        var states = new List<Dictionary<string, float[]>>();
+        var summary = task.Train(options, _ => states.Add(TrainingTask.Values(task.Model)),
+            () => TrainingTask.Found(losses[calls++]));
+        Assert.AreEqual((5, modelStep, false), (summary.Steps, summary.ModelStep, summary.Cancelled));
+        Assert.AreEqual(losses[modelStep - 1], summary.ValidationLosses.Single());
+        foreach (var (name, values) in TrainingTask.Values(task.Model))
+            CollectionAssert.AreEqual(states[modelStep - 1][name], values, name);
+    }
+
+    [TestMethod]
+    [DataRow(1, 4)]
+    [DataRow(2, 7)]
+    [DataRow(3, 9)]
+    [DataRow(null, 9)]
+    public void TrainingEndsEarlyAfterValidationsWithoutANewBest(int? patience, int steps)
+    {
+        using var task = new TrainingTask(Config);
+        var options = Options(steps: 9);
+        (options.ValidationInterval, options.EarlyStoppingPatience) = (1, patience);
+        double[] losses = [4, 3, 2, 2, 1, 1.5, 1.2, 0.5, 0.4];
+        var calls = 0;
+        var summary = task.Train(options, validate: () => TrainingTask.Found(losses[calls++]));
+        Assert.AreEqual((steps, steps, false), (summary.Steps, summary.ModelStep, summary.Cancelled));
+        Assert.AreEqual(losses[steps - 1], summary.ValidationLosses.Single());
     }
 
     [TestMethod]
@@ -195,7 +231,7 @@ public sealed class TrainerTests
     {
         using var task = new TrainingTask(Config);
         var before = TrainingTask.Values(task.Model);
-        var summary = task.Train(Options(steps: 0), _ => Assert.Fail("There was no step."), () => [2.5]);
+        var summary = task.Train(Options(steps: 0), _ => Assert.Fail("There was no step."), () => TrainingTask.Found(2.5));
         Assert.AreEqual((0, false), (summary.Steps, summary.Cancelled));
         Assert.AreEqual(double.NaN, summary.Loss);
         CollectionAssert.AreEqual(new[] { 2.5 }, summary.ValidationLosses.ToArray());
@@ -261,7 +297,7 @@ public sealed class TrainerTests
         using var task = new TrainingTask(Config);
         Spoil(task.Trained[0]);
         var error = Assert.ThrowsExactly<NonFiniteLossException>(
-            () => task.Train(Options(steps: steps), validate: () => [task.CrossEntropy(0, 1, 1)]));
+            () => task.Train(Options(steps: steps), validate: () => TrainingTask.Found(task.CrossEntropy(0, 1, 1))));
         Assert.AreEqual(Math.Min(steps, 1), error.Step);
         Assert.Contains("before training", error.Message);
         Assert.DoesNotContain("last step", error.Message);
@@ -277,7 +313,7 @@ public sealed class TrainerTests
         var options = Options();
         options.ValidationInterval = interval;
         var error = Assert.ThrowsExactly<NonFiniteLossException>(() => task.Train(
-            options, _ => good.Add(TrainingTask.Values(task.Model)), () => [1.5, double.NaN]));
+            options, _ => good.Add(TrainingTask.Values(task.Model)), () => TrainingTask.Found(1.5, double.NaN)));
         Assert.AreEqual(step, error.Step);
         Assert.Contains("validation", error.Message);
         Assert.HasCount(step, good);

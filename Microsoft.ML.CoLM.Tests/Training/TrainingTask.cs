@@ -9,7 +9,11 @@ namespace Microsoft.ML.CoLM.Tests.Training;
 /// <summary>A tiny corpus and a tiny model to train on it.</summary>
 internal sealed class TrainingTask : IDisposable
 {
+    private const int DefaultBatch = 4;
+
     private readonly TokenSpool _spool;
+    private readonly int _frozenChains;
+    private readonly double[] _scaleWeights;
 
     public TrainingTask(CoLMConfig config, int frozenChains = 0, double[]? scaleWeights = null, int length = 16)
     {
@@ -22,8 +26,9 @@ internal sealed class TrainingTask : IDisposable
             .. System.Text.Encoding.UTF8.GetBytes(TextModels.Sentence(random.Next(20, 60))).Select(b => (int)b)]));
         Windows = new TokenWindows(_spool, length, seed: 1);
         var scales = config.Layout.ChainCount - frozenChains;
-        Task = new LanguageModelingTask(Model, frozenChains, Windows,
-            scaleWeights ?? [.. Enumerable.Range(1, scales).Select(scale => scale == scales ? 1.0 : 0)]);
+        _frozenChains = frozenChains;
+        _scaleWeights = scaleWeights ?? [.. Enumerable.Repeat(0.0, scales - 1), 1];
+        Task = OfBatches(DefaultBatch);
     }
 
     public CoLMModel Model { get; }
@@ -37,8 +42,11 @@ internal sealed class TrainingTask : IDisposable
     /// <summary>Trains the parameters that are not frozen.</summary>
     public TrainingSummary Train(
         TrainingOptions options, Action<TrainingProgress>? report = null,
-        Func<IReadOnlyList<double>>? validate = null) =>
-        new Trainer(options, validate, () => false, report ?? (_ => { })).Train(Task, Trained);
+        Func<Validation>? validate = null) =>
+        new Trainer(options, validate, () => false, report ?? (_ => { })).Train(OfBatches(options.BatchSize), Trained);
+
+    /// <summary>What a validation finds: its objective is the loss at the last chain count.</summary>
+    public static Validation Found(params double[] losses) => new(losses[^1], losses, Metrics: []);
 
     /// <summary>The cross-entropy at a chain count, computed from the logits.</summary>
     public double CrossEntropy(long first, int count, int chainCount)
@@ -53,6 +61,8 @@ internal sealed class TrainingTask : IDisposable
     /// <summary>Copies of the parameters' values by name.</summary>
     public static Dictionary<string, float[]> Values(CoLMModel model) =>
         model.named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter.data<float>().ToArray());
+
+    private LanguageModelingTask OfBatches(int size) => new(Model, _frozenChains, Windows, size, _scaleWeights);
 
     public void Dispose()
     {

@@ -158,12 +158,13 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         }
 
         var windows = new TokenWindows(spool, _options.SequenceLength, seed);
-        var task = new LanguageModelingTask(model, frozenChains, windows, ScaleWeights(model, frozenChains));
+        var scaleWeights = ScaleWeights(model, frozenChains);
+        var task = new LanguageModelingTask(model, frozenChains, windows, _options.BatchSize, scaleWeights);
         var parameters = model.parameters().Where(parameter => parameter.requires_grad).ToArray();
         channel.Info($"Training {parameters.Sum(parameter => parameter.numel()):N0} of " +
             $"{model.parameters().Sum(parameter => parameter.numel()):N0} parameters on {spool.TokenCount:N0} tokens, " +
             $"{windows.Count:N0} windows of {windows.Length}.");
-        var trainer = new Trainer(_options, validationRows.Length == 0 ? null : () => Validate(model, validationRows),
+        var trainer = new Trainer(_options, validationRows.Length == 0 ? null : () => Validate(model, validationRows, scaleWeights),
             IsCancelled, progress => Report(progress, channel));
         return Summary(trainer.Train(task, parameters), channel);
     }
@@ -240,12 +241,15 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
             $"{progress.TokensPerSecond:F0} tokens/s, {TimeSpan.FromSeconds(Math.Round(progress.TimeLeft.TotalSeconds)):c} left.");
     }
 
-    private static double[] Validate(CoLMModel model, IReadOnlyList<IReadOnlyList<int>> documents)
+    private static Validation Validate(
+        CoLMModel model, IReadOnlyList<IReadOnlyList<int>> documents, double[] scaleWeights)
     {
         var sums = SequenceScorer.ScoreEveryScale(model, documents);
         var tokens = documents.Sum(document => SequenceScorer.ScoredTokens(document.Count));
-        return [.. Enumerable.Range(0, model.Config.ChainCount)
+        double[] losses = [.. Enumerable.Range(0, model.Config.ChainCount)
             .Select(scale => -sums.Sum(scales => scales[scale]) / tokens)];
+        var trained = losses.TakeLast(scaleWeights.Length);
+        return new(trained.Zip(scaleWeights, (loss, weight) => loss * weight).Sum(), losses, Metrics: []);
     }
 
     private ScoringSettings Settings(int chainCount) => new(_options.TextColumnName,

@@ -8,22 +8,21 @@ namespace Microsoft.ML.CoLM.Training;
 /// <param name="model">The model; chains before <paramref name="frozenChains"/> run without gradients.</param>
 /// <param name="frozenChains">How many first chains are frozen; 0 trains all.</param>
 /// <param name="windows">Where the tokens come from.</param>
+/// <param name="batchSize">Windows of a batch.</param>
 /// <param name="scaleWeights">Weight of the cross-entropy at each trained scale; zero leaves it out.</param>
 internal sealed class LanguageModelingTask(
-    CoLMModel model, int frozenChains, TokenWindows windows, double[] scaleWeights)
+    CoLMModel model, int frozenChains, TokenWindows windows, int batchSize, double[] scaleWeights) : ITrainingTask
 {
-    /// <summary>The model that is trained.</summary>
     public CoLMModel Model => model;
 
-    /// <summary>Tokens of one window.</summary>
-    public int WindowLength => windows.Length;
+    public long BatchesOf(int epochs) => (long)windows.Count * epochs / batchSize;
 
-    /// <summary>Windows of an epoch.</summary>
-    public int WindowCount => windows.Count;
+    public BatchLoss Loss(long batch) =>
+        new(Loss(batch * batchSize, batchSize), (long)batchSize * windows.Length);
 
-    /// <summary>The loss of a batch of windows, with gradients.</summary>
+    /// <summary>The loss of some windows, with gradients.</summary>
     /// <param name="first">Number of the first window since the beginning of training.</param>
-    /// <param name="count">Windows in the batch.</param>
+    /// <param name="count">How many windows.</param>
     /// <returns>A scalar: mean over tokens, summed over the weighted scales.</returns>
     public Tensor Loss(long first, int count)
     {

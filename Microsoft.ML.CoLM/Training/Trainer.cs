@@ -8,37 +8,38 @@ namespace Microsoft.ML.CoLM.Training;
 
 /// <summary>The training loop: gradient accumulation, clipping, AdamW, schedule, validation, progress.</summary>
 /// <param name="options">How to train, already checked.</param>
-/// <param name="validate">The mean loss at each chain count, or null without a validation set.</param>
+/// <param name="validate">Validates the model as it is, or null without a validation set.</param>
 /// <param name="isCancelled">Asked before every step.</param>
 /// <param name="report">Gets the progress after every step.</param>
 internal sealed class Trainer(
-    TrainingOptions options, Func<IReadOnlyList<double>>? validate, Func<bool> isCancelled,
-    Action<TrainingProgress> report)
+    TrainingOptions options, Func<Validation>? validate, Func<bool> isCancelled, Action<TrainingProgress> report)
 {
-    /// <summary>Trains the parameters that require gradients.</summary>
+    /// <summary>Trains parameters.</summary>
+    /// <param name="task">What to make small.</param>
+    /// <param name="parameters">What is trained: all of it gets a gradient from every batch.</param>
     /// <exception cref="NonFiniteLossException">
     /// The loss, also the one that the last step leaves, a validation's or the gradient's norm was not finite; the
     /// parameters are those of the last finite loss.
     /// </exception>
-    public TrainingSummary Train(LanguageModelingTask task, IReadOnlyList<Parameter> parameters)
+    public TrainingSummary Train(ITrainingTask task, IReadOnlyList<Parameter> parameters)
     {
-        var stepWindows = (long)options.BatchSize * options.GradientAccumulationSteps;
-        var totalSteps = options.MaxSteps ?? StepsOfEpochs(task.WindowCount, stepWindows);
+        var totalSteps = options.MaxSteps ?? StepsOfEpochs(task);
         var schedule = new LearningRateSchedule(
             options.LearningRate, options.WarmupSteps, totalSteps, options.Decay);
         using var optimizer = CreateOptimizer(parameters);
         using var lastGood = new ParameterSnapshot(parameters);
+        using var best = new BestState(parameters, keeps: options.RestoreBest);
 
         var clock = Stopwatch.StartNew();
-        var step = 0;
-        var loss = double.NaN;
+        var (step, tokens, loss) = (0, 0L, double.NaN);
         var isProven = true; // whether a finite loss of the parameters, as they are, is known
-        IReadOnlyList<double> losses = [];
-        while (step < totalSteps && !isCancelled())
+        var found = Validation.None;
+        var isStopped = false;
+        while (step < totalSteps && !isStopped && !isCancelled())
         {
             foreach (var group in optimizer.ParamGroups)
                 group.LearningRate = schedule.At(step);
-            loss = Step(task, parameters, optimizer, lastGood, step);
+            loss = Step(task, parameters, optimizer, lastGood, step, ref tokens);
             step++;
             isProven = false;
 
@@ -48,33 +49,49 @@ internal sealed class Trainer(
             if (validates)
             {
                 clock.Stop();
-                losses = validate!();
-                CheckFinite(losses, "a validation loss");
+                found = Validate();
+                best.Add(step, found);
+                isStopped = best.Waited >= (options.EarlyStoppingPatience ?? int.MaxValue);
                 isProven = true;
                 clock.Start();
             }
-            report(new TrainingProgress(step, totalSteps, loss, schedule.At(step - 1),
-                TokensPerSecond(elapsed), elapsed / step * (totalSteps - step),
-                validates ? losses : []));
+            report(new TrainingProgress(step, totalSteps, loss, schedule.At(step - 1), tokens / elapsed.TotalSeconds,
+                elapsed / step * (totalSteps - step), validates ? found.Losses : [])
+            {
+                ValidationMetrics = validates ? found.Metrics : [],
+            });
         }
         clock.Stop();
         ForgetGradients(parameters);
         if (!isProven)
             CheckFinite([LossWithoutGradients(task, step - 1)], "the loss after it");
-        var cancelled = step < totalSteps;
-        if (totalSteps == 0)
+        var cancelled = step < totalSteps && !isStopped;
+        if (totalSteps == 0 && validate is not null)
+            found = Validate();
+        var goesBack = options.RestoreBest && best.Step > 0 && best.Step < step && !cancelled;
+        if (goesBack)
         {
-            losses = validate?.Invoke() ?? [];
-            CheckFinite(losses, "a validation loss");
+            best.Restore();
+            found = best.Found;
         }
-        return new TrainingSummary(step, cancelled, loss, TokensPerSecond(clock.Elapsed), cancelled ? [] : losses);
-
-        double TokensPerSecond(TimeSpan elapsed) =>
-            (double)step * stepWindows * task.WindowLength / elapsed.TotalSeconds;
-
-        void CheckFinite(IEnumerable<double> found, string what)
+        return new TrainingSummary(
+            step, cancelled, loss, tokens / clock.Elapsed.TotalSeconds, cancelled ? [] : found.Losses)
         {
-            if (found.All(double.IsFinite))
+            ValidationMetrics = cancelled ? [] : found.Metrics,
+            ModelStep = goesBack ? best.Step : step,
+            TrainedParameterCount = parameters.Sum(parameter => parameter.numel()),
+        };
+
+        Validation Validate()
+        {
+            var validation = validate!();
+            CheckFinite(validation.Losses, "a validation loss");
+            return validation;
+        }
+
+        void CheckFinite(IEnumerable<double> losses, string what)
+        {
+            if (losses.All(double.IsFinite))
                 return;
             lastGood.Restore();
             ForgetGradients(parameters);
@@ -82,29 +99,28 @@ internal sealed class Trainer(
         }
     }
 
-    private int StepsOfEpochs(int windows, long stepWindows)
+    private int StepsOfEpochs(ITrainingTask task)
     {
-        var steps = Math.Max(1, (long)windows * options.Epochs / stepWindows);
+        var steps = Math.Max(1, task.BatchesOf(options.Epochs) / options.GradientAccumulationSteps);
         return steps <= int.MaxValue ? (int)steps : throw new ArgumentException(
-            $"{nameof(options.Epochs)} must be fewer: {options.Epochs} epochs of {windows} windows are {steps} steps, " +
-            $"more than {int.MaxValue}.");
+            $"{nameof(options.Epochs)} must be fewer: {options.Epochs} epochs are {steps} steps, more than " +
+            $"{int.MaxValue}.");
     }
 
     // Of the step's first batch: that the last step left weights to compute with.
-    private double LossWithoutGradients(LanguageModelingTask task, int step)
+    private double LossWithoutGradients(ITrainingTask task, int step)
     {
         using var noGradients = no_grad();
-        using var loss = task.Loss(FirstWindow(step, pass: 0), options.BatchSize);
+        using var loss = task.Loss(BatchNumber(step, pass: 0)).Value;
         return loss.ToDouble();
     }
 
-    private long FirstWindow(int step, int pass) =>
-        ((long)step * options.GradientAccumulationSteps + pass) * options.BatchSize;
+    private long BatchNumber(int step, int pass) => (long)step * options.GradientAccumulationSteps + pass;
 
     /// <summary>One optimizer step, and its loss.</summary>
     private double Step(
-        LanguageModelingTask task, IReadOnlyList<Parameter> parameters, AdamW optimizer, ParameterSnapshot lastGood,
-        int step)
+        ITrainingTask task, IReadOnlyList<Parameter> parameters, AdamW optimizer, ParameterSnapshot lastGood, int step,
+        ref long tokens)
     {
         using var scope = NewDisposeScope();
         optimizer.zero_grad();
@@ -112,9 +128,11 @@ internal sealed class Trainer(
         double loss = 0;
         for (var pass = 0; pass < passes; pass++)
         {
-            using var passLoss = task.Loss(FirstWindow(step, pass), options.BatchSize);
+            var batch = task.Loss(BatchNumber(step, pass));
+            using var passLoss = batch.Value;
             using var scaled = passLoss / passes;
             loss += scaled.ToDouble();
+            tokens += batch.TokenCount;
             if (!double.IsFinite(loss))
                 break;
             scaled.backward();

@@ -59,6 +59,17 @@ public abstract class TrainingOptions
     /// <summary>Validates, where there is a validation set, every so many steps; null at the end only.</summary>
     public int? ValidationInterval { get; set; }
 
+    /// <summary>
+    /// Whether the model ends with the weights of its best validation instead of the last step's: the one with the
+    /// smallest objective. Without a validation set it makes no difference.
+    /// </summary>
+    public bool RestoreBest { get; set; }
+
+    /// <summary>
+    /// Ends training after so many validations, one after the other, without a new best; null never does.
+    /// </summary>
+    public int? EarlyStoppingPatience { get; set; }
+
     /// <summary>Seed of new weights and of the windows' order; null takes the MLContext's, or draws one.</summary>
     public int? Seed { get; set; }
 
@@ -92,6 +103,7 @@ public abstract class TrainingOptions
         Check(MaxGradientNorm > 0, nameof(MaxGradientNorm), MaxGradientNorm, "above 0");
         Check(Enum.IsDefined(Objective), nameof(Objective), Objective, "one of the enumeration's values");
         Check(ValidationInterval is null or >= 1, nameof(ValidationInterval), ValidationInterval, "at least 1");
+        Check(EarlyStoppingPatience is null or >= 1, nameof(EarlyStoppingPatience), EarlyStoppingPatience, "at least 1");
         Check(ScaleWeights is null || Objective == TrainingObjective.MultiChain,
             nameof(ScaleWeights), "weights", $"left out unless {nameof(Objective)} is {TrainingObjective.MultiChain}");
         foreach (var weight in ScaleWeights ?? [])

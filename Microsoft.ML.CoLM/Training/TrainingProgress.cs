@@ -8,8 +8,15 @@ namespace Microsoft.ML.CoLM;
 /// <param name="TokensPerSecond">Tokens trained on each second, since the run began.</param>
 /// <param name="TimeLeft">Estimated time to the end of training.</param>
 /// <param name="ValidationLosses">
-/// After a validation, the mean loss of a token at each chain count from 1 on; otherwise empty.
+/// After a validation, the mean loss of a token, or of a row that has a label, at each chain count from 1 on; otherwise empty.
 /// </param>
 public sealed record TrainingProgress(
     int Step, int TotalSteps, double Loss, double LearningRate, double TokensPerSecond, TimeSpan TimeLeft,
-    IReadOnlyList<double> ValidationLosses);
+    IReadOnlyList<double> ValidationLosses)
+{
+    /// <summary>
+    /// After a validation, the task's metric at each chain count from 1 on: accuracy in classification, Pearson's
+    /// correlation in regression; otherwise, and in language modelling, empty.
+    /// </summary>
+    public IReadOnlyList<double> ValidationMetrics { get; init; } = [];
+}
