@@ -39,6 +39,39 @@ public static class CoLMCatalog
         this TransformsCatalog catalog, ChainExpansionEstimator.Options options) =>
         new(CatalogUtils.GetEnvironment(catalog), options);
 
+    /// <summary>
+    /// Tunes a model's later chains for a label and leaves the first ones as they are; see
+    /// <see cref="ChainTuningEstimator"/>.
+    /// </summary>
+    /// <param name="catalog">The transforms catalog.</param>
+    /// <param name="model">The model to tune, which stays as it is.</param>
+    /// <param name="labelColumnName">The label: a key, Boolean or Single.</param>
+    /// <param name="textColumnName">The column of text to learn from, and to predict of.</param>
+    /// <exception cref="ArgumentException">An argument is empty.</exception>
+    public static ChainTuningEstimator ChainTuning(
+        this TransformsCatalog catalog, ElasticScoringTransformer model, string labelColumnName = "Label",
+        string textColumnName = "Text")
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        return ChainTuning(catalog, new ChainTuningEstimator.Options
+        {
+            Model = model,
+            LabelColumnName = labelColumnName,
+            TextColumnName = textColumnName,
+        });
+    }
+
+    /// <summary>
+    /// Tunes a model's later chains for a label, for responses to prompts, or its language heads alone; see
+    /// <see cref="ChainTuningEstimator"/>.
+    /// </summary>
+    /// <param name="catalog">The transforms catalog.</param>
+    /// <param name="options">What to tune, on which columns, and how.</param>
+    /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
+    public static ChainTuningEstimator ChainTuning(
+        this TransformsCatalog catalog, ChainTuningEstimator.Options options) =>
+        new(CatalogUtils.GetEnvironment(catalog), options);
+
     /// <summary>Scores text with the first chains of a model; see <see cref="ElasticScoringTransformer"/>.</summary>
     /// <param name="catalog">The transforms catalog.</param>
     /// <param name="modelFolder">A LLaMA or CoLM folder in Hugging Face's layout.</param>

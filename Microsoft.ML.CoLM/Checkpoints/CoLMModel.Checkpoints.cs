@@ -54,7 +54,8 @@ public sealed partial class CoLMModel
     /// </param>
     /// <param name="chainCount">How many chains to write, from 1 on; null writes all.</param>
     /// <remarks>
-    /// Files are complete under temporary names before the first takes its place. A crash or an exception at any
+    /// Adapters (<see cref="LoraOptions"/>) are merged into the weights that are written: the format has none. Files are
+    /// complete under temporary names before the first takes its place. A crash or an exception at any
     /// moment, such as a full disk, leaves a folder from which <see cref="Load"/> gets the old model or the new one.
     /// </remarks>
     /// <exception cref="ArgumentOutOfRangeException">
@@ -72,6 +73,12 @@ public sealed partial class CoLMModel
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        if (Adapters is not null)
+        {
+            using var merged = MergeAdapters();
+            merged.Save(folder, chainCount);
+            return;
+        }
         ModelFolder.Save(this, folder, chainCount ?? Config.ChainCount, DiskFiles.Instance);
     }
 }

@@ -3,7 +3,7 @@ namespace Microsoft.ML.CoLM.Estimators;
 /// <summary>What rows score, computed for a batch when the first of its scores is asked for.</summary>
 /// <param name="texts">The rows' texts.</param>
 /// <param name="score">Scores texts together.</param>
-internal sealed class BatchScores<TScore>(ITextBatches texts, Func<IReadOnlyList<string>, TScore[]> score)
+internal sealed class BatchScores<TScore>(ITextBatches texts, Func<IReadOnlyList<RowText>, TScore[]> score)
 {
     private TScore[] _scores = [];
     private long? _batch;

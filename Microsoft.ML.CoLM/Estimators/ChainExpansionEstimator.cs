@@ -51,9 +51,10 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
     public ElasticScoringTransformer Fit(IDataView input)
     {
         _host.CheckValue(input, nameof(input));
-        ScoringSettings.TextColumn(input.Schema, _options.TextColumnName);
+        var text = new TextColumns(_options.TextColumnName);
+        _ = text.In(input.Schema);
         if (_options.ValidationSet is { } validation)
-            ScoringSettings.TextColumn(validation.Schema, _options.TextColumnName);
+            _ = text.In(validation.Schema);
 
         // Ends inference mode and no_grad alike, whichever is around this.
         TorchLibrary.EnsureLoaded();
@@ -85,7 +86,8 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         _host.CheckValue(inputSchema, nameof(inputSchema));
-        return Settings(chainCount: 1).OutputShape(inputSchema);
+        return ScoringSettings.OutputShape(inputSchema, new TextColumns(_options.TextColumnName),
+            LanguageModelScoring.Default(chainCount: 1).OutputColumns(config: null));
     }
 
     private (CoLMModel Model, int FrozenChains) CreateModel(int seed)
@@ -252,6 +254,6 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         return new(trained.Zip(scaleWeights, (loss, weight) => loss * weight).Sum(), losses, Metrics: []);
     }
 
-    private ScoringSettings Settings(int chainCount) => new(_options.TextColumnName,
+    private ScoringSettings Settings(int chainCount) => new(new TextColumns(_options.TextColumnName),
         new ElasticScoringEstimator.Options().BatchSize, LanguageModelScoring.Default(chainCount));
 }

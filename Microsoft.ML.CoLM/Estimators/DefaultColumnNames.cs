@@ -9,4 +9,10 @@ internal static class DefaultColumnNames
     public const string Perplexity = "Perplexity";
     public const string ChainsUsed = "ChainsUsed";
     public const string Features = "Features";
+    public const string Label = "Label";
+    public const string PredictedLabel = "PredictedLabel";
+    public const string Score = "Score";
+    public const string Probability = "Probability";
+    public const string Prompt = "Prompt";
+    public const string Response = "Response";
 }

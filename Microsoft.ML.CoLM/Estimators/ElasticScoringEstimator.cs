@@ -28,7 +28,7 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
     public ElasticScoringTransformer Fit(IDataView input)
     {
         _host.CheckValue(input, nameof(input));
-        ScoringSettings.TextColumn(input.Schema, _options.TextColumnName);
+        _ = new TextColumns(_options.TextColumnName).In(input.Schema);
         if (_options.Model is { } given)
             return Create(given, isOwned: false);
 
@@ -52,12 +52,13 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         _host.CheckValue(inputSchema, nameof(inputSchema));
-        return Settings(modelChains: 1).OutputShape(inputSchema);
+        return ScoringSettings.OutputShape(inputSchema, new TextColumns(_options.TextColumnName),
+            _options.CreateTask(modelChains: 1).OutputColumns(config: null));
     }
 
     private ElasticScoringTransformer Create(CoLMModel model, bool isOwned) => new(
         _host, new SharedModel(model, isOwned), Settings(model.Config.Layout.ChainCount));
 
     private ScoringSettings Settings(int modelChains) =>
-        new(_options.TextColumnName, _options.BatchSize, _options.CreateTask(modelChains));
+        new(new TextColumns(_options.TextColumnName), _options.BatchSize, _options.CreateTask(modelChains));
 }

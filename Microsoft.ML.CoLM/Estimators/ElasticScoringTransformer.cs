@@ -72,19 +72,20 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     {
         _host = environment.Register(LoaderSignature);
         context.CheckAtModel(CreateVersionInfo());
-        Settings = ScoringSettings.Load(context);
         var model = ModelEntries.Load(_host, context);
         try
         {
+            Settings = ScoringSettings.Load(_host, context, model);
             Settings.Task.CheckFits(model.Config);
             Tokenizer = model.CreateTokenizer();
         }
         catch
         {
+            Settings?.Task.Head?.Dispose();
             model.Dispose();
             throw;
         }
-        _shared = new SharedModel(model, isOwned: true).Acquire();
+        _shared = new SharedModel(model, isOwned: true, Settings.Task.Head).Acquire();
     }
 
     /// <summary>The model; shared by all transformers made from this one.</summary>
@@ -113,6 +114,23 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         return new(_host, _shared, Settings with { Task = Settings.Task.WithChainCount(chainCount) }, Tokenizer, Training);
+    }
+
+    /// <summary>
+    /// The same model and task as a cascade: rows begin with few chains, and only those that are not clear go on. The
+    /// weights are shared, not copied.
+    /// </summary>
+    /// <param name="cascade">Where rows stop; a column <c>ChainsUsed</c> tells where each did.</param>
+    /// <exception cref="ArgumentException">The cascade is none, or does not fit the model; the message names the option.</exception>
+    /// <exception cref="NotSupportedException">The task has nothing to stop at: features, numbers, completions.</exception>
+    /// <exception cref="ObjectDisposedException">This transformer was disposed.</exception>
+    public ElasticScoringTransformer WithCascade(CascadeOptions cascade)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentNullException.ThrowIfNull(cascade);
+        var copy = cascade.Copy();
+        copy.Check();
+        return new(_host, _shared, Settings with { Task = Settings.Task.WithCascade(copy.ToCascade()) }, Tokenizer, Training);
     }
 
     /// <inheritdoc/>
@@ -159,10 +177,10 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
         ctx.SetVersionInfo(CreateVersionInfo());
 
         // *** Binary format ***
-        // what ScoringSettings writes
         // what ModelEntries writes
-        Settings.Save(ctx);
+        // what ScoringSettings writes
         ModelEntries.Save(ctx, Model);
+        Settings.Save(_host, ctx);
     }
 
     internal DataViewSchema.DetachedColumn[] OutputColumns() => Settings.Task.OutputColumns(Model.Config);
@@ -170,14 +188,14 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     internal Delegate[] CreateGetters(ITextBatches texts)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        return Settings.Task.CreateGetters(Model, Tokenizer, texts, Settings.TextColumnName);
+        return Settings.Task.CreateGetters(Model, Tokenizer, texts, Settings.Columns);
     }
 
     private static VersionInfo CreateVersionInfo() => new(
         modelSignature: "COLMELST",
-        verWrittenCur: 0x00010001,
-        verReadableCur: 0x00010001,
-        verWeCanReadBack: 0x00010001,
+        verWrittenCur: 0x00010002,
+        verReadableCur: 0x00010002,
+        verWeCanReadBack: 0x00010002,
         loaderSignature: LoaderSignature,
         loaderAssemblyName: typeof(ElasticScoringTransformer).Assembly.FullName);
 

@@ -16,16 +16,19 @@ internal sealed record FeatureScoring(int ChainCount, string FeaturesColumnName,
 
     public IScoringTask WithChainCount(int chainCount) => this with { ChainCount = chainCount };
 
+    public IScoringTask WithCascade(Cascade cascade) =>
+        throw new NotSupportedException($"{ScoringTask.Features} have no cascade: there is nothing to stop at.");
+
     public void CheckFits(CoLMConfig config) => config.Layout.CheckChainCount(ChainCount);
 
     public DataViewSchema.DetachedColumn[] OutputColumns(CoLMConfig? config) =>
         [new(FeaturesColumnName, new VectorDataViewType(NumberDataViewType.Single, config?.Width(ChainCount) ?? 1))];
 
     public Delegate[] CreateGetters(
-        CoLMModel model, Tokenizer tokenizer, ITextBatches texts, string textColumnName)
+        CoLMModel model, Tokenizer tokenizer, ITextBatches texts, TextColumns columns)
     {
         var vectors = new BatchScores<float[]>(texts, batch => SequencePooling.Pool(
-            model, tokenizer.EncodeRows(batch, model.Config, textColumnName), ChainCount, Pooling));
+            model, tokenizer.EncodeRows([.. batch.Select(text => text.First)], model.Config, columns.First), ChainCount, Pooling));
         return
         [
             (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) =>
@@ -38,7 +41,7 @@ internal sealed record FeatureScoring(int ChainCount, string FeaturesColumnName,
         ];
     }
 
-    public void Save(ModelSaveContext context)
+    public void Save(IHost host, ModelSaveContext context)
     {
         context.Writer.Write(ChainCount);
         context.SaveNonEmptyString(FeaturesColumnName);

@@ -1,3 +1,5 @@
+using Microsoft.ML.CoLM.Evaluation;
+using Microsoft.ML.CoLM.Modules;
 using Microsoft.ML.Runtime;
 using Microsoft.ML.Tokenizers;
 
@@ -14,8 +16,15 @@ internal interface IScoringTask
     /// <summary>The most chains that a row is computed with.</summary>
     int ChainCount { get; }
 
+    /// <summary>The task's own head, freed with the last transformer that has it; null where the task has none.</summary>
+    ChainHead? Head => null;
+
     /// <summary>The same with this many chains for every row.</summary>
     IScoringTask WithChainCount(int chainCount);
+
+    /// <summary>The same, stopping rows where they are clear.</summary>
+    /// <exception cref="NotSupportedException">The task knows no such thing.</exception>
+    IScoringTask WithCascade(Cascade cascade);
 
     /// <summary>Refuses a model that the task's settings do not fit.</summary>
     /// <exception cref="ArgumentException">The model lacks chains that are to be used.</exception>
@@ -26,8 +35,12 @@ internal interface IScoringTask
     DataViewSchema.DetachedColumn[] OutputColumns(CoLMConfig? config);
 
     /// <summary>Getters of all output columns, in the columns' order; nothing is computed before one is called.</summary>
-    Delegate[] CreateGetters(CoLMModel model, Tokenizer tokenizer, ITextBatches texts, string textColumnName);
+    /// <param name="model">The model.</param>
+    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <param name="texts">The rows' texts.</param>
+    /// <param name="columns">Where they come from, for messages.</param>
+    Delegate[] CreateGetters(CoLMModel model, Tokenizer tokenizer, ITextBatches texts, TextColumns columns);
 
     /// <summary>Writes the settings into a zip.</summary>
-    void Save(ModelSaveContext context);
+    void Save(IHost host, ModelSaveContext context);
 }

@@ -25,6 +25,9 @@ internal sealed record LanguageModelScoring(
 
     public IScoringTask WithChainCount(int chainCount) => this with { ChainCount = chainCount, Cascade = null };
 
+    public IScoringTask WithCascade(Cascade cascade) =>
+        this with { ChainCount = cascade.ChainCounts[^1], Cascade = cascade };
+
     public void CheckFits(CoLMConfig config)
     {
         if (Cascade is { } cascade)
@@ -44,12 +47,12 @@ internal sealed record LanguageModelScoring(
     }
 
     public Delegate[] CreateGetters(
-        CoLMModel model, Tokenizer tokenizer, ITextBatches texts, string textColumnName)
+        CoLMModel model, Tokenizer tokenizer, ITextBatches texts, TextColumns columns)
     {
         var scorer = CreateScorer(model);
         var scores = new BatchScores<TextScore>(texts, batch =>
         {
-            var sequences = tokenizer.EncodeRows(batch, model.Config, textColumnName);
+            var sequences = tokenizer.EncodeRows([.. batch.Select(text => text.First)], model.Config, columns.First);
             return [.. scorer(sequences).Select((score, i) => new TextScore(
                 score.LogProbability, SequenceScorer.ScoredTokens(sequences[i].Length), score.ChainsUsed))];
         });
@@ -64,18 +67,14 @@ internal sealed record LanguageModelScoring(
             : [.. getters, (ValueGetter<int>)((ref int value) => value = scores.Current().ChainsUsed)];
     }
 
-    public void Save(ModelSaveContext context)
+    public void Save(IHost host, ModelSaveContext context)
     {
         context.Writer.Write(ChainCount);
         context.SaveNonEmptyString(LogProbabilityColumnName);
         context.SaveNonEmptyString(TokenCountColumnName);
         context.SaveNonEmptyString(PerplexityColumnName);
         context.SaveNonEmptyString(ChainsUsedColumnName);
-        context.Writer.Write(Cascade?.ChainCounts.Count ?? 0);
-        foreach (var chainCount in Cascade?.ChainCounts ?? [])
-            context.Writer.Write(chainCount);
-        foreach (var threshold in Cascade?.Thresholds ?? [])
-            context.Writer.Write(threshold);
+        CascadeEntry.Save(context, Cascade);
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
@@ -85,22 +84,7 @@ internal sealed record LanguageModelScoring(
         TokenCountColumnName: context.LoadNonEmptyString(),
         PerplexityColumnName: context.LoadNonEmptyString(),
         ChainsUsedColumnName: context.LoadNonEmptyString(),
-        Cascade: LoadCascade(context.Reader));
-
-    private static Cascade? LoadCascade(BinaryReader reader)
-    {
-        var count = reader.ReadInt32();
-        if (count == 0)
-            return null;
-        // Not allocated at once: a broken file may name any number.
-        var (chainCounts, thresholds) = (new List<int>(), new List<double>());
-        for (var i = 0; i < count; i++)
-            chainCounts.Add(reader.ReadInt32());
-        for (var i = 1; i < count; i++)
-            thresholds.Add(reader.ReadDouble());
-        CascadeOptions.Check(chainCounts, thresholds);
-        return new Cascade(chainCounts, thresholds);
-    }
+        Cascade: CascadeEntry.Load(context));
 
     private Func<int[][], CascadeScore[]> CreateScorer(CoLMModel model)
     {

@@ -8,7 +8,7 @@ namespace Microsoft.ML.CoLM.Estimators;
 
 /// <summary>
 /// A model inside an ML.NET zip: beside a component's own entry, <c>config.json</c>, a <c>chain-i.safetensors</c> for
-/// each chain, and the tokenizer's files as they were given.
+/// each chain, adapters where the model has them, and the tokenizer's files as they were given.
 /// </summary>
 internal static class ModelEntries
 {
@@ -25,6 +25,7 @@ internal static class ModelEntries
             context.SaveBinaryStream(ChainName(chain),
                 writer => ModelStream.WriteChain(model, written, writer.BaseStream));
         }
+        AdapterEntry.Save(context, model.Adapters);
         var files = model.TokenizerFiles?.Files ?? [];
         context.Writer.Write(files.Count);
         foreach (var (name, content) in files)
@@ -66,6 +67,7 @@ internal static class ModelEntries
                     return true;
                 });
             }
+            model.Adapters = AdapterEntry.Load(context, model);
             var files = new List<KeyValuePair<string, byte[]>>();
             for (var left = context.Reader.ReadInt32(); left > 0; left--)
             {
@@ -84,7 +86,9 @@ internal static class ModelEntries
 
     private static string ChainName(int chain) => $"chain-{chain + 1}.safetensors";
 
-    private static T Read<T>(ModelLoadContext context, string name, Func<BinaryReader, T> read)
+    /// <summary>Reads an entry.</summary>
+    /// <exception cref="InvalidDataException">It is missing.</exception>
+    public static T Read<T>(ModelLoadContext context, string name, Func<BinaryReader, T> read)
     {
         T? result = default;
         if (!context.TryLoadBinaryStream(name, reader => result = read(reader)))

@@ -14,12 +14,12 @@ internal sealed class ScoringDataView : IDataView
     private readonly IDataView _source;
     private readonly ElasticScoringTransformer _transformer;
     private readonly ColumnBindings _bindings;
-    private readonly DataViewSchema.Column _text;
+    private readonly DataViewSchema.Column[] _texts;
 
     public ScoringDataView(IHost host, IDataView source, ElasticScoringTransformer transformer)
     {
         (_host, _source, _transformer) = (host, source, transformer);
-        _text = ScoringSettings.TextColumn(source.Schema, transformer.Settings.TextColumnName);
+        _texts = transformer.Settings.Columns.In(source.Schema);
         _bindings = new ColumnBindings(source.Schema, transformer.OutputColumns());
     }
 
@@ -37,7 +37,7 @@ internal sealed class ScoringDataView : IDataView
         var sourceColumns = _bindings.GetActiveInput(index => active[index]);
         var rows = _source.GetRowCursor(_source.Schema.Where(column => sourceColumns[column.Index]));
         var texts = _bindings.AddedColumnIndices.Any(index => active[index])
-            ? new TextsAhead(_source.GetRowCursor([_text]), _text, _transformer.Settings.BatchSize)
+            ? new TextsAhead(_source.GetRowCursor(_texts), _texts, _transformer.Settings.BatchSize)
             : null;
         return new ScoringCursor(_host, rows, _bindings, active, _transformer, texts);
     }

@@ -5,15 +5,14 @@ namespace Microsoft.ML.CoLM.Estimators;
 /// <summary>Scores one row at a time: what a PredictionEngine uses.</summary>
 internal sealed class ScoringRowMapper(ElasticScoringTransformer transformer, DataViewSchema inputSchema) : IRowMapper
 {
-    private readonly DataViewSchema.Column _text =
-        ScoringSettings.TextColumn(inputSchema, transformer.Settings.TextColumnName);
+    private readonly DataViewSchema.Column[] _texts = transformer.Settings.Columns.In(inputSchema);
 
     public DataViewSchema.DetachedColumn[] GetOutputColumns() => transformer.OutputColumns();
 
     public Func<int, bool> GetDependencies(Func<int, bool> activeOutput)
     {
         var isNeeded = Enumerable.Range(0, GetOutputColumns().Length).Any(activeOutput);
-        return column => isNeeded && column == _text.Index;
+        return column => isNeeded && Array.Exists(_texts, text => text.Index == column);
     }
 
     public Delegate[] CreateGetters(DataViewRow input, Func<int, bool> activeOutput, out Action? disposer)
@@ -23,7 +22,7 @@ internal sealed class ScoringRowMapper(ElasticScoringTransformer transformer, Da
         if (!Enumerable.Range(0, count).Any(activeOutput))
             return new Delegate[count];
 
-        var getters = transformer.CreateGetters(new SingleText(input, input.Schema[_text.Index]));
+        var getters = transformer.CreateGetters(new SingleText(input, Array.ConvertAll(_texts, text => input.Schema[text.Index])));
         for (var i = 0; i < count; i++)
         {
             if (!activeOutput(i))

@@ -4,63 +4,60 @@ using Microsoft.ML.Runtime;
 namespace Microsoft.ML.CoLM.Estimators;
 
 /// <summary>What a transformer reads, and what it makes of it.</summary>
-/// <param name="TextColumnName">The text to score.</param>
+/// <param name="Columns">The text to score.</param>
 /// <param name="BatchSize">Rows that are scored together.</param>
 /// <param name="Task">What is computed.</param>
-internal sealed record ScoringSettings(string TextColumnName, int BatchSize, IScoringTask Task)
+internal sealed record ScoringSettings(TextColumns Columns, int BatchSize, IScoringTask Task)
 {
-    /// <summary>The text column, or an error that names it.</summary>
-    /// <exception cref="ArgumentException">It is missing, or its type is not text.</exception>
-    public static DataViewSchema.Column TextColumn(DataViewSchema schema, string name)
+    /// <summary>The schema with the columns that are added, which need not be there yet.</summary>
+    /// <param name="input">The schema of the data.</param>
+    /// <param name="text">The text that is read.</param>
+    /// <param name="added">The columns that are added.</param>
+    /// <exception cref="ArgumentException">A text column is missing, or its type is not text.</exception>
+    public static SchemaShape OutputShape(
+        SchemaShape input, TextColumns text, IEnumerable<DataViewSchema.DetachedColumn> added)
     {
-        if (schema.GetColumnOrNull(name) is not { } column)
-            throw new ArgumentException($"The data has no text column '{name}'. It has {Names(schema)}.");
-        if (column.Type is not TextDataViewType)
-            throw new ArgumentException($"Column '{name}' must be of type Text, found {column.Type}.");
-        return column;
-    }
-
-    /// <summary>As <see cref="TextColumn"/>, for a schema that is not there yet, and the columns that are added.</summary>
-    public SchemaShape OutputShape(SchemaShape input)
-    {
-        if (!input.TryFindColumn(TextColumnName, out var column))
-            throw new ArgumentException($"The data has no text column '{TextColumnName}'.");
-        if (column.Kind != SchemaShape.Column.VectorKind.Scalar || column.ItemType is not TextDataViewType)
-        {
-            throw new ArgumentException(
-                $"Column '{TextColumnName}' must be of type Text, found {column.Kind} of {column.ItemType}.");
-        }
+        text.CheckIn(input);
         var columns = input.ToDictionary(existing => existing.Name);
-        foreach (var added in Task.OutputColumns(config: null))
+        foreach (var column in added)
         {
-            var kind = added.Type is VectorDataViewType
+            var kind = column.Type is VectorDataViewType
                 ? SchemaShape.Column.VectorKind.Vector
                 : SchemaShape.Column.VectorKind.Scalar;
-            columns[added.Name] = new SchemaShape.Column(added.Name, kind, added.Type.GetItemType(), isKey: false);
+            columns[column.Name] = column.Type is KeyDataViewType
+                ? new SchemaShape.Column(column.Name, kind, NumberDataViewType.UInt32, isKey: true, Annotations(column))
+                : new SchemaShape.Column(column.Name, kind, column.Type.GetItemType(), isKey: false, Annotations(column));
         }
         return new SchemaShape(columns.Values);
     }
 
     /// <summary>Writes the settings into a zip.</summary>
-    public void Save(ModelSaveContext context)
+    public void Save(IHost host, ModelSaveContext context)
     {
-        context.SaveNonEmptyString(TextColumnName);
+        Columns.Save(context);
         context.Writer.Write(BatchSize);
         context.Writer.Write((int)Task.Kind);
-        Task.Save(context);
+        Task.Save(host, context);
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
+    /// <param name="host">Whose component is loaded.</param>
+    /// <param name="context">The zip.</param>
+    /// <param name="model">The zip's model.</param>
     /// <exception cref="InvalidDataException">No transformer has such settings.</exception>
-    public static ScoringSettings Load(ModelLoadContext context)
+    public static ScoringSettings Load(IHost host, ModelLoadContext context, CoLMModel model)
     {
-        var textColumnName = context.LoadNonEmptyString();
+        var columns = TextColumns.Load(context);
         var batchSize = context.Reader.ReadInt32();
         var kind = (ScoringTask)context.Reader.ReadInt32();
-        return new ScoringSettings(textColumnName, batchSize, kind switch
+        return new ScoringSettings(columns, batchSize, kind switch
         {
             ScoringTask.LanguageModeling => LanguageModelScoring.Load(context),
             ScoringTask.Features => FeatureScoring.Load(context),
+            ScoringTask.MulticlassClassification => MulticlassScoring.Load(host, context, model),
+            ScoringTask.BinaryClassification => BinaryScoring.Load(context, model),
+            ScoringTask.Regression => RegressionScoring.Load(context, model),
+            ScoringTask.Completion => CompletionScoring.Load(context),
             _ => throw new InvalidDataException($"The zip's scoring task {kind} is not known."),
         }).Checked();
     }
@@ -70,6 +67,6 @@ internal sealed record ScoringSettings(string TextColumnName, int BatchSize, ISc
         : throw new InvalidDataException("The zip's batch size must be between 1 and " +
             $"{ElasticScoringEstimator.Options.MaximumBatchSize}, found {BatchSize}.");
 
-    private static string Names(DataViewSchema schema) =>
-        schema.Count == 0 ? "no columns" : string.Join(", ", schema.Select(column => $"'{column.Name}'"));
+    private static SchemaShape Annotations(DataViewSchema.DetachedColumn column) =>
+        SchemaShape.Create(column.Annotations?.Schema ?? DataViewSchema.Annotations.Empty.Schema);
 }

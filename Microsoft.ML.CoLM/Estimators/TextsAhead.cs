@@ -1,13 +1,13 @@
 namespace Microsoft.ML.CoLM.Estimators;
 
 /// <summary>Reads texts a batch ahead of a cursor.</summary>
-/// <param name="ahead">A cursor over the same rows, with the text alone.</param>
-/// <param name="text">The text's column.</param>
+/// <param name="ahead">A cursor over the same rows, with the texts alone.</param>
+/// <param name="columns">The text columns.</param>
 /// <param name="batchSize">Rows of a batch.</param>
-internal sealed class TextsAhead(DataViewRowCursor ahead, DataViewSchema.Column text, int batchSize) : IDisposable
+internal sealed class TextsAhead(DataViewRowCursor ahead, DataViewSchema.Column[] columns, int batchSize) : IDisposable
 {
-    private readonly ValueGetter<ReadOnlyMemory<char>> _readText = ahead.GetGetter<ReadOnlyMemory<char>>(text);
-    private readonly List<string> _texts = [];
+    private readonly RowTextReader _reader = new(ahead, columns);
+    private readonly List<RowText> _texts = [];
     private long _start;
 
     /// <summary>The batch of a row; positions never go back by more than their batch.</summary>
@@ -24,12 +24,8 @@ internal sealed class TextsAhead(DataViewRowCursor ahead, DataViewSchema.Column 
     {
         _start += _texts.Count;
         _texts.Clear();
-        ReadOnlyMemory<char> read = default;
         while (_texts.Count < batchSize && ahead.MoveNext())
-        {
-            _readText(ref read);
-            _texts.Add(read.ToString());
-        }
+            _texts.Add(_reader.Read());
         if (_texts.Count == 0)
             throw new InvalidOperationException($"The data ended after {_start} rows when it was read a second time.");
     }

@@ -22,4 +22,7 @@ internal readonly record struct ScoringWindow(int Sequence, int Start, int Lengt
             scored = start + length;
         }
     }
+
+    /// <summary>The window without the scores of tokens before one of the sequence.</summary>
+    public ScoringWindow From(int token) => this with { ScoredFrom = Math.Max(ScoredFrom, token - Start) };
 }

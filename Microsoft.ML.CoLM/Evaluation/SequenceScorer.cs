@@ -28,6 +28,16 @@ internal static class SequenceScorer
     public static double[][] ScoreEveryScale(CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences) =>
         Score(model, sequences, new ChainRange(0, model.Config.ChainCount));
 
+    /// <summary>The natural-log probability of the end of each sequence, at some chain counts.</summary>
+    /// <param name="model">The model; sequences longer than its context are scored window by window.</param>
+    /// <param name="sequences">Token ids.</param>
+    /// <param name="firstScored">For each sequence, the first token that is scored, at least 1.</param>
+    /// <param name="reported">The scales to report: scale 1 is chain 0.</param>
+    /// <returns>For each sequence, the sum at each reported scale.</returns>
+    public static double[][] ScoreEnds(
+        CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, IReadOnlyList<int> firstScored,
+        ChainRange reported) => Score(model, sequences, reported, firstScored);
+
     /// <summary>Tokens of a sequence that are scored: all after the first.</summary>
     public static int ScoredTokens(int tokenCount) => Math.Max(0, tokenCount - 1);
 
@@ -66,14 +76,17 @@ internal static class SequenceScorer
     }
 
     private static double[][] Score(
-        CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, ChainRange reported)
+        CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, ChainRange reported,
+        IReadOnlyList<int>? firstScored = null)
     {
         Check(model, sequences);
         double[][] sums = [.. sequences.Select(_ => new double[reported.Count])];
 
         // Longest first: neighbours are of like length, so little is padded.
         var windows = Enumerable.Range(0, sequences.Count)
-            .SelectMany(i => ScoringWindow.Over(i, sequences[i].Count, model.Config.ContextLength))
+            .SelectMany(i => ScoringWindow.Over(i, sequences[i].Count, model.Config.ContextLength)
+                .Select(window => window.From(firstScored?[i] ?? 1)))
+            .Where(window => window.ScoredFrom < window.Length)
             .OrderByDescending(window => window.Length)
             .ToArray();
         using var noGradients = no_grad();

@@ -30,7 +30,8 @@ internal static class CacheFingerprint
                     $"{scaling.Factor:R} {scaling.LowFrequencyFactor:R} {scaling.HighFrequencyFactor:R} " +
                     $"{scaling.OriginalContextLength}")));
             }
-            foreach (var (name, parameter) in model.named_parameters().OrderBy(entry => entry.name, StringComparer.Ordinal))
+            foreach (var (name, parameter) in
+                model.WithoutAdapters().named_parameters().OrderBy(entry => entry.name, StringComparer.Ordinal))
             {
                 var (module, chain) = ParameterName.Parse(name);
                 if (chain < config.KeyValueChains && module is not ("norm" or ParameterName.Head))

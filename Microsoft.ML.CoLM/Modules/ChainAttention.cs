@@ -53,7 +53,7 @@ internal sealed class ChainAttention : nn.Module
             : AttentionFunction.Apply(queries, keys, values);
         var heads = HeadsOfChains(mixed, pass);             // [rows, query widths of the range's chains]
         pass.Keep(_layer, FeatureSite.AttentionOutput, heads);
-        return pass.Apply(_output, heads, _layer, FeatureSite.AttentionOutput).MoveToOuterDisposeScope();
+        return pass.Apply(_output, heads, _layer, FeatureSite.AttentionOutput, Projection.Output).MoveToOuterDisposeScope();
     }
 
     /// <summary>Caches the keys and values that <see cref="forward"/> would, and computes nothing else.</summary>
@@ -67,7 +67,8 @@ internal sealed class ChainAttention : nn.Module
     // Queries that read one KV head stand together, so that keys and values need no copy for each of them.
     private Tensor Queries(Tensor x, ForwardPass pass)
     {
-        var flat = pass.Apply(_query, x, _layer, FeatureSite.AttentionInput);           // [rows, query widths]
+        // [rows, query widths]
+        var flat = pass.Apply(_query, x, _layer, FeatureSite.AttentionInput, Projection.Query);
         Tensor grouped;                                     // [batch, length, KV heads, queries of one KV head, d]
         if (_config.KvSharing && pass.Chains.Count > 1)
         {
@@ -124,10 +125,12 @@ internal sealed class ChainAttention : nn.Module
         if (_config.KvSharing)
             (input, chains) = (x.narrow(1, 0, _config.HiddenSize), new ChainRange(0, 1));
         var before = pass.Earlier?[_layer, FeatureSite.AttentionInput];
-        var keys = Rotated(Heads(_key.forward(input, chains, before), pass).permute(0, 2, 3, 1, 4), pass);
-        var values = Heads(_value.forward(input, chains, before), pass).permute(0, 2, 3, 1, 4)
-            .reshape(keys.shape);
+        var keys = Rotated(Projected(_key, Projection.Key), pass);
+        var values = Projected(_value, Projection.Value).reshape(keys.shape);
         return (keys, values);
+
+        Tensor Projected(ChainLinear linear, Projection projection) =>
+            Heads(pass.Apply(linear, input, chains, before, _layer, projection), pass).permute(0, 2, 3, 1, 4);
     }
 
     // The inverse of Queries' grouping: heads of each chain beside each other, as its output projection reads them.

@@ -17,12 +17,18 @@ internal sealed class ChainFeatures(int layerCount) : IDisposable
     /// <summary>Logits [rows, V] at the scale of these chains.</summary>
     public Tensor? Logits { get; private set; }
 
+    /// <summary>[rows, width of the chains], normalised: what a head reads.</summary>
+    public Tensor? HeadInput { get; private set; }
+
     public Tensor this[int layer, FeatureSite site] =>
         _sites[layer, (int)site] ?? throw new InvalidOperationException($"Layer {layer} kept no {site}.");
 
     /// <summary>Keeps a reference of its own to a tensor; the caller goes on owning the one it gave.</summary>
     public void Keep(int layer, FeatureSite site, Tensor features) =>
         _sites[layer, (int)site] = features.alias().DetachFromDisposeScope();
+
+    /// <summary>Keeps what a head reads, as <see cref="Keep"/> does.</summary>
+    public void KeepHeadInput(Tensor features) => HeadInput = features.alias().DetachFromDisposeScope();
 
     /// <summary>Takes over the sites of the chains behind these, which were computed on top of them.</summary>
     public void Append(ChainFeatures later)
@@ -73,6 +79,7 @@ internal sealed class ChainFeatures(int layerCount) : IDisposable
     {
         foreach (var tensor in _sites)
             tensor?.Dispose();
+        HeadInput?.Dispose();
         Logits?.Dispose();
     }
 }

@@ -38,11 +38,12 @@ internal sealed class ChainFeedForward : nn.Module
     {
         using var scope = NewDisposeScope();
         pass.Keep(_layer, FeatureSite.FeedForwardInput, x);
-        var gate = pass.Apply(_gate, x, _layer, FeatureSite.FeedForwardInput);          // [rows, F]
-        var up = pass.Apply(_up, x, _layer, FeatureSite.FeedForwardInput);              // [rows, F]
+        var gate = pass.Apply(_gate, x, _layer, FeatureSite.FeedForwardInput, Projection.Gate);         // [rows, F]
+        var up = pass.Apply(_up, x, _layer, FeatureSite.FeedForwardInput, Projection.Up);               // [rows, F]
         var hidden = SwiGluFunction.Apply(gate, up, Widths(pass.Chains));
         pass.Keep(_layer, FeatureSite.FeedForwardHidden, hidden);
-        return pass.Apply(_down, hidden, _layer, FeatureSite.FeedForwardHidden).MoveToOuterDisposeScope();
+        return pass.Apply(_down, hidden, _layer, FeatureSite.FeedForwardHidden, Projection.Down)
+            .MoveToOuterDisposeScope();
     }
 
     private long[] Widths(ChainRange chains)

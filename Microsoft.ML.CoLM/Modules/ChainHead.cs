@@ -5,18 +5,40 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Modules;
 
 /// <summary>
-/// The language head: logits at scale k are Σ_{i≤k} head_i · norm_i(x_i), so each scale adds to the one before.
+/// A head, of the language or of a task: outputs at scale k are Σ_{i≤k} head_i · norm_i(x_i), so each scale adds to the
+/// one before and reads the first columns of one matrix.
 /// </summary>
-/// <remarks>With tied embeddings the first chain's head is its embedding and has no weight here.</remarks>
+/// <remarks>With tied embeddings the language head's first chain is the embedding and has no weight here.</remarks>
 internal sealed class ChainHead : ChainModule
 {
     private readonly ChainEmbedding? _tied;
 
+    /// <summary>The language head.</summary>
     public ChainHead(CoLMConfig config, ChainEmbedding embedding, Device device, ScalarType dtype) : base(
         nameof(ChainHead),
         Enumerable.Range(0, config.ChainCount).Select(chain => chain == 0 && config.TieWordEmbeddings
             ? null : new long[] { config.VocabularySize, config.Hidden(chain) }),
         device, dtype) => _tied = config.TieWordEmbeddings ? embedding : null;
+
+    /// <summary>The head of a task, in float32.</summary>
+    /// <param name="config">The model whose features it reads.</param>
+    /// <param name="outputCount">Classes, or 1 for a number.</param>
+    /// <param name="device">Where the weights live.</param>
+    public ChainHead(CoLMConfig config, int outputCount, Device device) : base(
+        nameof(ChainHead),
+        Enumerable.Range(0, config.ChainCount).Select(chain => new long[] { outputCount, config.Hidden(chain) }),
+        device, ScalarType.Float32)
+    {
+    }
+
+    /// <summary>Gives a task's head its first values, normal(0, 0.02).</summary>
+    public void Initialise(int seed)
+    {
+        using var noGradients = no_grad();
+        using var generator = new Generator((ulong)seed);
+        for (var chain = 0; chain < ChainCount; chain++)
+            CoLMModel.FillNormal(Weight(chain), generator);
+    }
 
     /// <summary>Logits at every scale of a range.</summary>
     /// <param name="features">[rows, D], the normalised features of the range's chains.</param>

@@ -34,7 +34,7 @@ internal abstract class ChainModule : nn.Module
     internal bool HasWeight(int chain) => _weights[chain] is not null;
 
     /// <summary>The weights of the range's chains.</summary>
-    protected Tensor[] Weights(ChainRange chains)
+    internal Tensor[] Weights(ChainRange chains)
     {
         var weights = new Tensor[chains.Count];
         for (var i = 0; i < weights.Length; i++)

@@ -21,6 +21,7 @@ public sealed partial class CoLMModel : nn.Module
     private readonly DecoderLayer[] _layers;
     private readonly ChainRmsNorm _norm;
     private readonly ChainHead _head;
+    private CoLMModel? _merged;
     private bool _disposed;
 
     static CoLMModel() => TorchLibrary.EnsureLoaded();
@@ -52,6 +53,22 @@ public sealed partial class CoLMModel : nn.Module
     internal ChainRmsNorm Norm => _norm;
 
     internal ChainHead Head => _head;
+
+    /// <summary>What is added to the weights of the later chains, or null; disposed with the model.</summary>
+    internal LowRankAdapters? Adapters { get; set; }
+
+    /// <summary>
+    /// The model that computes the same without adapters, for kernels that read weights alone: this one, or one that is
+    /// made at the first call and disposed with this one.
+    /// </summary>
+    internal CoLMModel WithoutAdapters()
+    {
+        CheckUsable();
+        if (Adapters is null)
+            return this;
+        lock (_layers)
+            return _merged ??= MergeAdapters();
+    }
 
     internal ScalarType DataType => _embedding.Weight(0).dtype;
 
@@ -128,13 +145,17 @@ public sealed partial class CoLMModel : nn.Module
     /// <summary>The features of the first chains, computed without gradients and kept for the chains after them.</summary>
     /// <param name="tokenIds">[batch, length], checked.</param>
     /// <param name="chainCount">How many chains, at least 1.</param>
-    internal ChainFeatures Prefix(Tensor tokenIds, int chainCount)
+    /// <param name="withLogits">Whether to compute the language head's logits, too.</param>
+    internal ChainFeatures Prefix(Tensor tokenIds, int chainCount, bool withLogits = true)
     {
         using var noGradients = no_grad();
         using var scope = NewDisposeScope();
         var chains = new ChainRange(0, chainCount);
         var prefix = new ChainFeatures(Config.LayerCount);
-        prefix.KeepLogits(_head.forward(Features(tokenIds, chains, kept: prefix), chains, earlier: null));
+        var features = Features(tokenIds, chains, kept: prefix);
+        prefix.KeepHeadInput(features);
+        if (withLogits)
+            prefix.KeepLogits(_head.forward(features, chains, earlier: null));
         return prefix;
     }
 
@@ -161,7 +182,7 @@ public sealed partial class CoLMModel : nn.Module
         Tensor tokenIds, ChainRange chains, ChainFeatures? earlier, ChainFeatures? kept, IKeyValueCache? cache)
     {
         var (cosine, sine) = Rotary.Angles(cache?.Start ?? 0, tokenIds.size(1), tokenIds.device, DataType);
-        return new(chains, tokenIds.size(0), tokenIds.size(1), cosine, sine, earlier, kept, cache);
+        return new(chains, tokenIds.size(0), tokenIds.size(1), cosine, sine, earlier, kept, cache, Adapters);
     }
 
     internal void CheckUsable() => ObjectDisposedException.ThrowIf(_disposed, this);
@@ -189,6 +210,8 @@ public sealed partial class CoLMModel : nn.Module
     protected override void Dispose(bool disposing)
     {
         _disposed = true;
+        Adapters?.Dispose();
+        _merged?.Dispose();
         base.Dispose(disposing);
     }
 }

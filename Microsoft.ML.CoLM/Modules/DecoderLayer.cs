@@ -27,6 +27,17 @@ internal sealed class DecoderLayer : nn.Module
 
     internal ChainFeedForward FeedForward => _feedForward;
 
+    internal ChainLinear Linear(Projection projection) => projection switch
+    {
+        Projection.Query => _attention.Query,
+        Projection.Key => _attention.Key,
+        Projection.Value => _attention.Value,
+        Projection.Output => _attention.Output,
+        Projection.Gate => _feedForward.Gate,
+        Projection.Up => _feedForward.Up,
+        _ => _feedForward.Down,
+    };
+
     /// <param name="x">[rows, D], the features of the pass's chains.</param>
     /// <param name="pass">The walk this is a step of.</param>
     /// <returns>[rows, D].</returns>

@@ -12,15 +12,24 @@ namespace Microsoft.ML.CoLM.Modules;
 /// <param name="Earlier">Features of all chains before the range; null when it begins with the first.</param>
 /// <param name="Kept">Where to keep the features for a later range; null to keep none.</param>
 /// <param name="Cache">Keys and values of the tokens before; null where the sequences begin with the pass.</param>
+/// <param name="Adapters">What is added to the projections of later chains; null for nothing.</param>
 internal sealed record ForwardPass(
     ChainRange Chains, long Batch, long Length, Tensor Cosine, Tensor Sine, ChainFeatures? Earlier, ChainFeatures? Kept,
-    IKeyValueCache? Cache = null)
+    IKeyValueCache? Cache = null, LowRankAdapters? Adapters = null)
 {
     /// <summary>
-    /// Applies a Chain-of-Linear at one of the layer's sites: adds the features of the chains before the range.
+    /// Applies a projection at one of the layer's sites: adds the features of the chains before the range.
     /// </summary>
-    public Tensor Apply(ChainLinear linear, Tensor x, int layer, FeatureSite site) =>
-        linear.forward(x, Chains, Earlier?[layer, site]);
+    public Tensor Apply(ChainLinear linear, Tensor x, int layer, FeatureSite site, Projection projection) =>
+        Apply(linear, x, Chains, Earlier?[layer, site], layer, projection);
+
+    /// <summary>Applies a projection for some chains; parameters as in <see cref="ChainLinear.forward"/>.</summary>
+    public Tensor Apply(
+        ChainLinear linear, Tensor x, ChainRange chains, Tensor? earlier, int layer, Projection projection)
+    {
+        var y = linear.forward(x, chains, earlier);
+        return Adapters?.Find(layer, projection) is { } adapter ? adapter.AddTo(y, x, chains, earlier) : y;
+    }
 
     public void Keep(int layer, FeatureSite site, Tensor features) => Kept?.Keep(layer, site, features);
 }

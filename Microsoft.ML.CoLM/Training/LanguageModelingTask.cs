@@ -31,14 +31,9 @@ internal sealed class LanguageModelingTask(
         var chains = new ChainRange(frozenChains, model.Config.ChainCount);
         using var prefix = frozenChains == 0 ? null : model.Prefix(inputs, frozenChains);
         var scales = model.Scales(model.Features(inputs, chains, prefix), chains, prefix);
-        Tensor? loss = null;
-        for (var i = 0; i < scales.Count; i++)
-        {
-            if (scaleWeights[i] == 0)
-                continue;
-            var entropy = nn.functional.cross_entropy(scales[i].to(float32), targets.view(-1)).mul(scaleWeights[i]);
-            loss = loss is null ? entropy : loss.add(entropy);
-        }
-        return loss!.MoveToOuterDisposeScope();
+        var expected = targets.view(-1);
+        return ScaleLosses.Sum(
+            scales, scaleWeights, logits => nn.functional.cross_entropy(logits.to(float32), expected))
+            .MoveToOuterDisposeScope();
     }
 }

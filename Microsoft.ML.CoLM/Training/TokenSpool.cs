@@ -30,7 +30,7 @@ internal sealed class TokenSpool : IDisposable
     /// <exception cref="ArgumentException">There is no document.</exception>
     public static TokenSpool Write(IEnumerable<IReadOnlyList<int>> documents)
     {
-        var file = CreateFile(Path.Combine(Path.GetTempPath(), $"colm-tokens-{Guid.NewGuid():N}"));
+        var file = TemporaryFile.Create("tokens");
         try
         {
             foreach (var document in documents)
@@ -59,27 +59,5 @@ internal sealed class TokenSpool : IDisposable
         _view.Dispose();
         _map.Dispose();
         _file.Dispose();
-    }
-
-    private static FileStream CreateFile(string path)
-    {
-        var options = new FileStreamOptions
-        {
-            Mode = FileMode.CreateNew,
-            Access = FileAccess.ReadWrite,
-            Share = FileShare.None,
-            BufferSize = 1 << 16,
-        };
-        if (OperatingSystem.IsWindows())
-        {
-            options.Options = FileOptions.DeleteOnClose;
-            return new FileStream(path, options);
-        }
-
-        // Where an open file needs no name, it loses it at once: then nothing that ends the process leaves the file.
-        options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        var file = new FileStream(path, options);
-        File.Delete(path);
-        return file;
     }
 }

@@ -58,12 +58,9 @@ internal sealed class TokenWindows
 
     private void Shuffle(int epoch)
     {
-        var random = new Random(HashOf(_seed, epoch));
+        var random = new Random(EpochSeed.Of(_seed, epoch));
         var slack = _spool.TokenCount - 1 - (long)Count * Length;
         (_epoch, _offset, _order) = (epoch, random.NextInt64(slack + 1), [.. Enumerable.Range(0, Count)]);
         random.Shuffle(_order);
     }
-
-    // System.HashCode differs from process to process.
-    private static int HashOf(int seed, int epoch) => unchecked((seed * (int)2654435761) ^ (epoch * 40503 + 1));
 }

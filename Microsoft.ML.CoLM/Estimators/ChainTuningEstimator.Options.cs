@@ -1,0 +1,149 @@
+namespace Microsoft.ML.CoLM;
+
+public sealed partial class ChainTuningEstimator
+{
+    /// <summary>What to tune, on which columns, and how.</summary>
+    /// <remarks>
+    /// Defaults that differ from pre-training's: three epochs of batches of 32, the multi-chain objective, the best
+    /// validation's weights, and a validation after each epoch where <see cref="TrainingOptions.ValidationInterval"/> is
+    /// null.
+    /// </remarks>
+    public sealed class Options : TrainingOptions
+    {
+        /// <summary>Sets the defaults.</summary>
+        public Options()
+        {
+            (BatchSize, Epochs, Objective, RestoreBest) = (32, 3, TrainingObjective.MultiChain, true);
+        }
+
+        /// <summary>
+        /// The model to tune, which stays the caller's, unchanged; frozen chains are shared with it and not copied.
+        /// </summary>
+        public ElasticScoringTransformer? Model { get; set; }
+
+        /// <summary>What to learn.</summary>
+        public TuningTask Task { get; set; } = TuningTask.Label;
+
+        /// <summary>
+        /// How many first chains stay as they are, to the bit; 0 tunes all, which is full fine-tuning. Null freezes all but
+        /// the last, or, for adapters on a model of one chain, that chain.
+        /// </summary>
+        public int? FrozenChains { get; set; }
+
+        /// <summary>
+        /// Attention heads of chains to add before tuning. Null adds none to a model of several chains; to a model of one,
+        /// unless it is itself tuned or gets adapters, a chain a quarter as wide.
+        /// </summary>
+        public int[]? AddedChains { get; set; }
+
+        /// <summary>Whether chains that are added to a model of one share its keys and values.</summary>
+        public bool KvSharing { get; set; } = true;
+
+        /// <summary>
+        /// The label's column, of <see cref="TuningTask.Label"/>: a key, Boolean or Single. Rows without a label (a missing
+        /// key, NaN) are left out.
+        /// </summary>
+        public string LabelColumnName { get; set; } = Estimators.DefaultColumnNames.Label;
+
+        /// <summary>The column of text, of <see cref="TuningTask.Label"/> and <see cref="TuningTask.LanguageHeads"/>.</summary>
+        public string TextColumnName { get; set; } = Estimators.DefaultColumnNames.Text;
+
+        /// <summary>The column of a second text that makes a pair with the first; null for single texts.</summary>
+        public string? SecondTextColumnName { get; set; }
+
+        /// <summary>The prompt's column, of <see cref="TuningTask.Completion"/>.</summary>
+        public string PromptColumnName { get; set; } = Estimators.DefaultColumnNames.Prompt;
+
+        /// <summary>The response's column, of <see cref="TuningTask.Completion"/>.</summary>
+        public string ResponseColumnName { get; set; } = Estimators.DefaultColumnNames.Response;
+
+        /// <summary>
+        /// A format string with the prompt, <c>{0}</c>, and behind it the response, <c>{1}</c>, each once:
+        /// <c>"&lt;|user|&gt;{0}&lt;|assistant|&gt;{1}"</c>. An end-of-text token is added where the model has one.
+        /// </summary>
+        public string Template { get; set; } = "{0}{1}";
+
+        /// <summary>Adapters to train instead of the tuned chains' weights; null for none.</summary>
+        public LoraOptions? Lora { get; set; }
+
+        /// <summary>
+        /// How much each class counts in the loss, in the order of the key's values, or false and true; null for all alike.
+        /// </summary>
+        public IReadOnlyList<double>? ClassWeights { get; set; }
+
+        /// <summary>The share of a class label that is spread over all classes, from 0 to below 1.</summary>
+        public double LabelSmoothing { get; set; }
+
+        /// <summary>Rows to validate on, with the same columns; null for none.</summary>
+        public IDataView? ValidationSet { get; set; }
+
+        /// <summary>
+        /// Whether what the frozen chains compute is kept, so that epochs after the first run the tuned chains alone.
+        /// Results are the same to rounding.
+        /// </summary>
+        public bool ReuseFrozenFeatures { get; set; } = true;
+
+        /// <summary>Bytes of memory that kept features may take.</summary>
+        public long FrozenFeatureMemory { get; set; } = 1L << 30;
+
+        /// <summary>Bytes that kept features may take in temporary files beside it.</summary>
+        public long FrozenFeatureDisk { get; set; } = 16L << 30;
+
+        /// <summary>What later changes of these options do not reach.</summary>
+        internal Options Copy()
+        {
+            var copy = (Options)MemberwiseClone();
+            copy.AddedChains = AddedChains?.ToArray();
+            copy.ScaleWeights = ScaleWeights?.ToArray();
+            copy.ClassWeights = ClassWeights?.ToArray();
+            return copy;
+        }
+
+        internal void Check()
+        {
+            if (Model is null)
+                throw new ArgumentException($"{nameof(Model)} must be given: the transformer whose model is tuned.", nameof(Model));
+            Check(Enum.IsDefined(Task), nameof(Task), Task, $"a {nameof(TuningTask)}");
+            Check(FrozenChains is null or >= 0, nameof(FrozenChains), FrozenChains, "at least 0");
+            foreach (var name in ColumnNames())
+                Check(!string.IsNullOrEmpty(name.Value), name.Key, "an empty name", "the name of a column");
+            Check(ColumnNames().DistinctBy(name => name.Value).Count() == ColumnNames().Count, "Column names",
+                string.Join(", ", ColumnNames().Select(name => name.Value)), "different from each other");
+            Check(Task == TuningTask.Label || SecondTextColumnName is null, nameof(SecondTextColumnName),
+                SecondTextColumnName, $"left out unless {nameof(Task)} is {TuningTask.Label}");
+            Check(Task != TuningTask.LanguageHeads || Lora is null, nameof(Lora), "adapters",
+                $"left out where {nameof(Task)} is {TuningTask.LanguageHeads}: every chain is frozen");
+            Check(Task != TuningTask.LanguageHeads || AddedChains is null or [], nameof(AddedChains), "new chains",
+                $"left out where {nameof(Task)} is {TuningTask.LanguageHeads}");
+            Check(LabelSmoothing is >= 0 and < 1, nameof(LabelSmoothing), LabelSmoothing, "at least 0 and below 1");
+            foreach (var weight in ClassWeights ?? [])
+                Check(weight >= 0 && double.IsFinite(weight), nameof(ClassWeights), weight, "numbers of at least 0");
+            Check(ScaleWeights is null || ScaleWeights is [.., > 0], nameof(ScaleWeights), "0 for the last chain count",
+                "above 0 there");
+            Check(FrozenFeatureMemory >= 0, nameof(FrozenFeatureMemory), FrozenFeatureMemory, "at least 0");
+            Check(FrozenFeatureDisk >= 0, nameof(FrozenFeatureDisk), FrozenFeatureDisk, "at least 0");
+            Lora?.Check();
+            if (Task == TuningTask.Completion)
+                _ = new Tokenizers.CompletionTemplate(Template);
+            CheckTraining();
+        }
+
+        private Dictionary<string, string> ColumnNames()
+        {
+            if (Task == TuningTask.Completion)
+            {
+                return new()
+                {
+                    [nameof(PromptColumnName)] = PromptColumnName,
+                    [nameof(ResponseColumnName)] = ResponseColumnName,
+                };
+            }
+            var names = new Dictionary<string, string> { [nameof(TextColumnName)] = TextColumnName };
+            if (SecondTextColumnName is { } second)
+                names.Add(nameof(SecondTextColumnName), second);
+            if (Task == TuningTask.Label)
+                names.Add(nameof(LabelColumnName), LabelColumnName);
+            return names;
+        }
+    }
+}

@@ -1,0 +1,191 @@
+using Microsoft.ML.CoLM.Estimators;
+using Microsoft.ML.CoLM.Interop;
+using Microsoft.ML.CoLM.Modules;
+using Microsoft.ML.CoLM.Training;
+using Microsoft.ML.Runtime;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM;
+
+/// <summary>
+/// Tunes a model's later chains for a task and leaves the first ones, and so what the model knows at their chain count,
+/// exactly as they are (Chain Tuning, paper section 4.4).
+/// </summary>
+/// <remarks>
+/// <format type="text/markdown"><![CDATA[
+/// | Label column | Output columns | Evaluate with |
+/// | -- | -- | -- |
+/// | Key | `PredictedLabel` (key of the same values), `Score` (vector of probabilities, slots named by the values) | `MulticlassClassification` |
+/// | Boolean | `PredictedLabel` (Boolean), `Score` (Single, log-odds), `Probability` (Single) | `BinaryClassification` |
+/// | Single | `Score` (Single) | `Regression` |
+/// | none: prompt and response | `LogProbability` (Single), `TokenCount` (Int32), `Perplexity` (Single) of the response | |
+/// | none: text, language heads alone | as elastic scoring | |
+/// ]]></format>
+/// A label is read from the last token's normalised features by a head that is nested like the language head: scale k uses
+/// its first D_1 + ... + D_k columns. All scales from the frozen prefix upward are trained together (multi-chain
+/// cross-entropy), so the transformer predicts at any of these chain counts; with <see cref="TrainingObjective.LastScale"/>
+/// at the last one alone. Texts longer than <see cref="TrainingOptions.SequenceLength"/> lose their end, here and in the
+/// transformer. Numbers are scaled to mean 0 and deviation 1 for training.
+/// <para>
+/// Rows stand in memory as token ids, and are batched with others of like length. With frozen chains, what these compute is
+/// kept for later epochs. With <see cref="LoraOptions"/> the weights themselves stay, and adapters on the tuned chains are
+/// trained: the model is then not copied at all, so several tasks share its weights.
+/// </para>
+/// </remarks>
+public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTransformer>
+{
+    private readonly IHost _host;
+    private readonly Options _options;
+    private readonly ITuning _tuning;
+
+    internal ChainTuningEstimator(IHostEnvironment environment, Options options)
+    {
+        _host = environment.Register(nameof(ChainTuningEstimator));
+        _host.CheckValue(options, nameof(options));
+        options.Check();
+        _options = options.Copy();
+        _tuning = _options.Task switch
+        {
+            TuningTask.Completion => new CompletionTuning(_options),
+            TuningTask.LanguageHeads => new LanguageHeadTuning(_options),
+            _ => new LabelTuning(_options),
+        };
+    }
+
+    /// <summary>Tunes the later chains.</summary>
+    /// <param name="input">Data with the task's columns.</param>
+    /// <returns>The tuned model, scoring with all its chains; the caller disposes it.</returns>
+    /// <exception cref="ArgumentException">
+    /// A column is missing, or of a type that fits no task; there is a single class, or one in the validation set that no
+    /// training row has; no row is left; or an option does not fit the model. The message names it.
+    /// </exception>
+    /// <exception cref="NonFiniteLossException">The loss was no longer a number; it carries the last good state.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled before the rows were read.</exception>
+    /// <exception cref="ObjectDisposedException">The transformer to tune was disposed.</exception>
+    /// <remarks>
+    /// Trains also where gradients were switched off around it (<c>torch.no_grad</c>, <c>torch.inference_mode</c>).
+    /// </remarks>
+    public ElasticScoringTransformer Fit(IDataView input)
+    {
+        _host.CheckValue(input, nameof(input));
+        _tuning.CheckColumns(input.Schema);
+        if (_options.ValidationSet is { } validation)
+            _tuning.CheckColumns(validation.Schema);
+        var source = _options.Model!.Model;
+        source.CheckUsable();
+
+        // Ends inference mode and no_grad alike, whichever is around this.
+        TorchLibrary.EnsureLoaded();
+        using var gradients = inference_mode(false);
+        using var channel = _host.Start("Chain tuning");
+        var seed = _options.Seed ?? HostSettings.SeedOf(_host) ?? Random.Shared.Next();
+        var (model, frozenChains) = CreateModel(source, seed);
+        ChainHead? head = null;
+        try
+        {
+            var messages = new TrainingChannel(_host, channel, _options);
+            var setting = new TuningSetting(
+                model, frozenChains, _options.Model.Tokenizer, input, _options, seed, messages);
+            using var run = _tuning.Prepare(setting);
+            head = run.Head;
+            var summary = Train(run, model, seed, messages);
+            return new(_host, new SharedModel(model, isOwned: true, head),
+                new ScoringSettings(_tuning.Columns, new ElasticScoringEstimator.Options().BatchSize, run.Scoring),
+                _options.Model.Tokenizer, summary);
+        }
+        catch (NonFiniteLossException e)
+        {
+            head?.Dispose();
+            channel.Error(e.Message);
+            throw;
+        }
+        catch
+        {
+            head?.Dispose();
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">A column is missing, or of a type that fits no task.</exception>
+    public SchemaShape GetOutputSchema(SchemaShape inputSchema)
+    {
+        _host.CheckValue(inputSchema, nameof(inputSchema));
+        return _tuning.OutputShape(inputSchema);
+    }
+
+    private (CoLMModel Model, int FrozenChains) CreateModel(CoLMModel source, int seed)
+    {
+        using var merged = source.Adapters is null ? null : source.MergeAdapters();
+        var start = merged ?? source;
+        if (_options.Task == TuningTask.LanguageHeads)
+            return (CreateForHeads(start), start.Config.ChainCount);
+
+        var added = _options.AddedChains ?? DefaultChains(start.Config);
+        using var grown = added.Length == 0 ? null : start.Expand(added, KvSharing(start.Config), seed);
+        start = grown ?? start;
+        var chains = start.Config.ChainCount;
+        var frozenChains = _options.FrozenChains ?? chains - 1;
+        if (frozenChains >= chains)
+        {
+            throw new ArgumentException($"{nameof(Options.FrozenChains)} must be below the model's {chains} chains " +
+                $"({{{start.Config.Layout}}}) unless {nameof(Options.Task)} is {TuningTask.LanguageHeads}, found {frozenChains}.");
+        }
+        _options.Lora?.CheckFits(start, frozenChains);
+        var model = start.Share(_options.Lora is null ? frozenChains : chains);
+        if (_options.Lora is { } lora)
+        {
+            model.Adapters = new LowRankAdapters(model, frozenChains, lora);
+            model.Adapters.Initialise(seed);
+        }
+        if (!_tuning.TrainsLanguageHeads)
+        {
+            foreach (var (name, parameter) in model.named_parameters())
+                parameter.requires_grad &= ParameterName.Parse(name).Module != ParameterName.Head;
+        }
+        return (model, frozenChains);
+    }
+
+    private CoLMModel CreateForHeads(CoLMModel start)
+    {
+        var chains = start.Config.ChainCount;
+        if (_options.FrozenChains is { } frozen && frozen != chains)
+        {
+            throw new ArgumentException($"{nameof(Options.FrozenChains)} must be all {chains} chains of the model, or left " +
+                $"out, where {nameof(Options.Task)} is {TuningTask.LanguageHeads}, found {frozen}.");
+        }
+        return start.ShareAllButHeads();
+    }
+
+    // A quarter as wide as the first, in whole groups of the heads that share keys.
+    private int[] DefaultChains(CoLMConfig config)
+    {
+        if (config.ChainCount > 1 || _options.FrozenChains is not null || _options.Lora is not null)
+            return [];
+        var (heads, groups) = (config.Heads(0), config.KeyValueHeads(0));
+        return [Math.Max(groups, (heads + 3) / 4 / groups * groups)];
+    }
+
+    private bool KvSharing(CoLMConfig config) => config.ChainCount > 1 ? config.KvSharing : _options.KvSharing;
+
+    private TrainingSummary Train(TuningRun run, CoLMModel model, int seed, TrainingChannel channel)
+    {
+        Parameter[] parameters =
+        [
+            .. model.parameters().Where(parameter => parameter.requires_grad),
+            .. model.Adapters?.parameters() ?? [],
+            .. run.Head?.parameters() ?? [],
+        ];
+        channel.Info($"Training {parameters.Sum(parameter => parameter.numel()):N0} parameters beside " +
+            $"{model.parameters().Where(parameter => !parameter.requires_grad).Sum(parameter => parameter.numel()):N0} " +
+            $"frozen ones, {run.StepsOfEpoch:N0} batches an epoch.");
+        var options = _options.Copy();
+        options.ValidationInterval ??= Math.Max(1, run.StepsOfEpoch / options.GradientAccumulationSteps);
+        var trainer = new Trainer(options, run.Validate, channel.IsCancelled, channel.Report);
+        using var dropout = new DropoutScope(model.Adapters, seed);
+        return channel.Ended(trainer.Train(run.Task, parameters));
+    }
+}

@@ -1,0 +1,94 @@
+using System.Reflection;
+using Microsoft.ML.Data;
+using Microsoft.ML.Data.IO;
+using Microsoft.ML.Runtime;
+
+namespace Microsoft.ML.CoLM.Estimators;
+
+/// <summary>The classes of a key label: how many there are, and, where the key has them, their values.</summary>
+internal sealed class ClassLabels
+{
+    private const string EntryName = "labels.idv";
+    private const string KeyValues = AnnotationUtils.Kinds.KeyValues;
+
+    private readonly DataViewSchema.Annotations _keyValues;
+
+    /// <param name="label">A key column of a known number of values.</param>
+    public ClassLabels(DataViewSchema.Column label)
+    {
+        Count = checked((int)((KeyDataViewType)label.Type).Count);
+        var builder = new DataViewSchema.Annotations.Builder();
+        builder.Add(label.Annotations, name => name == KeyValues);
+        _keyValues = builder.ToAnnotations();
+        Names = ReadNames();
+    }
+
+    /// <summary>Number of classes.</summary>
+    public int Count { get; }
+
+    /// <summary>The values of the classes as text; their numbers from 0 on where the key has none.</summary>
+    public string[] Names { get; }
+
+    /// <summary>A key column of these classes.</summary>
+    public DataViewSchema.DetachedColumn KeyColumn(string name) =>
+        new(name, new KeyDataViewType(typeof(uint), Count), _keyValues);
+
+    /// <summary>A column of a number for each class, whose slots have the classes' names.</summary>
+    public DataViewSchema.DetachedColumn VectorColumn(string name)
+    {
+        var builder = new DataViewSchema.Annotations.Builder();
+        ReadOnlyMemory<char>[] names = Array.ConvertAll(Names, text => text.AsMemory());
+        builder.Add(AnnotationUtils.Kinds.SlotNames, new VectorDataViewType(TextDataViewType.Instance, Count),
+            (ref VBuffer<ReadOnlyMemory<char>> value) => value = new(names.Length, [.. names]));
+        Add(AnnotationUtils.Kinds.ScoreColumnKind, AnnotationUtils.Const.ScoreColumnKind.MulticlassClassification);
+        Add(AnnotationUtils.Kinds.ScoreValueKind, AnnotationUtils.Const.ScoreValueKind.Score);
+        return new(name, new VectorDataViewType(NumberDataViewType.Single, Count), builder.ToAnnotations());
+
+        void Add(string kind, string value) =>
+            builder.Add(kind, TextDataViewType.Instance, (ref ReadOnlyMemory<char> text) => text = value.AsMemory());
+    }
+
+    /// <summary>Writes the classes into a zip, their values in the type that they have.</summary>
+    public void Save(IHost host, ModelSaveContext context)
+    {
+        var schema = new DataViewSchema.Builder();
+        var column = KeyColumn(DefaultColumnNames.Label);
+        schema.AddColumn(column.Name, column.Type, column.Annotations);
+        context.SaveBinaryStream(EntryName, writer =>
+        {
+            using var channel = host.Start("Saving classes");
+            DataSaverUtils.SaveDataView(channel, new BinarySaver(host, new BinarySaver.Arguments { Silent = true }),
+                new EmptyDataView(host, schema.ToSchema()), writer.BaseStream);
+        });
+    }
+
+    /// <summary>Reads what <see cref="Save"/> wrote.</summary>
+    /// <exception cref="InvalidDataException">It is missing, or has no classes.</exception>
+    public static ClassLabels Load(IHost host, ModelLoadContext context) =>
+        ModelEntries.Read(context, EntryName, reader =>
+        {
+            var copy = new MemoryStream();
+            reader.BaseStream.CopyTo(copy);
+            copy.Position = 0;
+            var schema = new BinaryLoader(host, new BinaryLoader.Arguments(), copy).Schema;
+            return schema.GetColumnOrNull(DefaultColumnNames.Label) is { Type: KeyDataViewType { Count: > 0 } } column
+                ? new ClassLabels(column)
+                : throw new InvalidDataException($"The model's zip has no classes in '{EntryName}'.");
+        });
+
+    private string[] ReadNames()
+    {
+        if (_keyValues.Schema.GetColumnOrNull(KeyValues)?.Type is not VectorDataViewType type)
+            return [.. Enumerable.Range(0, Count).Select(i => i.ToString(System.Globalization.CultureInfo.InvariantCulture))];
+        return (string[])typeof(ClassLabels).GetMethod(nameof(TextOf), BindingFlags.NonPublic | BindingFlags.Instance)!
+            .MakeGenericMethod(type.ItemType.RawType).Invoke(this, null)!;
+    }
+
+    private string[] TextOf<T>()
+    {
+        VBuffer<T> values = default;
+        _keyValues.GetValue(KeyValues, ref values);
+        return [.. values.DenseValues().Select(value =>
+            FormattableString.Invariant($"{(value is ReadOnlyMemory<char> text ? text.ToString() : value)}"))];
+    }
+}

@@ -1,0 +1,70 @@
+using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Evaluation;
+using Microsoft.ML.CoLM.Tokenizers;
+using Microsoft.ML.CoLM.Training;
+
+namespace Microsoft.ML.CoLM.Estimators;
+
+/// <summary>The task <see cref="TuningTask.Completion"/>: responses behind their prompts.</summary>
+internal sealed class CompletionTuning(ChainTuningEstimator.Options options) : ITuning
+{
+    private readonly CompletionTemplate _template = new(options.Template);
+
+    public TextColumns Columns { get; } = new(options.PromptColumnName, options.ResponseColumnName);
+
+    public bool TrainsLanguageHeads => true;
+
+    public void CheckColumns(DataViewSchema schema) => _ = Columns.In(schema);
+
+    public SchemaShape OutputShape(SchemaShape input) =>
+        ScoringSettings.OutputShape(input, Columns, CompletionScoring.Columns());
+
+    public TuningRun Prepare(TuningSetting setting)
+    {
+        var rows = Read(setting, setting.Input, "the training data");
+        var validation = options.ValidationSet is { } set ? Read(setting, set, "the validation set") : null;
+        int[][] sequences = Array.ConvertAll(rows, row => row.Tokens);
+        var weights = setting.ScaleWeights(setting.FrozenChains);
+        var frozen = LabelTuning.Frozen(setting, sequences);
+        var order = new ExampleOrder(Array.ConvertAll(sequences, ids => ids.Length), options.BatchSize, setting.Seed);
+        var task = new CompletionTask(
+            new ExampleFeatures(setting.Model, setting.FrozenChains, sequences, frozen), rows, order, weights);
+        return new(task, validation is null ? null : () => Validate(setting.Model, validation, weights),
+            new CompletionScoring(setting.Model.Config.ChainCount, _template), order.BatchesOfEpoch, frozen);
+    }
+
+    private static Validation Validate(CoLMModel model, CompletionExample[] rows, double[] weights)
+    {
+        var sums = SequenceScorer.ScoreEnds(model, Array.ConvertAll(rows, row => row.Tokens),
+            Array.ConvertAll(rows, row => row.ResponseStart), new ChainRange(0, model.Config.ChainCount));
+        var tokens = rows.Sum(row => (double)row.Tokens.Length - row.ResponseStart);
+        double[] losses = [.. weights.Select((_, scale) => -sums.Sum(scales => scales[scale]) / tokens)];
+        return new(losses.Zip(weights, (loss, weight) => loss * weight).Sum(), losses, Metrics: []);
+    }
+
+    private CompletionExample[] Read(TuningSetting setting, IDataView data, string what)
+    {
+        var columns = Columns.In(data.Schema);
+        using var cursor = data.GetRowCursor(columns);
+        var reader = new RowTextReader(cursor, columns);
+        List<CompletionExample> rows = [];
+        var empty = 0L;
+        while (cursor.MoveNext())
+        {
+            setting.Channel.ThrowIfCancelled();
+            var text = reader.Read();
+            var config = setting.Model.Config;
+            var tokens = _template.Encode(setting.Tokenizer, config, text.First, text.Second!, Columns.Names)
+                .Truncated(setting.MaxLength, config.BosTokenId);
+            if (text.Second!.Length == 0 || tokens.ResponseLength == 0)
+                empty++;
+            else
+                rows.Add(new(tokens.Ids, Math.Max(1, tokens.ResponseStart)));
+        }
+        if (empty > 0)
+            setting.Channel.Warn($"{empty} rows of {what} have no response in column '{Columns.Second}' and are left out.");
+        return rows.Count > 0
+            ? [.. rows]
+            : throw new ArgumentException($"No row of {what} has a response in column '{Columns.Second}'.");
+    }
+}

@@ -1,0 +1,68 @@
+using Microsoft.ML.Data;
+
+namespace Microsoft.ML.CoLM.Estimators;
+
+/// <summary>A label's column: its type says what is learnt.</summary>
+internal sealed class LabelColumn
+{
+    private readonly DataViewSchema.Column _column;
+
+    private LabelColumn(DataViewSchema.Column column, ScoringTask task)
+    {
+        (_column, Task) = (column, task);
+        Classes = task == ScoringTask.MulticlassClassification ? new ClassLabels(column) : null;
+        ClassNames = task == ScoringTask.BinaryClassification ? ["False", "True"] : Classes?.Names ?? [];
+    }
+
+    public string Name => _column.Name;
+
+    /// <summary>The task that such a label makes.</summary>
+    public ScoringTask Task { get; }
+
+    /// <summary>The classes of a key.</summary>
+    public ClassLabels? Classes { get; }
+
+    /// <summary>Names of the classes, false and true among them; none of a number.</summary>
+    public string[] ClassNames { get; }
+
+    /// <summary>The column in a schema.</summary>
+    /// <exception cref="ArgumentException">It is missing, or of a type that fits no task.</exception>
+    public static LabelColumn In(DataViewSchema schema, string name)
+    {
+        if (schema.GetColumnOrNull(name) is not { } column)
+            throw new ArgumentException($"The data has no label column '{name}'. It has {TextColumns.ColumnNames(schema)}.");
+        return column.Type switch
+        {
+            KeyDataViewType { Count: > 0 } => new(column, ScoringTask.MulticlassClassification),
+            BooleanDataViewType => new(column, ScoringTask.BinaryClassification),
+            NumberDataViewType { RawType: var type } when type == typeof(float) => new(column, ScoringTask.Regression),
+            _ => throw WrongType(name, column.Type),
+        };
+    }
+
+    /// <summary>The task of a label in a schema that is not there yet.</summary>
+    /// <exception cref="ArgumentException">It is missing, or of a type that fits no task.</exception>
+    public static (ScoringTask Task, SchemaShape.Column Column) In(SchemaShape schema, string name)
+    {
+        if (!schema.TryFindColumn(name, out var column))
+            throw new ArgumentException($"The data has no label column '{name}'.");
+        if (column.Kind != SchemaShape.Column.VectorKind.Scalar)
+            throw WrongType(name, $"{column.Kind} of {column.ItemType}");
+        if (column.IsKey)
+            return (ScoringTask.MulticlassClassification, column);
+        if (column.ItemType is BooleanDataViewType)
+            return (ScoringTask.BinaryClassification, column);
+        return column.ItemType.RawType == typeof(float)
+            ? (ScoringTask.Regression, column)
+            : throw WrongType(name, column.ItemType);
+    }
+
+    /// <summary>Reads labels: a class's index, or a number; NaN where it is missing.</summary>
+    public ValueGetter<float> GetterOf(DataViewRow row) => RowCursorUtils.GetLabelGetter(row, _column.Index);
+
+    /// <summary>The column, in a cursor's list of those that are needed.</summary>
+    public DataViewSchema.Column AsColumn() => _column;
+
+    private static ArgumentException WrongType(string name, object found) => new(
+        $"Column '{name}' must be a key of known values (MapValueToKey makes one of any type), Boolean or Single, found {found}.");
+}

@@ -1,0 +1,148 @@
+using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Evaluation;
+using Microsoft.ML.CoLM.Modules;
+using Microsoft.ML.CoLM.Tokenizers;
+using Microsoft.ML.CoLM.Training;
+using Microsoft.ML.Data;
+
+namespace Microsoft.ML.CoLM.Estimators;
+
+/// <summary>The task <see cref="TuningTask.Label"/>: classes or numbers.</summary>
+internal sealed class LabelTuning(ChainTuningEstimator.Options options) : ITuning
+{
+    public TextColumns Columns { get; } = new(options.TextColumnName, options.SecondTextColumnName);
+
+    public bool TrainsLanguageHeads => false;
+
+    public void CheckColumns(DataViewSchema schema)
+    {
+        _ = Columns.In(schema);
+        _ = LabelColumn.In(schema, options.LabelColumnName);
+    }
+
+    public SchemaShape OutputShape(SchemaShape input)
+    {
+        var (task, label) = LabelColumn.In(input, options.LabelColumnName);
+        if (task == ScoringTask.BinaryClassification)
+            return ScoringSettings.OutputShape(input, Columns, BinaryScoring.Columns());
+        if (task == ScoringTask.Regression)
+            return ScoringSettings.OutputShape(input, Columns, RegressionScoring.Columns());
+
+        Columns.CheckIn(input);
+        var columns = input.ToDictionary(column => column.Name);
+        columns[DefaultColumnNames.PredictedLabel] = new(DefaultColumnNames.PredictedLabel,
+            SchemaShape.Column.VectorKind.Scalar, NumberDataViewType.UInt32, isKey: true,
+            new SchemaShape(label.Annotations.Where(entry => entry.Name == AnnotationUtils.Kinds.KeyValues)));
+        columns[DefaultColumnNames.Score] = new(DefaultColumnNames.Score, SchemaShape.Column.VectorKind.Vector,
+            NumberDataViewType.Single, isKey: false,
+            new SchemaShape(AnnotationUtils.AnnotationsForMulticlassScoreColumn(label)));
+        return new SchemaShape(columns.Values);
+    }
+
+    public TuningRun Prepare(TuningSetting setting)
+    {
+        var label = LabelColumn.In(setting.Input.Schema, options.LabelColumnName);
+        var isRegression = label.Task == ScoringTask.Regression;
+        var rows = Read(setting, setting.Input, "the training data", label);
+        if (!isRegression)
+            CheckClasses(label, rows, setting.Channel);
+        var validation = options.ValidationSet is { } set ? ReadValidation(setting, set, label, rows) : null;
+
+        var range = isRegression ? LabelRange.Of(rows.Labels) : default;
+        var model = setting.Model;
+        var head = new ChainHead(model.Config, isRegression ? 1 : label.ClassNames.Length, model.Device);
+        FrozenFeatures? frozen = null;
+        try
+        {
+            head.Initialise(setting.Seed);
+            frozen = Frozen(setting, rows.Sequences);
+            var order = new ExampleOrder(
+                Array.ConvertAll(rows.Sequences, ids => ids.Length), options.BatchSize, setting.Seed);
+            var weights = setting.ScaleWeights(Math.Max(0, setting.FrozenChains - 1));
+            PredictionLoss loss = isRegression ? new SquaredLoss() : new ClassLoss(options.ClassWeights, options.LabelSmoothing);
+            var task = new PredictionTask(
+                new ExampleFeatures(model, setting.FrozenChains, rows.Sequences, frozen), head,
+                isRegression ? Array.ConvertAll(rows.Labels, range.Scale) : rows.Labels, order, loss, weights);
+            var validator = validation is null
+                ? null : new LabelValidator(model, head, validation, isRegression ? range : null, weights);
+            return new(task, validator is null ? null : validator.Validate,
+                Scoring(setting, head, label, range), order.BatchesOfEpoch, frozen);
+        }
+        catch
+        {
+            frozen?.Dispose();
+            head.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Keeps what the frozen chains compute, where rows are read more than once.</summary>
+    internal static FrozenFeatures? Frozen(TuningSetting setting, IReadOnlyList<int[]> sequences)
+    {
+        var options = setting.Options;
+        var batches = (long)(options.MaxSteps ?? int.MaxValue) * options.GradientAccumulationSteps * options.BatchSize;
+        var isReadTwice = options.MaxSteps is null ? options.Epochs > 1 : batches > sequences.Count;
+        return options.ReuseFrozenFeatures && setting.FrozenChains > 0 && isReadTwice
+            ? new FrozenFeatures(setting.Model, setting.FrozenChains, sequences,
+                new(options.FrozenFeatureMemory, options.FrozenFeatureDisk), setting.Channel.Warn)
+            : null;
+    }
+
+    private static PredictionScoring Scoring(TuningSetting setting, ChainHead head, LabelColumn label, LabelRange range)
+    {
+        var (chains, length) = (setting.Model.Config.ChainCount, setting.MaxLength);
+        return label.Task switch
+        {
+            ScoringTask.MulticlassClassification => new MulticlassScoring(chains, length, head, label.Classes!),
+            ScoringTask.BinaryClassification => new BinaryScoring(chains, length, head),
+            _ => new RegressionScoring(chains, length, head, range),
+        };
+    }
+
+    private LabelledRows Read(TuningSetting setting, IDataView data, string what, LabelColumn label) =>
+        LabelledRows.Read(data, what, Columns, label, text => TaskText.Encode(setting.Tokenizer, setting.Model.Config,
+            text.First, text.Second, setting.MaxLength, Columns.Names), setting.Channel);
+
+    private void CheckClasses(LabelColumn label, LabelledRows rows, TrainingChannel channel)
+    {
+        var names = label.ClassNames;
+        if (options.ClassWeights is { } weights && weights.Count != names.Length)
+        {
+            throw new ArgumentException($"{nameof(options.ClassWeights)} must have a weight for each of the {names.Length} " +
+                $"classes of column '{label.Name}' ({string.Join(", ", names)}), found {weights.Count}.");
+        }
+        var seen = rows.Labels.Select(value => (int)value).ToHashSet();
+        if (seen.Count == 1)
+        {
+            throw new ArgumentException($"Column '{label.Name}' of the training data must have two classes or more, found " +
+                $"'{names[seen.Single()]}' alone.");
+        }
+        foreach (var name in names.Where((_, i) => !seen.Contains(i)))
+            channel.Warn($"Column '{label.Name}' of the training data has no row of class '{name}'.");
+    }
+
+    // Keys of another data view may count the same values in another order.
+    private LabelledRows ReadValidation(TuningSetting setting, IDataView data, LabelColumn trained, LabelledRows rows)
+    {
+        var label = LabelColumn.In(data.Schema, options.LabelColumnName);
+        if (label.Task != trained.Task)
+        {
+            throw new ArgumentException($"Column '{label.Name}' of the validation set must have the type that it has in " +
+                $"the training data, {trained.AsColumn().Type}, found {label.AsColumn().Type}.");
+        }
+        var found = Read(setting, data, "the validation set", label);
+        if (label.Task == ScoringTask.Regression)
+            return found;
+        var seen = rows.Labels.Select(value => (int)value).ToHashSet();
+        var classes = Array.ConvertAll(label.ClassNames, name => Array.IndexOf(trained.ClassNames, name));
+        foreach (var value in found.Labels.Select(value => (int)value).Distinct())
+        {
+            if (!seen.Contains(classes[value]))
+            {
+                throw new ArgumentException($"Column '{label.Name}' of the validation set has class " +
+                    $"'{label.ClassNames[value]}', which no row of the training data has.");
+            }
+        }
+        return found with { Labels = Array.ConvertAll(found.Labels, value => (float)classes[(int)value]) };
+    }
+}

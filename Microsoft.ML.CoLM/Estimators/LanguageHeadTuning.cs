@@ -1,0 +1,63 @@
+using Microsoft.ML.CoLM.Evaluation;
+using Microsoft.ML.CoLM.Tokenizers;
+using Microsoft.ML.CoLM.Training;
+
+namespace Microsoft.ML.CoLM.Estimators;
+
+/// <summary>The task <see cref="TuningTask.LanguageHeads"/>: heads that predict text well at every scale.</summary>
+internal sealed class LanguageHeadTuning(ChainTuningEstimator.Options options) : ITuning
+{
+    public TextColumns Columns { get; } = new(options.TextColumnName);
+
+    public bool TrainsLanguageHeads => true;
+
+    public void CheckColumns(DataViewSchema schema) => _ = Columns.In(schema);
+
+    public SchemaShape OutputShape(SchemaShape input) => ScoringSettings.OutputShape(
+        input, Columns, LanguageModelScoring.Default(chainCount: 1).OutputColumns(config: null));
+
+    public TuningRun Prepare(TuningSetting setting)
+    {
+        var model = setting.Model;
+        var spool = TokenSpool.Write(Documents(setting, setting.Input, "the training data"));
+        try
+        {
+            if (spool.TokenCount < 2)
+            {
+                throw new ArgumentException(
+                    $"Column '{Columns.First}' of the training data has one token, and no next one to learn.");
+            }
+            int[][]? validation = options.ValidationSet is { } set
+                ? [.. Documents(setting, set, "the validation set")] : null;
+            var windows = new TokenWindows(spool, setting.MaxLength, setting.Seed);
+            var weights = setting.ScaleWeights(firstScale: 0);
+            var task = new LanguageHeadTask(model, windows, options.BatchSize, weights);
+            return new(task, validation is null ? null : () => LanguageValidation.Of(model, validation, weights),
+                LanguageModelScoring.Default(model.Config.ChainCount), (int)Math.Max(1, task.BatchesOf(1)), spool);
+        }
+        catch
+        {
+            spool.Dispose();
+            throw;
+        }
+    }
+
+    private IEnumerable<int[]> Documents(TuningSetting setting, IDataView data, string what)
+    {
+        var columns = Columns.In(data.Schema);
+        using var cursor = data.GetRowCursor(columns);
+        var reader = new RowTextReader(cursor, columns);
+        var hasText = false;
+        while (cursor.MoveNext())
+        {
+            setting.Channel.ThrowIfCancelled();
+            var text = reader.Read().First;
+            if (text.Length == 0)
+                continue;
+            hasText = true;
+            yield return setting.Tokenizer.EncodeRow(text, setting.Model.Config, Columns.First);
+        }
+        if (!hasText)
+            throw new ArgumentException($"Column '{Columns.First}' of {what} has no row with text.");
+    }
+}

@@ -1,0 +1,21 @@
+using Microsoft.ML.CoLM.Evaluation;
+using Microsoft.ML.CoLM.Training;
+
+namespace Microsoft.ML.CoLM.Estimators;
+
+/// <summary>The mean loss of a token of documents at every chain count.</summary>
+internal static class LanguageValidation
+{
+    /// <param name="model">The model.</param>
+    /// <param name="documents">Token ids; one of them has a token to predict.</param>
+    /// <param name="scaleWeights">What the last scales, as many as there are weights, count in the objective.</param>
+    public static Validation Of(CoLMModel model, IReadOnlyList<IReadOnlyList<int>> documents, double[] scaleWeights)
+    {
+        var sums = SequenceScorer.ScoreEveryScale(model, documents);
+        var tokens = documents.Sum(document => SequenceScorer.ScoredTokens(document.Count));
+        double[] losses = [.. Enumerable.Range(0, model.Config.ChainCount)
+            .Select(scale => -sums.Sum(scales => scales[scale]) / tokens)];
+        var trained = losses.TakeLast(scaleWeights.Length);
+        return new(trained.Zip(scaleWeights, (loss, weight) => loss * weight).Sum(), losses, Metrics: []);
+    }
+}

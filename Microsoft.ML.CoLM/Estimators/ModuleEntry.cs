@@ -1,0 +1,63 @@
+using Microsoft.ML.CoLM.Checkpoints;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Estimators;
+
+/// <summary>A module's parameters as a safetensors entry of an ML.NET zip.</summary>
+internal static class ModuleEntry
+{
+    public static void Save(ModelSaveContext context, string name, nn.Module module) =>
+        context.SaveBinaryStream(name, writer => SafetensorsWriter.Write(writer.BaseStream, module.named_parameters()
+            .Select(entry => new KeyValuePair<string, Tensor>(entry.name, entry.parameter))));
+
+    /// <summary>Reads a module.</summary>
+    /// <param name="context">The zip.</param>
+    /// <param name="name">The entry.</param>
+    /// <param name="create">Makes the module, without values, for a file that was found to be whole.</param>
+    /// <exception cref="InvalidDataException">The entry is missing or damaged, or holds other tensors.</exception>
+    public static T Load<T>(ModelLoadContext context, string name, Func<SafetensorsReader, T> create)
+        where T : nn.Module
+    {
+        return ModelEntries.Read(context, name, reader =>
+        {
+            using var file = new SafetensorsReader(reader.BaseStream, name);
+            var module = create(file);
+            try
+            {
+                Fill(file, module);
+                return module;
+            }
+            catch
+            {
+                module.Dispose();
+                throw;
+            }
+        });
+    }
+
+    private static void Fill(SafetensorsReader file, nn.Module module)
+    {
+        var parameters = module.named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter);
+        foreach (var entry in parameters
+            .Select(parameter => (Entry: Find(file, parameter.Key, parameter.Value.shape), parameter.Value))
+            .OrderBy(found => found.Entry.Begin))
+        {
+            file.Read(entry.Entry, entry.Value);
+        }
+        file.CheckEnd();
+    }
+
+    /// <summary>A tensor of a file, which must have a shape.</summary>
+    /// <exception cref="InvalidDataException">It is missing, or has another.</exception>
+    public static SafetensorsEntry Find(SafetensorsReader file, string name, long[] shape)
+    {
+        var entry = file.Find(name) ?? throw new InvalidDataException($"{file.Source}: tensor '{name}' is missing.");
+        if (!entry.Shape.AsSpan().SequenceEqual(shape) || !entry.Type.IsWeight)
+        {
+            throw new InvalidDataException($"{file.Source}: tensor '{name}' must be of shape {ErrorText.Shape(shape)}, " +
+                $"found {ErrorText.Shape(entry.Shape)} of {entry.Type.Name}.");
+        }
+        return entry;
+    }
+}

@@ -1,0 +1,50 @@
+using Microsoft.ML.CoLM.Evaluation;
+using Microsoft.ML.CoLM.Modules;
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+
+namespace Microsoft.ML.CoLM.Estimators;
+
+/// <summary>The task <see cref="ScoringTask.MulticlassClassification"/>.</summary>
+/// <param name="ChainCount">The most chains that a row is scored with.</param>
+/// <param name="MaxLength">Tokens of a row that are read.</param>
+/// <param name="Head">A head of one output for each class.</param>
+/// <param name="Labels">The classes.</param>
+internal sealed record MulticlassScoring(int ChainCount, int MaxLength, ChainHead Head, ClassLabels Labels)
+    : PredictionScoring(ChainCount, MaxLength, Head)
+{
+    public override ScoringTask Kind => ScoringTask.MulticlassClassification;
+
+    public override void Save(IHost host, ModelSaveContext context)
+    {
+        Labels.Save(host, context);
+        base.Save(host, context);
+    }
+
+    /// <summary>Reads what <see cref="Save"/> wrote.</summary>
+    /// <exception cref="InvalidDataException">The head is damaged, or not the task's.</exception>
+    public static MulticlassScoring Load(IHost host, ModelLoadContext context, CoLMModel model)
+    {
+        var labels = ClassLabels.Load(host, context);
+        var (chainCount, maxLength, cascade, head) = Load(context, model, labels.Count);
+        return new(chainCount, maxLength, head, labels) { Cascade = cascade };
+    }
+
+    protected override DataViewSchema.DetachedColumn[] OwnColumns() =>
+        [Labels.KeyColumn(DefaultColumnNames.PredictedLabel), Labels.VectorColumn(DefaultColumnNames.Score)];
+
+    protected override Delegate[] OwnGetters(Func<float[]> outputs) =>
+    [
+        // Keys count from 1: 0 is a missing one.
+        (ValueGetter<uint>)((ref uint value) => value = (uint)Largest(outputs()) + 1),
+        (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) =>
+        {
+            var probabilities = Probabilities.Of(outputs());
+            var editor = VBufferEditor.Create(ref value, probabilities.Length);
+            probabilities.CopyTo(editor.Values);
+            value = editor.Commit();
+        }),
+    ];
+
+    private static int Largest(float[] outputs) => Array.IndexOf(outputs, outputs.Max());
+}

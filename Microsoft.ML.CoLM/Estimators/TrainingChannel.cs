@@ -1,0 +1,62 @@
+using Microsoft.ML.CoLM.Interop;
+using Microsoft.ML.Runtime;
+
+namespace Microsoft.ML.CoLM.Estimators;
+
+/// <summary>What a training says while it runs, and how it is told to stop.</summary>
+/// <param name="host">The estimator's host.</param>
+/// <param name="channel">Where messages go.</param>
+/// <param name="options">How to train.</param>
+internal sealed class TrainingChannel(IHost host, IChannel channel, TrainingOptions options)
+{
+    public bool IsCancelled() => options.CancellationToken.IsCancellationRequested || HostSettings.IsCancelled(host);
+
+    public void Info(string message) => channel.Info(message);
+
+    public void Warn(string message) => channel.Warning(message);
+
+    public void Error(string message) => channel.Error(message);
+
+    public void Report(TrainingProgress progress)
+    {
+        options.Progress?.Report(progress);
+        channel.Info($"Step {progress.Step} of {progress.TotalSteps}: loss {progress.Loss:F4}" +
+            Numbers(", validation loss ", progress.ValidationLosses) +
+            Numbers(", validation metric ", progress.ValidationMetrics) +
+            $", {progress.TokensPerSecond:F0} tokens/s, " +
+            $"{TimeSpan.FromSeconds(Math.Round(progress.TimeLeft.TotalSeconds)):c} left.");
+    }
+
+    /// <summary>Says of a training how it ended.</summary>
+    public TrainingSummary Ended(TrainingSummary summary)
+    {
+        if (summary.Cancelled)
+            channel.Warning($"Training was cancelled after {summary.Steps} steps.");
+        return summary;
+    }
+
+    /// <summary>Reads rows; null where training is cancelled before all are read.</summary>
+    public T? Read<T>(Func<T> rows)
+        where T : class
+    {
+        try
+        {
+            return rows();
+        }
+        catch (OperationCanceledException) when (IsCancelled())
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Ends reading where training was cancelled.</summary>
+    /// <exception cref="OperationCanceledException">It was.</exception>
+    public void ThrowIfCancelled()
+    {
+        if (IsCancelled())
+            throw new OperationCanceledException();
+    }
+
+    private static string Numbers(string name, IReadOnlyList<double> values) => values.Count == 0
+        ? "" : name + string.Join(" / ", values.Select(value => $"{value:F4}"));
+}

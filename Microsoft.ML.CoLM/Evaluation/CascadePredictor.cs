@@ -1,0 +1,85 @@
+using System.Runtime.InteropServices;
+using Microsoft.ML.CoLM.Modules;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Evaluation;
+
+/// <summary>
+/// Classifies sequences with few chains, and those whose margin is under a threshold with more, computed on top of what is
+/// there.
+/// </summary>
+/// <param name="model">The model.</param>
+/// <param name="head">The task's head.</param>
+/// <param name="cascade">Chain counts that the model has, and the margin that is enough at each but the last.</param>
+internal sealed class CascadePredictor(CoLMModel model, ChainHead head, Cascade cascade)
+{
+    private readonly long[] _featuresComputed = new long[model.Config.ChainCount];
+
+    /// <summary>For each chain, from the first on: how many tokens' features were computed, padding included.</summary>
+    public IReadOnlyList<long> FeaturesComputed => _featuresComputed;
+
+    /// <summary>Classifies sequences; one without tokens stops at the first count, its outputs all alike.</summary>
+    /// <param name="sequences">Token ids, at most as many as the model's context.</param>
+    public Prediction[] Predict(IReadOnlyList<int[]> sequences)
+    {
+        SequenceScorer.Check(model, sequences);
+        var predictions = new Prediction[sequences.Count];
+        Array.Fill(predictions, new(new float[head.Weight(0).size(0)], cascade.ChainCounts[0]));
+        int[] order = [.. Enumerable.Range(0, sequences.Count).Where(i => sequences[i].Length > 0)
+            .OrderByDescending(i => sequences[i].Length)];
+        using var noGradients = no_grad();
+        for (var done = 0; done < order.Length;)
+        {
+            var count = Math.Clamp(
+                SequenceScorer.InputsAtOnce / sequences[order[done]].Length, 1, order.Length - done);
+            PredictTogether(sequences, order[done..(done + count)], predictions);
+            done += count;
+        }
+        return predictions;
+    }
+
+    private void PredictTogether(IReadOnlyList<int[]> sequences, int[] chosen, Prediction[] predictions)
+    {
+        using var scope = NewDisposeScope();
+        var batch = new PaddedBatch(Array.ConvertAll(chosen, i => sequences[i]));
+        using var stages = new ChainStages(model, batch.TokenIds(model.Device));
+        Tensor? outputs = null;                                             // [sequences, outputs]
+        for (var stage = 0; ; stage++)
+        {
+            var isLast = stage == cascade.ChainCounts.Count - 1;
+            var (chains, features) = stages.Advance(cascade.ChainCounts[stage], isLast);
+            for (var chain = chains.First; chain < chains.End; chain++)
+                _featuresComputed[chain] += (long)chosen.Length * batch.Length;
+            var rows = tensor(chosen.Select((example, i) => i * (long)batch.Length + sequences[example].Length - 1).ToArray(),
+                device: model.Device);
+            outputs = head.forward(features.index_select(0, rows).to(float32), chains, outputs);
+            var goingOn = Record(chosen, outputs, stage, predictions);
+            if (isLast || goingOn.Length == 0)
+                return;
+            var kept = tensor(goingOn.Select(i => (long)i).ToArray(), device: model.Device);
+            stages.Take(kept);
+            outputs = outputs.index_select(0, kept);
+            chosen = Array.ConvertAll(goingOn, i => chosen[i]);
+        }
+    }
+
+    /// <summary>Writes down what sequences are at a stage.</summary>
+    /// <returns>Which of them are not clear yet.</returns>
+    private int[] Record(int[] chosen, Tensor outputs, int stage, Prediction[] predictions)
+    {
+        using var onCpu = outputs.cpu();
+        var values = MemoryMarshal.Cast<byte, float>(onCpu.bytes);
+        var width = values.Length / chosen.Length;
+        List<int> unclear = [];
+        for (var i = 0; i < chosen.Length; i++)
+        {
+            var own = values.Slice(i * width, width);
+            predictions[chosen[i]] = new(own.ToArray(), cascade.ChainCounts[stage]);
+            // A margin that is not a number is not above any threshold.
+            if (stage < cascade.Thresholds.Count && !(Probabilities.Margin(own) >= cascade.Thresholds[stage]))
+                unclear.Add(i);
+        }
+        return [.. unclear];
+    }
+}

@@ -1,0 +1,56 @@
+using System.Runtime.InteropServices;
+using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Modules;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Evaluation;
+
+/// <summary>A task head's outputs for token sequences, read from each one's last token.</summary>
+internal static class SequencePredictor
+{
+    /// <summary>The outputs at some chain counts.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="head">The task's head.</param>
+    /// <param name="sequences">Token ids, at most as many as the model's context.</param>
+    /// <param name="reported">The scales to report: scale 1 is chain 0.</param>
+    /// <returns>
+    /// For each sequence, the outputs at each reported scale; zeros for a sequence without tokens, which has no features.
+    /// </returns>
+    public static float[][][] Outputs(
+        CoLMModel model, ChainHead head, IReadOnlyList<int[]> sequences, ChainRange reported)
+    {
+        SequenceScorer.Check(model, sequences);
+        var outputCount = head.Weight(0).size(0);
+        float[][][] outputs = [.. sequences.Select(_ => Enumerable.Range(0, reported.Count)
+            .Select(_ => new float[outputCount]).ToArray())];
+
+        // Longest first: neighbours are of like length, so little is padded.
+        int[] order = [.. Enumerable.Range(0, sequences.Count).Where(i => sequences[i].Length > 0)
+            .OrderByDescending(i => sequences[i].Length)];
+        using var noGradients = no_grad();
+        for (var done = 0; done < order.Length;)
+        {
+            var count = Math.Clamp(
+                SequenceScorer.InputsAtOnce / sequences[order[done]].Length, 1, order.Length - done);
+            var chosen = order[done..(done + count)];
+            using var scope = NewDisposeScope();
+            var batch = new PaddedBatch(Array.ConvertAll(chosen, i => sequences[i]));
+            var chains = new ChainRange(0, reported.End);
+            var pooled = model.Features(batch.TokenIds(model.Device), chains)
+                .index_select(0, batch.LastRows(model.Device)).to(float32);                // [sequences, D]
+            var scales = head.Scales(pooled, chains, earlier: null);
+            for (var scale = reported.First; scale < reported.End; scale++)
+            {
+                var values = MemoryMarshal.Cast<byte, float>(scales[scale].cpu().bytes);   // [sequences, outputs]
+                for (var i = 0; i < count; i++)
+                {
+                    var own = outputs[chosen[i]][scale - reported.First];
+                    values.Slice(i * own.Length, own.Length).CopyTo(own);
+                }
+            }
+            done += count;
+        }
+        return outputs;
+    }
+}

@@ -1,0 +1,51 @@
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Modules;
+
+/// <summary>Examples beside each other, padded to one length.</summary>
+/// <remarks>Padding stands behind an example's own tokens, which a causal model never looks at.</remarks>
+internal sealed class PaddedBatch
+{
+    private readonly IReadOnlyList<int[]> _examples;
+
+    /// <param name="examples">Token ids of each, at least one.</param>
+    public PaddedBatch(IReadOnlyList<int[]> examples)
+    {
+        _examples = examples;
+        Length = examples.Max(example => example.Length);
+        TokenCount = examples.Sum(example => (long)example.Length);
+    }
+
+    /// <summary>Number of examples.</summary>
+    public int Count => _examples.Count;
+
+    /// <summary>Tokens of each, with padding.</summary>
+    public int Length { get; }
+
+    /// <summary>Tokens of all, without padding.</summary>
+    public long TokenCount { get; }
+
+    /// <summary>Token ids of an example, without padding.</summary>
+    public int[] Example(int index) => _examples[index];
+
+    /// <summary>[examples, length], Int64.</summary>
+    public Tensor TokenIds(Device device)
+    {
+        var ids = new long[Count * Length];
+        for (var i = 0; i < Count; i++)
+        {
+            for (var t = 0; t < _examples[i].Length; t++)
+                ids[i * Length + t] = _examples[i][t];
+        }
+        return tensor(ids, [Count, Length], device: device);
+    }
+
+    /// <summary>[examples], Int64: the row of each example's last token among the batch's features.</summary>
+    public Tensor LastRows(Device device)
+    {
+        var rows = new long[Count];
+        for (var i = 0; i < Count; i++)
+            rows[i] = i * (long)Length + _examples[i].Length - 1;
+        return tensor(rows, device: device);
+    }
+}

@@ -1,0 +1,50 @@
+using Microsoft.ML.Tokenizers;
+
+namespace Microsoft.ML.CoLM.Tokenizers;
+
+/// <summary>A text, or a pair of texts, as one sequence for a task.</summary>
+internal static class TaskText
+{
+    /// <summary>Token ids of at most a length.</summary>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="config">The model.</param>
+    /// <param name="first">The first, or only text.</param>
+    /// <param name="second">The second; null for none.</param>
+    /// <param name="maxLength">
+    /// A longer text keeps its beginning; of a pair, the longer text loses its end first, token by token.
+    /// </param>
+    /// <param name="columns">The texts' columns, for messages.</param>
+    /// <returns>
+    /// The text behind its beginning-of-text token; the second text of a pair behind one of its own, as Hugging Face's
+    /// LLaMA tokenizer has it, or, where the model has none, behind an end-of-text token. An empty text is the token before
+    /// it alone; a model without such tokens reads nothing of it.
+    /// </returns>
+    /// <exception cref="ArgumentException">A token is outside the model's vocabulary.</exception>
+    public static int[] Encode(
+        Tokenizer tokenizer, CoLMConfig config, string first, string? second, int maxLength, string columns)
+    {
+        var ids = Tokens(first);
+        if (second is null)
+            return ids.Length <= maxLength ? ids : ids[..maxLength];
+        var more = Tokens(second);
+        if (config.BosTokenId is null && config.EosTokenIds.Count > 0)
+            more = [config.EosTokenIds[0], .. more];
+        var (kept, keptMore) = LongestFirst(ids.Length, more.Length, maxLength);
+        return [.. ids.AsSpan(0, kept), .. more.AsSpan(0, keptMore)];
+
+        int[] Tokens(string text) => text.Length == 0
+            ? config.BosTokenId is { } beginning ? [beginning] : []
+            : tokenizer.EncodeRow(text, config, columns);
+    }
+
+    private static (int First, int Second) LongestFirst(int first, int second, int limit)
+    {
+        var excess = first + second - limit;
+        if (excess <= 0)
+            return (first, second);
+        var cut = Math.Min(excess, Math.Abs(first - second));
+        (first, second) = first > second ? (first - cut, second) : (first, second - cut);
+        excess -= cut;
+        return (first - excess / 2, second - (excess - excess / 2));
+    }
+}

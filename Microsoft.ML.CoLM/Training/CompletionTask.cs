@@ -1,0 +1,43 @@
+using Microsoft.ML.CoLM.Chains;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Training;
+
+/// <summary>Next-token prediction on the responses of examples alone, at every weighted scale.</summary>
+/// <param name="features">The examples: prompts with their responses.</param>
+/// <param name="examples">The same.</param>
+/// <param name="order">Which examples stand in which batch.</param>
+/// <param name="scaleWeights">Weight of the cross-entropy at each scale from 1 on; zero leaves it out.</param>
+internal sealed class CompletionTask(
+    ExampleFeatures features, IReadOnlyList<CompletionExample> examples, ExampleOrder order, double[] scaleWeights)
+    : ITrainingTask
+{
+    public CoLMModel Model => features.Model;
+
+    public long BatchesOf(int epochs) => (long)order.BatchesOfEpoch * epochs;
+
+    public BatchLoss Loss(long batch)
+    {
+        using var scope = NewDisposeScope();
+        var chosen = order.Examples(batch);
+        var padded = features.Batch(chosen);
+        List<long> rows = [], targets = [];
+        for (var i = 0; i < chosen.Length; i++)
+        {
+            var example = examples[chosen[i]];
+            for (var t = example.ResponseStart; t < example.Tokens.Length; t++)
+            {
+                rows.Add(i * (long)padded.Length + t - 1);
+                targets.Add(example.Tokens[t]);
+            }
+        }
+        var device = Model.Device;
+        var read = features.Rows(chosen, padded, tensor(rows, device: device));        // [response tokens, D]
+        var expected = tensor(targets, device: device);
+        var scales = Model.Head.Scales(read, new ChainRange(0, Model.Config.ChainCount), earlier: null);
+        var sum = ScaleLosses.Sum(
+            scales, scaleWeights, logits => nn.functional.cross_entropy(logits.to(float32), expected));
+        return new(sum.MoveToOuterDisposeScope(), padded.TokenCount);
+    }
+}

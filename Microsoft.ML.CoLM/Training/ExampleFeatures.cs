@@ -1,0 +1,40 @@
+using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Modules;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Training;
+
+/// <summary>What a head reads of a batch of examples: gradients flow into the tuned chains alone.</summary>
+/// <param name="model">The model.</param>
+/// <param name="frozenChains">How many first chains run without gradients; 0 tunes all.</param>
+/// <param name="examples">Token ids of each example.</param>
+/// <param name="frozen">The frozen chains' features, or null to compute them with each batch.</param>
+internal sealed class ExampleFeatures(
+    CoLMModel model, int frozenChains, IReadOnlyList<int[]> examples, FrozenFeatures? frozen)
+{
+    public CoLMModel Model => model;
+
+    /// <summary>The examples' tokens beside each other.</summary>
+    public PaddedBatch Batch(int[] chosen) => new(Array.ConvertAll(chosen, example => examples[example]));
+
+    /// <summary>The normalised features of all chains at some positions.</summary>
+    /// <param name="chosen">Which examples.</param>
+    /// <param name="batch">The same, padded.</param>
+    /// <param name="rows">[positions], Int64: which of the batch's rows.</param>
+    /// <returns>[positions, D].</returns>
+    public Tensor Rows(int[] chosen, PaddedBatch batch, Tensor rows)
+    {
+        using var scope = NewDisposeScope();
+        var ids = batch.TokenIds(model.Device);
+        using var prefix = Prefix(chosen, batch, ids);
+        var tuned = model.Features(ids, new ChainRange(frozenChains, model.Config.ChainCount), prefix)
+            .index_select(0, rows);
+        return (prefix is null ? tuned : cat([prefix.HeadInput!.index_select(0, rows), tuned], dim: 1))
+            .MoveToOuterDisposeScope();
+    }
+
+    private ChainFeatures? Prefix(int[] chosen, PaddedBatch batch, Tensor ids) => frozenChains == 0
+        ? null
+        : frozen?.Of(chosen, batch) ?? model.Prefix(ids, frozenChains, withLogits: false);
+}

@@ -1,0 +1,54 @@
+using Microsoft.ML.CoLM.Modules;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Training;
+
+/// <summary>One of the places at which later chains read what frozen chains computed.</summary>
+/// <param name="Layer">The layer; of no meaning for the head's input.</param>
+/// <param name="Site">The place in the layer; null for what a head reads.</param>
+/// <param name="Groups">Key-value heads, where it is keys or values: their tokens stand apart; otherwise 1.</param>
+/// <param name="Width">Numbers of a token, in each group.</param>
+internal sealed record FrozenSite(int Layer, FeatureSite? Site, int Groups, int Width)
+{
+    /// <summary>All places, in a fixed order.</summary>
+    /// <param name="config">The model.</param>
+    /// <param name="chainCount">How many chains are frozen.</param>
+    public static FrozenSite[] Of(CoLMConfig config, int chainCount)
+    {
+        var chains = Enumerable.Range(0, chainCount).ToArray();
+        int hidden = chains.Sum(config.Hidden), queries = chains.Sum(config.QueryWidth);
+        var intermediate = chains.Sum(config.Intermediate);
+        List<FrozenSite> sites = [];
+        for (var layer = 0; layer < config.LayerCount; layer++)
+        {
+            sites.Add(new(layer, FeatureSite.AttentionInput, 1, hidden));
+            if (config.KvSharing)
+            {
+                sites.Add(new(layer, FeatureSite.Keys, config.KeyValueHeads(0), config.HeadWidth));
+                sites.Add(new(layer, FeatureSite.Values, config.KeyValueHeads(0), config.HeadWidth));
+            }
+            sites.Add(new(layer, FeatureSite.AttentionOutput, 1, queries));
+            sites.Add(new(layer, FeatureSite.FeedForwardInput, 1, hidden));
+            sites.Add(new(layer, FeatureSite.FeedForwardHidden, 1, intermediate));
+        }
+        sites.Add(new(0, Site: null, 1, hidden));
+        return [.. sites];
+    }
+
+    /// <summary>The site's tensor.</summary>
+    public Tensor In(ChainFeatures features) => Site is { } site ? features[Layer, site] : features.HeadInput!;
+
+    /// <summary>Makes a tensor the site's.</summary>
+    public void Keep(ChainFeatures features, Tensor tensor)
+    {
+        if (Site is { } site)
+            features.Keep(Layer, site, tensor);
+        else
+            features.KeepHeadInput(tensor);
+    }
+
+    /// <summary>The shape of a batch's tensor.</summary>
+    public long[] Shape(int sequences, int length) => Site is FeatureSite.Keys or FeatureSite.Values
+        ? [(long)sequences * Groups, 1, length, Width]
+        : [(long)sequences * length, Width];
+}

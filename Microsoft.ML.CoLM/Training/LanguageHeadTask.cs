@@ -1,0 +1,34 @@
+using Microsoft.ML.CoLM.Chains;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Training;
+
+/// <summary>
+/// Next-token prediction that trains the language heads alone: the published recipe for good small scales (paper,
+/// section 4.3).
+/// </summary>
+/// <param name="model">The model, whose heads have a gradient and whose chains have none.</param>
+/// <param name="windows">Where the tokens come from.</param>
+/// <param name="batchSize">Windows of a batch.</param>
+/// <param name="scaleWeights">Weight of the cross-entropy at each scale from 1 on; zero leaves it out.</param>
+internal sealed class LanguageHeadTask(CoLMModel model, TokenWindows windows, int batchSize, double[] scaleWeights)
+    : ITrainingTask
+{
+    public CoLMModel Model => model;
+
+    public long BatchesOf(int epochs) => (long)windows.Count * epochs / batchSize;
+
+    public BatchLoss Loss(long batch)
+    {
+        using var scope = NewDisposeScope();
+        var (inputs, targets) = windows.Batch(batch * batchSize, batchSize, model.Device);
+        var chains = new ChainRange(0, model.Config.ChainCount);
+        using var prefix = model.Prefix(inputs, chains.End, withLogits: false);
+        var expected = targets.view(-1);
+        var scales = model.Scales(prefix.HeadInput!, chains);
+        var sum = ScaleLosses.Sum(
+            scales, scaleWeights, logits => nn.functional.cross_entropy(logits.to(float32), expected));
+        return new(sum.MoveToOuterDisposeScope(), (long)batchSize * windows.Length);
+    }
+}

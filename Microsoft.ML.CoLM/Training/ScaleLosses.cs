@@ -1,0 +1,24 @@
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Training;
+
+/// <summary>The multi-chain objective: a weighted sum of the losses at the scales.</summary>
+internal static class ScaleLosses
+{
+    /// <param name="scales">Outputs at each scale.</param>
+    /// <param name="weights">The scales' weights; zero leaves one out.</param>
+    /// <param name="loss">The loss of one scale's outputs, the dispose scope's.</param>
+    /// <returns>A scalar.</returns>
+    public static Tensor Sum(IReadOnlyList<Tensor> scales, IReadOnlyList<double> weights, Func<Tensor, Tensor> loss)
+    {
+        Tensor? sum = null;
+        for (var i = 0; i < scales.Count; i++)
+        {
+            if (weights[i] == 0)
+                continue;
+            var weighted = loss(scales[i]).mul(weights[i]);
+            sum = sum is null ? weighted : sum.add(weighted);
+        }
+        return sum!;
+    }
+}

@@ -1,0 +1,15 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Training;
+
+/// <summary>Squared error of one number.</summary>
+internal sealed record SquaredLoss : PredictionLoss
+{
+    public override Tensor Of(Tensor outputs, float[] labels)
+    {
+        using var scope = NewDisposeScope();
+        return nn.functional.mse_loss(outputs.view(-1), tensor(labels, device: outputs.device))
+            .MoveToOuterDisposeScope();
+    }
+}
