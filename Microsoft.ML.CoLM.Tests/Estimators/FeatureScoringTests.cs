@@ -204,7 +204,8 @@ public sealed class FeatureScoringTests
         foreach (var (change, named) in ((Action<ElasticScoringEstimator.Options>, string)[])[
             (options => options.FeaturesColumnName = "", "column name"),
             (options => options.FeaturesColumnName = "Text", "Text"),
-            (options => options.Task = (ScoringTask)2, "ScoringTask"),
+            (options => options.Task = (ScoringTask)99, "ScoringTask"),
+            (options => options.Task = ScoringTask.Regression, "ChainTuning"),
             (options => options.Pooling = (FeaturePooling)2, "FeaturePooling")])
         {
             Assert.Contains(named, Assert.ThrowsExactly<ArgumentException>(

@@ -13,14 +13,15 @@ public sealed class WrongZipTests
     private const int VersionWritten = 8;
     private const int VersionReadable = 12;
 
-    // Behind the header stand the component's settings: a reference to the text column's name, the batch size, the
-    // task, the chain count, references to four names, how many counts a cascade has; then the number of the
-    // tokenizer's files.
-    private const int BatchSize = 256 + sizeof(int);
+    // Behind the header stand whether there are adapters, the number of the tokenizer's files and references to their
+    // two names; then the component's settings: references to the names of two text columns, the batch size, the task,
+    // the chain count, references to four names, how many counts a cascade has.
+    private const int HasAdapters = 256;
+    private const int TokenizerFileCount = HasAdapters + sizeof(bool);
+    private const int BatchSize = TokenizerFileCount + 5 * sizeof(int);
     private const int Task = BatchSize + sizeof(int);
     private const int ChainCount = Task + sizeof(int);
     private const int CascadeLength = ChainCount + 5 * sizeof(int);
-    private const int TokenizerFileCount = CascadeLength + sizeof(int);
 
     private static readonly Dictionary<string, (string, Func<byte[], byte[]?>, string[])> Changes = new()
     {
@@ -58,7 +59,7 @@ public sealed class WrongZipTests
         ["no tokenizer_config.json"] = ("tokenizer_config.json", _ => null, ["tokenizer_config.json"]),
         ["no chains to score with"] = ("Model.key", SetNumber(ChainCount, 0), ["chainCount"]),
         ["more chains to score with than there are"] = ("Model.key", SetNumber(ChainCount, 3), ["chainCount"]),
-        ["a later version"] = ("Model.key", Version(0x00010002), ["CoLMElasticScoring", "too new"]),
+        ["a later version"] = ("Model.key", Version(0x00010003), ["CoLMElasticScoring", "too new"]),
         ["a much later version"] = ("Model.key", Version(0x00020000), ["CoLMElasticScoring", "too new"]),
         ["another component's settings"] = ("Model.key", Replace("COLMELST", "COPYCOLT"), ["Unknown file type"]),
         ["settings that no component reads"] = ("Model.key",
@@ -174,9 +175,9 @@ public sealed class WrongZipTests
         foreach (var (position, wrong, named) in ((int, int, string)[])[
             (BatchSize, 0, "batch size"), (BatchSize, -1, "batch size"), (BatchSize, int.MinValue, "batch size"),
             (BatchSize, 65_537, "batch size"), (BatchSize, int.MaxValue, "batch size"),
-            (Task, 2, "scoring task 2"), (Task, -1, "scoring task -1"), (CascadeLength, -1, "ChainCounts"),
+            (Task, 99, "scoring task 99"), (Task, -1, "scoring task -1"), (CascadeLength, -1, "ChainCounts"),
             (CascadeLength, 1, ""), (CascadeLength, int.MaxValue, ""),
-            (TokenizerFileCount, -1, ""), (TokenizerFileCount, int.MaxValue, "")])
+            (Task, 2, "labels.idv"), (Task, 3, ""), (Task, 4, ""), (Task, 5, ""), (TokenizerFileCount, -1, ""), (TokenizerFileCount, int.MaxValue, "")])
         {
             var path = folder[$"{position} {wrong}.zip"];
             ZipEntries.Change(zip, path, "Model.key", SetNumber(position, wrong));

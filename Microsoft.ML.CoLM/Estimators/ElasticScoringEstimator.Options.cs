@@ -85,6 +85,11 @@ public sealed partial class ElasticScoringEstimator
             CheckCascade();
             if (!Enum.IsDefined(Task))
                 throw new ArgumentException($"{nameof(Task)} must be a {nameof(ScoringTask)}, found {Task}.");
+            if (Task is not (ScoringTask.LanguageModeling or ScoringTask.Features))
+            {
+                throw new ArgumentException($"{nameof(Task)} must be {ScoringTask.LanguageModeling} or " +
+                    $"{ScoringTask.Features}, found {Task}, whose head {nameof(CoLMCatalog.ChainTuning)} makes.");
+            }
             if (!Enum.IsDefined(Pooling))
                 throw new ArgumentException($"{nameof(Pooling)} must be a {nameof(FeaturePooling)}, found {Pooling}.");
             string?[] all = [TextColumnName, LogProbabilityColumnName, TokenCountColumnName, PerplexityColumnName,
