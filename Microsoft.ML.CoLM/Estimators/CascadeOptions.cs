@@ -16,9 +16,10 @@ public sealed class CascadeOptions
     public IReadOnlyList<int> ChainCounts { get; set; } = [];
 
     /// <summary>
-    /// For every count but the last: what a row must reach there to go no further. In language modelling that is the
-    /// mean loss of its scored tokens (natural log), and a row stops where it is at most the threshold; infinity stops
-    /// all rows, a negative number none.
+    /// For every count but the last: what a row must reach there to go no further; they do not fall. In language modelling
+    /// that is the mean loss of its scored tokens (natural log), and a row stops where it is at most the threshold; infinity
+    /// stops all rows, a negative number none. In classification it is the margin, the most probable class's probability
+    /// less the next one's, and a row stops where it is at least the threshold; 0 stops all rows, more than 1 none.
     /// </summary>
     public IReadOnlyList<double> Thresholds { get; set; } = [];
 

@@ -7,18 +7,24 @@ public sealed partial class ElasticScoringEstimator
     /// <summary>What to score with, and which columns to read and write.</summary>
     public sealed class Options
     {
-        /// <summary>A LLaMA or CoLM folder; give this or <see cref="Model"/>.</summary>
+        /// <summary>A LLaMA or CoLM folder; give this, <see cref="Model"/> or <see cref="Transformer"/>.</summary>
         public string? ModelFolder { get; set; }
 
-        /// <summary>A model in memory, which stays the caller's; give this or <see cref="ModelFolder"/>.</summary>
+        /// <summary>A model in memory, which stays the caller's.</summary>
         public CoLMModel? Model { get; set; }
+
+        /// <summary>
+        /// A fitted transformer whose model and task are taken, with the columns that it reads and writes: of these options
+        /// <see cref="ChainCount"/>, <see cref="Cascade"/> and <see cref="BatchSize"/> count. The weights are shared.
+        /// </summary>
+        public ElasticScoringTransformer? Transformer { get; set; }
 
         /// <summary>How many chains to score with; null takes all. Left out with a <see cref="Cascade"/>.</summary>
         public int? ChainCount { get; set; }
 
         /// <summary>
         /// Scores every row with few chains, and only those that are not clear then with more; null scores all rows
-        /// alike. For <see cref="ScoringTask.LanguageModeling"/>.
+        /// alike. For <see cref="ScoringTask.LanguageModeling"/>, and for the classes of a <see cref="Transformer"/>.
         /// </summary>
         public CascadeOptions? Cascade { get; set; }
 
@@ -73,8 +79,12 @@ public sealed partial class ElasticScoringEstimator
 
         internal void Check()
         {
-            if (ModelFolder is null == Model is null)
-                throw new ArgumentException($"Give either {nameof(ModelFolder)} or {nameof(Model)}.");
+            object?[] sources = [ModelFolder, Model, Transformer];
+            if (sources.Count(source => source is not null) != 1)
+            {
+                throw new ArgumentException(
+                    $"Give exactly one of {nameof(ModelFolder)}, {nameof(Model)} and {nameof(Transformer)}.");
+            }
             if (BatchSize is < 1 or > MaximumBatchSize)
             {
                 throw new ArgumentException(
@@ -96,6 +106,8 @@ public sealed partial class ElasticScoringEstimator
                 ChainsUsedColumnName, FeaturesColumnName];
             if (all.Any(string.IsNullOrEmpty))
                 throw new ArgumentException("A column name is empty.");
+            if (Transformer is not null)
+                return;
             var outputs = CreateTask(modelChains: 1).OutputColumns(config: null);
             string[] used = [TextColumnName, .. outputs.Select(column => column.Name)];
             if (used.Distinct().Count() < used.Length)
@@ -105,6 +117,9 @@ public sealed partial class ElasticScoringEstimator
         /// <summary>The task with these settings, for a model of so many chains.</summary>
         internal IScoringTask CreateTask(int modelChains)
         {
+            if (Transformer?.Settings.Task is { } task)
+                return Cascade is null ? ChainCount is { } count ? task.WithChainCount(count) : task
+                    : task.WithCascade(Cascade.ToCascade());
             var chainCount = Cascade?.ChainCounts[^1] ?? ChainCount ?? modelChains;
             return Task == ScoringTask.Features
                 ? new FeatureScoring(chainCount, FeaturesColumnName, Pooling)
@@ -122,7 +137,7 @@ public sealed partial class ElasticScoringEstimator
                 throw new ArgumentException($"{nameof(ChainCount)} must be left out with a {nameof(Cascade)}, which " +
                     $"names its own, found {chainCount}.", nameof(ChainCount));
             }
-            if (Task != ScoringTask.LanguageModeling)
+            if (Task != ScoringTask.LanguageModeling && Transformer is null)
             {
                 throw new ArgumentException($"{nameof(Cascade)} must be left out unless {nameof(Task)} is " +
                     $"{ScoringTask.LanguageModeling}, found {Task}.", nameof(Cascade));

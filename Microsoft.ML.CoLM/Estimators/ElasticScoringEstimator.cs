@@ -28,7 +28,9 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
     public ElasticScoringTransformer Fit(IDataView input)
     {
         _host.CheckValue(input, nameof(input));
-        _ = new TextColumns(_options.TextColumnName).In(input.Schema);
+        _ = Columns.In(input.Schema);
+        if (_options.Transformer is { } fitted)
+            return fitted.With(_options.CreateTask(fitted.Model.Config.ChainCount), _options.BatchSize);
         if (_options.Model is { } given)
             return Create(given, isOwned: false);
 
@@ -52,13 +54,15 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         _host.CheckValue(inputSchema, nameof(inputSchema));
-        return ScoringSettings.OutputShape(inputSchema, new TextColumns(_options.TextColumnName),
-            _options.CreateTask(modelChains: 1).OutputColumns(config: null));
+        return ScoringSettings.OutputShape(inputSchema, Columns,
+            _options.CreateTask(modelChains: 1).OutputColumns(_options.Transformer?.Model.Config));
     }
+
+    private TextColumns Columns => _options.Transformer?.Settings.Columns ?? new(_options.TextColumnName);
 
     private ElasticScoringTransformer Create(CoLMModel model, bool isOwned) => new(
         _host, new SharedModel(model, isOwned), Settings(model.Config.Layout.ChainCount));
 
     private ScoringSettings Settings(int modelChains) =>
-        new(new TextColumns(_options.TextColumnName), _options.BatchSize, _options.CreateTask(modelChains));
+        new(Columns, _options.BatchSize, _options.CreateTask(modelChains));
 }

@@ -27,6 +27,7 @@ namespace Microsoft.ML.CoLM;
 /// | `Features` | Vector of Single, of size D_1 + ... + D_k | Normalised features, pooled over the text's tokens. |
 /// ]]></format>
 /// They are what the head would read; an empty text has zeros. The vector at k chains is the beginning of that at more.
+/// The columns of a tuned task are <see cref="ChainTuningEstimator"/>'s.
 /// <para>
 /// Texts longer than the model's context are scored in windows that advance by half a context, each token once, with
 /// as much of its past as the window holds. A vector's tokens, too, are each taken from the first window that they are
@@ -112,8 +113,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     /// <exception cref="ObjectDisposedException">This transformer was disposed.</exception>
     public ElasticScoringTransformer WithChainCount(int chainCount)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        return new(_host, _shared, Settings with { Task = Settings.Task.WithChainCount(chainCount) }, Tokenizer, Training);
+        return With(Settings.Task.WithChainCount(chainCount), Settings.BatchSize);
     }
 
     /// <summary>
@@ -126,11 +126,10 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     /// <exception cref="ObjectDisposedException">This transformer was disposed.</exception>
     public ElasticScoringTransformer WithCascade(CascadeOptions cascade)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(cascade);
         var copy = cascade.Copy();
         copy.Check();
-        return new(_host, _shared, Settings with { Task = Settings.Task.WithCascade(copy.ToCascade()) }, Tokenizer, Training);
+        return With(Settings.Task.WithCascade(copy.ToCascade()), Settings.BatchSize);
     }
 
     /// <inheritdoc/>
@@ -181,6 +180,13 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
         // what ScoringSettings writes
         ModelEntries.Save(ctx, Model);
         Settings.Save(_host, ctx);
+    }
+
+    /// <summary>The same model with another task.</summary>
+    internal ElasticScoringTransformer With(IScoringTask task, int batchSize)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return new(_host, _shared, Settings with { Task = task, BatchSize = batchSize }, Tokenizer, Training);
     }
 
     internal DataViewSchema.DetachedColumn[] OutputColumns() => Settings.Task.OutputColumns(Model.Config);

@@ -1,0 +1,198 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using Microsoft.ML.CoLM;
+using Microsoft.ML.CoLM.Modules;
+using Microsoft.ML.CoLM.Training;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace Benchmarks;
+
+/// <summary>
+/// A step of Chain Tuning for a label, with and without what the frozen chains computed before, against full fine-tuning of
+/// the same model.
+/// </summary>
+internal sealed class TuneStepCommand : Benchmark
+{
+    private const int ClassCount = 2;
+
+    // A turn's first step makes the optimizer's state.
+    private const int WarmUpSteps = 1;
+    private const int BatchesOfRows = 4;
+
+    private readonly ModelOptions _model = new();
+    private readonly Option<ChainLayout> _chains = new("--chains")
+    {
+        Description = "attention heads of the chains that a folder's model is grown by [default: 8]",
+        HelpName = "C1,C2,...",
+        CustomParser = CommonOptions.ParseLayout,
+    };
+    private readonly Option<int> _sequence = CommonOptions.Count("--sequence", "tokens of a row", byDefault: 32);
+    private readonly Option<int> _batch = CommonOptions.Count("--batch", "rows of a step", byDefault: 32);
+    private readonly Option<int> _steps = CommonOptions.Count("--steps", "steps of a turn that count", byDefault: 3);
+    private readonly Option<string> _device = CommonOptions.Device();
+    private readonly Option<int> _rounds = CommonOptions.Rounds(byDefault: 5);
+    private readonly Option<int?> _peakOf = new("--peak-of")
+    {
+        Description = "print the peak memory of training all chains but so many, in MiB above the weights, and nothing else",
+        HelpName = "N",
+        Hidden = true,
+    };
+
+    public TuneStepCommand() : base(
+        "tune-step", "A step of Chain Tuning for a label, against full fine-tuning of the same model; peak memory on Linux.")
+    {
+        Offer([.. _model.All, _chains, _sequence, _batch, _steps, _device, _rounds, _peakOf]);
+        Validators.Add(_model.Validate);
+        Validators.Add(result =>
+        {
+            if (result.GetValue(_model.Model) is null && result.GetValue(_chains) is not null)
+                result.AddError("--chains is for --model; --layout names the chains of a random model.");
+            if (result.GetValue(_model.Model) is null && result.GetValue(_model.Layout) is not { ChainCount: > 1 })
+                result.AddError("--layout must name the first chain and those to tune, such as 9,3.");
+        });
+    }
+
+    protected override Report? Measure(ParseResult result)
+    {
+        var device = CommonOptions.ToDevice(result.GetRequiredValue(_device));
+        using var model = Grow(result, device);
+        var (batch, steps) = (result.GetValue(_batch), result.GetValue(_steps));
+        var length = Math.Min(result.GetValue(_sequence), model.Config.ContextLength);
+        var rows = Rows(model.Config.VocabularySize, BatchesOfRows * batch, length);
+        var frozenChains = model.Config.Layout.ChainCount - Tuned(result).Count;
+
+        if (result.GetValue(_peakOf) is { } frozen)
+        {
+            using var turn = new Turn(model, frozen, rows, batch);
+            Console.WriteLine(turn.Peak(steps));
+            return null;
+        }
+        using var later = new Turn(model, frozenChains, rows, batch);
+        using var reusing = new Turn(model, frozenChains, rows, batch, reuses: true);
+        using var all = new Turn(model, frozenChains: 0, rows, batch);
+        reusing.Step(BatchesOfRows); // its first epoch
+
+        var (laterTimes, reusingTimes, allTimes) = (new List<double>(), new List<double>(), new List<double>());
+        for (var round = 0; round < result.GetValue(_rounds); round++)
+        {
+            laterTimes.Add(later.Step(steps));
+            reusingTimes.Add(reusing.Step(steps));
+            allTimes.Add(all.Step(steps));
+        }
+
+        var settings = _model.Describe(result, model);
+        settings.Add("sequence", length);
+        settings.Add("batch", batch);
+        settings.Add("rounds", result.GetValue(_rounds));
+        var report = new Report($"A tuning step of {batch} rows of {length} tokens, {{{model.Config.Layout}}}", settings);
+        var basis = new Samples(allTimes);
+        report.Add("full fine-tuning", basis, basis: basis);
+        report.Add("later chains", new Samples(laterTimes), basis: basis);
+        report.Add("later chains, features kept", new Samples(reusingTimes), basis: basis);
+        if (OperatingSystem.IsLinux())
+        {
+            var memory = PeakInAProcessOfItsOwn(frozenChains: 0);
+            report.Add("full fine-tuning, above the weights", memory, "MiB", basis: memory);
+            report.Add("later chains, above the weights", PeakInAProcessOfItsOwn(frozenChains), "MiB", basis: memory);
+        }
+        return report;
+    }
+
+    // An allocator keeps what it once had, so a peak is only measured once in a process.
+    private Samples PeakInAProcessOfItsOwn(int frozenChains)
+    {
+        string[] arguments = [.. Environment.GetCommandLineArgs(), _peakOf.Name, $"{frozenChains}"];
+        var path = Environment.ProcessPath!;
+        var isHost = Path.GetFileNameWithoutExtension(path) == "dotnet";
+        using var process = Process.Start(
+            new ProcessStartInfo(path, isHost ? arguments : arguments[1..]) { RedirectStandardOutput = true })!;
+        var output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return process.ExitCode == 0
+            ? new([double.Parse(output, CultureInfo.InvariantCulture)])
+            : throw new InvalidOperationException($"Peak memory could not be measured: {output}");
+    }
+
+    private CoLMModel Grow(ParseResult result, Device device)
+    {
+        if (result.GetValue(_model.Model) is null)
+            return _model.Create(result, device);
+        using var start = _model.Create(result, device);
+        return start.Expand([.. Tuned(result)], result.GetValue(_model.KvSharing), seed: 1);
+    }
+
+    private List<int> Tuned(ParseResult result) => result.GetValue(_model.Model) is null
+        ? [.. result.GetRequiredValue(_model.Layout).Heads.Skip(1)]
+        : [.. result.GetValue(_chains)?.Heads ?? [8]];
+
+    // What the tokens are makes no difference to the time they take.
+    private static int[][] Rows(int vocabulary, int count, int length)
+    {
+        var random = new Random(1);
+        return [.. Enumerable.Range(0, count)
+            .Select(_ => Enumerable.Range(0, length).Select(_ => random.Next(vocabulary)).ToArray())];
+    }
+
+    /// <summary>One way to tune a model.</summary>
+    private sealed class Turn : IDisposable
+    {
+        private readonly CoLMModel _model;
+        private readonly ChainHead _head;
+        private readonly FrozenFeatures? _frozen;
+        private readonly PredictionTask _task;
+
+        public Turn(CoLMModel model, int frozenChains, int[][] rows, int batch, bool reuses = false)
+        {
+            _model = model.Share(frozenChains);
+            _head = new ChainHead(model.Config, ClassCount, model.Device);
+            _head.Initialise(seed: 1);
+            _frozen = reuses ? new FrozenFeatures(_model, frozenChains, rows, new(1L << 32, 0), _ => { }) : null;
+            float[] labels = [.. rows.Select((_, i) => (float)(i % ClassCount))];
+            double[] weights = [.. Enumerable.Range(1, model.Config.Layout.ChainCount)
+                .Select(scale => scale >= frozenChains ? 1.0 : 0)];
+            _task = new PredictionTask(new ExampleFeatures(_model, frozenChains, rows, _frozen), _head, labels,
+                new ExampleOrder(Array.ConvertAll(rows, row => row.Length), batch, seed: 1), new ClassLoss(), weights);
+        }
+
+        /// <summary>MiB above what was resident before.</summary>
+        public double Peak(int steps)
+        {
+            using (no_grad())
+                _task.Loss(0).Value.Dispose(); // code and libtorch's own memory are there now
+            var before = ResidentMemory.ResetPeak();
+            Step(steps);
+            return ResidentMemory.Peak() - before;
+        }
+
+        /// <summary>Milliseconds of a step, the median of a turn.</summary>
+        public double Step(int steps)
+        {
+            var options = new ChainTuningEstimator.Options { MaxSteps = WarmUpSteps + steps };
+            Parameter[] parameters =
+            [
+                .. _model.named_parameters()
+                    .Where(entry => entry.parameter.requires_grad && ParameterName.Parse(entry.name).Module != ParameterName.Head)
+                    .Select(entry => entry.parameter),
+                .. _head.parameters(),
+            ];
+            var times = new List<double>();
+            var start = Stopwatch.GetTimestamp();
+            new Trainer(options, validate: null, isCancelled: () => false, progress =>
+            {
+                if (progress.Step > WarmUpSteps)
+                    times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+                start = Stopwatch.GetTimestamp();
+            }).Train(_task, parameters);
+            return new Samples(times).Median;
+        }
+
+        public void Dispose()
+        {
+            _frozen?.Dispose();
+            _head.Dispose();
+            _model.Dispose();
+        }
+    }
+}
