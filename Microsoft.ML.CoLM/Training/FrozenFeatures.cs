@@ -23,6 +23,7 @@ internal sealed class FrozenFeatures : IDisposable
     private readonly IReadOnlyList<int[]> _examples;
     private readonly Action<string> _warn;
     private readonly FrozenSite[] _sites;
+    private readonly long[] _starts; // of each site, in numbers of a token
     private readonly int _elementSize;
     private readonly SpillBuffer _buffer;
     private readonly (int Block, long Start)?[] _places;
@@ -40,6 +41,9 @@ internal sealed class FrozenFeatures : IDisposable
     {
         (_model, _chainCount, _examples, _warn) = (model, chainCount, examples, warn);
         _sites = FrozenSite.Of(model.Config, chainCount);
+        _starts = new long[_sites.Length];
+        for (var site = 1; site < _sites.Length; site++)
+            _starts[site] = _starts[site - 1] + (long)_sites[site - 1].Groups * _sites[site - 1].Width;
         _elementSize = (int)model.DataType.ElementSize();
         int[] order = [.. Enumerable.Range(0, examples.Count).OrderBy(example => examples[example].Length)];
         var longest = order.Length == 0 ? 0 : Size(order[^1]);
@@ -133,8 +137,7 @@ internal sealed class FrozenFeatures : IDisposable
         using var scope = NewDisposeScope();
         var batch = new PaddedBatch([.. examples.Select(example => _examples[example])]);
         using var features = _model.Prefix(batch.TokenIds(_model.Device), _chainCount, withLogits: false);
-        long start = 0; // of the site, in numbers of a token
-        foreach (var site in _sites)
+        foreach (var (site, start) in _sites.Zip(_starts))
         {
             using var tensor = site.In(features).detach().cpu().contiguous();
             var numbers = tensor.bytes;
@@ -143,27 +146,32 @@ internal sealed class FrozenFeatures : IDisposable
                 foreach (var (there, here) in Runs(site, examples[i], i, batch.Length, start))
                     numbers.Slice(there.Start, there.Length).CopyTo(Bytes(examples[i], here, there.Length));
             }
-            start += (long)site.Groups * site.Width;
         }
     }
 
     private ChainFeatures Assemble(int[] examples, int length)
     {
+        var tensors = Array.ConvertAll(
+            _sites, site => empty(site.Shape(examples.Length, length), dtype: _model.DataType));
+        Parallel.For(0, _sites.Length, site => Fill(tensors[site], _sites[site], examples, length, _starts[site]));
         var features = new ChainFeatures(_model.Config.LayerCount);
-        long start = 0;
-        foreach (var site in _sites)
-        {
-            var tensor = zeros(site.Shape(examples.Length, length), dtype: _model.DataType);
-            var numbers = tensor.bytes;
-            for (var i = 0; i < examples.Length; i++)
-            {
-                foreach (var (there, here) in Runs(site, examples[i], i, length, start))
-                    Bytes(examples[i], here, there.Length).CopyTo(numbers.Slice(there.Start, there.Length));
-            }
-            site.Keep(features, tensor.to(_model.Device));
-            start += (long)site.Groups * site.Width;
-        }
+        for (var site = 0; site < _sites.Length; site++)
+            _sites[site].Keep(features, tensors[site].to(_model.Device));
         return features;
+    }
+
+    private void Fill(Tensor tensor, FrozenSite site, int[] examples, int length, long start)
+    {
+        var numbers = tensor.bytes;
+        for (var i = 0; i < examples.Length; i++)
+        {
+            foreach (var (there, here) in Runs(site, examples[i], i, length, start))
+            {
+                Bytes(examples[i], here, there.Length).CopyTo(numbers.Slice(there.Start, there.Length));
+                // Padding is never looked at, but its numbers must be some.
+                numbers.Slice(there.Start + there.Length, length * site.Width * _elementSize - there.Length).Clear();
+            }
+        }
     }
 
     /// <summary>Where a site's numbers of an example lie: in the batch's tensor, and among the example's own bytes.</summary>
