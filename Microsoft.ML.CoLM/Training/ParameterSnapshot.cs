@@ -16,6 +16,9 @@ internal sealed class ParameterSnapshot : IDisposable
         _copies = Array.ConvertAll(_parameters, parameter => parameter.detach().clone().DetachFromDisposeScope());
     }
 
+    /// <summary>The copies, in the order of the parameters.</summary>
+    public IReadOnlyList<Tensor> Copies => _copies;
+
     public void Take() => Copy(_parameters, _copies);
 
     public void Restore() => Copy(_copies, _parameters);
