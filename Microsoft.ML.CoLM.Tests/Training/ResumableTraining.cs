@@ -44,7 +44,8 @@ internal sealed class ResumableTraining
     }
 
     /// <summary>Trains until the end, or until a step after which it is cancelled, or dies.</summary>
-    public Outcome Run(ChainExpansionEstimator.Options options, int? cancelAfter = null, int? dieAfter = null)
+    public Outcome Run(ChainExpansionEstimator.Options options, int? cancelAfter = null, int? dieAfter = null,
+        Action<int>? atStep = null)
     {
         random.manual_seed(Seed);
         var mlContext = new MLContext();
@@ -62,6 +63,7 @@ internal sealed class ResumableTraining
             progress =>
             {
                 reports.Add(progress);
+                atStep?.Invoke(progress.Step);
                 if (progress.Step == dieAfter)
                     throw new OperationCanceledException("The process is dead.");
             }, checkpoints);

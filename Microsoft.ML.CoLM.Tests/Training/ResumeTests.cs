@@ -14,7 +14,7 @@ public sealed class ResumeTests
         ["stops early with the best weights"] = options =>
             (options.EarlyStoppingPatience, options.ValidationInterval, options.RestoreBest) = (2, 1, true),
         ["accumulation"] = options => (options.GradientAccumulationSteps, options.BatchSize) = (3, 1),
-        ["epochs"] = options => (options.MaxSteps, options.BatchSize, options.Epochs) = (null, 40, 5),
+        ["epochs"] = options => (options.MaxSteps, options.BatchSize, options.Epochs) = (null, 20, 2),
     };
 
     public static IEnumerable<string> VariantNames => Variants.Keys;

@@ -49,10 +49,20 @@ internal sealed class FolderLock : IDisposable
 
     public void Dispose()
     {
-        // Before it is let go of: afterwards the name may be another one's.
-        if (!OperatingSystem.IsWindows())
-            File.Delete(_file.Name);
-        _file.Dispose();
+        try
+        {
+            // Before it is let go of: afterwards the name may be another one's.
+            if (!OperatingSystem.IsWindows())
+                File.Delete(_file.Name);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // What was done under the lock is done.
+        }
+        finally
+        {
+            _file.Dispose();
+        }
     }
 
     private static FolderLock? TryTake(string folder)

@@ -42,6 +42,7 @@ public sealed partial class ChainExpansionEstimator
         public string TextColumnName { get; set; } = DefaultColumnNames.Text;
 
         /// <summary>Rows to validate on, with the same text column; null for none.</summary>
+        [KeepsResult]
         public IDataView? ValidationSet { get; set; }
 
         /// <summary>The type the model is trained and stored in: Float32 or BFloat16.</summary>

@@ -18,8 +18,8 @@ internal sealed class BestState(IReadOnlyList<Tensor> parameters, bool keeps) : 
     /// <summary>Validations since, none of which was better.</summary>
     public int Waited { get; private set; }
 
-    /// <summary>The parameters at that validation, in their order; empty where they are not kept, or not yet.</summary>
-    public IReadOnlyList<Tensor> Copies => _snapshot?.Copies ?? [];
+    /// <summary>Every parameter and its copy of that validation; empty where they are not kept, or not yet.</summary>
+    public IEnumerable<(Tensor Parameter, Tensor Copy)> Copies => _snapshot?.Copies ?? [];
 
     /// <summary>Takes note of a validation.</summary>
     public void Add(int step, Validation found)

@@ -14,17 +14,17 @@ internal static class CheckpointTensors
     {
         var tensors = new Dictionary<string, Tensor>(StringComparer.Ordinal);
         var states = StatesOf(run.Optimizer);
-        var best = run.Best.Copies;
-        for (var i = 0; i < trained.Count; i++)
+        foreach (var (name, parameter) in trained)
         {
-            var (name, parameter) = trained[i];
             var state = states[parameter];
             tensors.Add($"model.{name}", parameter);
             tensors.Add($"optimizer.exp_avg.{name}", state.exp_avg);
             tensors.Add($"optimizer.exp_avg_sq.{name}", state.exp_avg_sq);
-            if (best.Count > 0)
-                tensors.Add($"best.{name}", best[i]);
         }
+        var names = trained.ToDictionary(
+            Tensor (entry) => entry.Parameter, entry => entry.Name, ReferenceEqualityComparer.Instance);
+        foreach (var (parameter, copy) in run.Best.Copies)
+            tensors.Add($"best.{names[parameter]}", copy);
         return tensors;
     }
 
@@ -33,5 +33,5 @@ internal static class CheckpointTensors
         .Cast<AdamW.ParamGroup>()
         .SelectMany(group => group.Parameters)
         .Zip(optimizer.state_dict().State.Cast<AdamW.State>())
-        .ToDictionary(pair => pair.First, pair => pair.Second);
+        .ToDictionary(Parameter (pair) => pair.First, pair => pair.Second, ReferenceEqualityComparer.Instance);
 }

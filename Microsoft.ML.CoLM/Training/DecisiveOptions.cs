@@ -31,7 +31,8 @@ internal static class DecisiveOptions
     }
 
     /// <summary>What differs, for example <c>BatchSize was 16 and is 8</c>; empty where nothing does.</summary>
-    public static string Differences(IDictionary<string, string> before, IDictionary<string, string> now)
+    public static string Differences(
+        IReadOnlyDictionary<string, string> before, IReadOnlyDictionary<string, string> now)
     {
         var names = before.Keys.Union(now.Keys).Order(StringComparer.Ordinal);
         return string.Join(", ", names
@@ -40,7 +41,7 @@ internal static class DecisiveOptions
             .Select(option => $"{option.name} was {option.Was} and is {option.Is}"));
     }
 
-    private static string Find(IDictionary<string, string> options, string name) =>
+    private static string Find(IReadOnlyDictionary<string, string> options, string name) =>
         options.TryGetValue(name, out var text) ? text : None;
 
     private static void Add(SortedDictionary<string, string> texts, string prefix, object options)

@@ -16,8 +16,8 @@ internal sealed class ParameterSnapshot : IDisposable
         _copies = Array.ConvertAll(_parameters, parameter => parameter.detach().clone().DetachFromDisposeScope());
     }
 
-    /// <summary>The copies, in the order of the parameters.</summary>
-    public IReadOnlyList<Tensor> Copies => _copies;
+    /// <summary>Every parameter and its copy.</summary>
+    public IEnumerable<(Tensor Parameter, Tensor Copy)> Copies => _parameters.Zip(_copies);
 
     public void Take() => Copy(_parameters, _copies);
 

@@ -5,4 +5,4 @@ namespace Microsoft.ML.CoLM.Training;
 /// <param name="Options">The options that matter, as text.</param>
 /// <param name="Model">Fingerprint of the model and the trained parameters before the first step.</param>
 /// <param name="Data">Fingerprint of the training data and the validation set.</param>
-internal sealed record RunIdentity(int Seed, SortedDictionary<string, string> Options, string Model, string Data);
+internal sealed record RunIdentity(int Seed, IReadOnlyDictionary<string, string> Options, string Model, string Data);

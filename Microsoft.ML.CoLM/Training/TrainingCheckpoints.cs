@@ -97,7 +97,11 @@ internal sealed class TrainingCheckpoints : IDisposable
         _source!.ReadInto(run.Step, CheckpointTensors.Of(run, _trained));
         var states = CheckpointTensors.StatesOf(run.Optimizer);
         foreach (var (name, parameter) in _trained)
-            states[parameter].step = _resumed.OptimizerSteps[name];
+        {
+            states[parameter].step = _resumed.OptimizerSteps.TryGetValue(name, out var steps) ? steps
+                : throw new InvalidDataException($"The checkpoint of step {run.Step} in '{_options.ResumeFrom}' lacks the " +
+                    $"optimizer's steps of {name}.");
+        }
         RandomState.Restore(_resumed.RngState);
         _channel.Info($"Training goes on after step {run.Step}, from its checkpoint in '{_options.ResumeFrom}'.");
     }
