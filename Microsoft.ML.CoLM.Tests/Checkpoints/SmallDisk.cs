@@ -22,7 +22,8 @@ internal sealed class SmallDisk : IDisposable
     public string this[string name] => _mount[name];
 
     /// <summary>Leaves so many bytes free.</summary>
-    public void Fill(int bytesLeft) => File.WriteAllBytes(Filler, new byte[new DriveInfo(Path).AvailableFreeSpace - bytesLeft]);
+    public void Fill(int bytesLeft) =>
+        File.WriteAllBytes(Filler, new byte[new DriveInfo(Path).AvailableFreeSpace - bytesLeft]);
 
     /// <summary>Frees what was filled.</summary>
     public void Free() => File.Delete(Filler);

@@ -39,7 +39,8 @@ public sealed class CheckpointedExpansionTests
         Assert.AreEqual(expected.Training.Steps, resumed.Training.Steps);
         CollectionAssert.AreEqual(
             expected.Training.ValidationLosses.ToArray(), resumed.Training.ValidationLosses.ToArray());
-        Assert.ContainsSingle(message => message.RawMessage.Contains("goes on after step 6", StringComparison.Ordinal), _messages);
+        Assert.ContainsSingle(
+            message => message.RawMessage.Contains("goes on after step 6", StringComparison.Ordinal), _messages);
     }
 
     [TestMethod]

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Microsoft.ML.CoLM.Checkpoints;
 using Microsoft.ML.CoLM.Tests.Checkpoints;
 using Microsoft.ML.Runtime;
@@ -24,7 +25,9 @@ public sealed class CheckpointTests
     };
 
     public static IEnumerable<(string, string)> DamagedFiles =>
-        from damage in Damages.Keys from extension in (string[])["safetensors", "json", "sha256"] select (damage, extension);
+        from damage in Damages.Keys
+        from extension in (string[])["safetensors", "json", "sha256"]
+        select (damage, extension);
 
     [TestMethod]
     public void TheNewestTwoAreKept()
@@ -134,6 +137,29 @@ public sealed class CheckpointTests
     }
 
     [TestMethod]
+    public void WeightsWhoseLossIsNoNumberAreNotKept()
+    {
+        using var folder = new TemporaryFolder();
+        var options = ResumableTraining.Options(folder.Path);
+        (options.CheckpointInterval, options.WarmupSteps, options.LearningRate) = (1, 0, 1e30);
+        Assert.ThrowsExactly<NonFiniteLossException>(() => new ResumableTraining().Run(options));
+        Assert.IsEmpty(Files(folder));
+    }
+
+    [TestMethod]
+    public void TheChecksumsAreThoseThatSha256sumChecks()
+    {
+        using var folder = new TemporaryFolder();
+        new ResumableTraining().Run(ResumableTraining.Options(folder.Path));
+        foreach (var line in File.ReadAllLines(folder["checkpoint-10.sha256"]))
+        {
+            var (hash, name) = (line[..64], line[66..]);
+            Assert.AreEqual("  ", line[64..66]);
+            Assert.AreEqual(hash, Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(folder[name]))));
+        }
+    }
+
+    [TestMethod]
     public void WhatAKilledSaveLeftIsDeletedByTheNext()
     {
         using var folder = new TemporaryFolder();
@@ -154,8 +180,8 @@ public sealed class CheckpointTests
         {
             var training = new ResumableTraining();
             Assert.AreEqual(1, training.Run(ResumableTraining.Options(place)).Reports[0].Step);
-            Assert.ContainsSingle(message => message.Kind == ChannelMessageKind.Info && message.Text.Contains(place, StringComparison.Ordinal)
-                && message.Text.Contains("no checkpoint", StringComparison.Ordinal), training.Messages);
+            Assert.ContainsSingle(message => message.Kind == ChannelMessageKind.Info &&
+                message.Text.Contains($"no checkpoint in '{place}'", StringComparison.Ordinal), training.Messages);
         }
     }
 

@@ -27,7 +27,8 @@ internal sealed class ResumableTraining
     /// <summary>What the log got, with its kind.</summary>
     public ConcurrentQueue<(ChannelMessageKind Kind, string Text)> Messages { get; } = new();
 
-    public static ChainExpansionEstimator.Options Options(string? folder, Action<ChainExpansionEstimator.Options>? change = null)
+    public static ChainExpansionEstimator.Options Options(
+        string? folder, Action<ChainExpansionEstimator.Options>? change = null)
     {
         var options = new ChainExpansionEstimator.Options
         {
@@ -59,14 +60,15 @@ internal sealed class ResumableTraining
             [.. task.Model.named_parameters().Where(entry => entry.parameter.requires_grad)], data => data.Add(Data));
         var reports = new List<TrainingProgress>();
         var last = 0;
-        var trainer = new Trainer(options, () => TrainingTask.Found(2, Objectives[(last - 1) % Objectives.Length]), () => last == cancelAfter,
-            progress =>
-            {
-                reports.Add(progress);
-                atStep?.Invoke(progress.Step);
-                if (progress.Step == dieAfter)
-                    throw new OperationCanceledException("The process is dead.");
-            }, checkpoints);
+        void Report(TrainingProgress progress)
+        {
+            reports.Add(progress);
+            atStep?.Invoke(progress.Step);
+            if (progress.Step == dieAfter)
+                throw new OperationCanceledException("The process is dead.");
+        }
+        Validation Validate() => TrainingTask.Found(2, Objectives[(last - 1) % Objectives.Length]);
+        var trainer = new Trainer(options, Validate, () => last == cancelAfter, Report, checkpoints);
         var noisy = new NoisyTask(
             task, options.BatchSize, batch => last = (int)(batch / options.GradientAccumulationSteps) + 1);
         if (dieAfter is null)

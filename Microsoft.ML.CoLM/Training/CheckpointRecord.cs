@@ -55,7 +55,8 @@ internal sealed record CheckpointRecord
     public required RunIdentity Identity { get; init; }
 
     /// <summary>The record of a run as it is.</summary>
-    public static CheckpointRecord Of(TrainingRun run, Dictionary<string, long> optimizerSteps, RunIdentity identity) => new()
+    public static CheckpointRecord Of(
+        TrainingRun run, Dictionary<string, long> optimizerSteps, RunIdentity identity) => new()
     {
         Format = NewestFormat,
         GlobalStep = run.Step,

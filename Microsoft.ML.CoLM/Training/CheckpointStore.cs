@@ -41,7 +41,8 @@ internal sealed partial class CheckpointStore(string folder, IFolderFiles files)
             var sums = new StringBuilder();
             WriteHashed(Name(step, TensorsExtension), stream => SafetensorsWriter.Write(stream, tensors), sums);
             WriteHashed(Name(step, RecordExtension), record.Write, sums);
-            files.Write(Temporary(Name(step, SumsExtension)), stream => stream.Write(Encoding.ASCII.GetBytes(sums.ToString())));
+            files.Write(Temporary(Name(step, SumsExtension)),
+                stream => stream.Write(Encoding.ASCII.GetBytes(sums.ToString())));
             foreach (var extension in Extensions)
                 files.Replace(Temporary(Name(step, extension)), PathOf(Name(step, extension)));
         }
@@ -55,14 +56,17 @@ internal sealed partial class CheckpointStore(string folder, IFolderFiles files)
     /// <summary>Deletes all checkpoints, and parts of them, but those of some steps.</summary>
     public void DeleteAllBut(params ReadOnlySpan<int> steps)
     {
-        foreach (var (step, extension) in Files().OrderByDescending(file => Array.IndexOf(Extensions, file.Extension)).ToArray())
+        var found = Files().OrderByDescending(file => Array.IndexOf(Extensions, file.Extension)).ToArray();
+        foreach (var (step, extension) in found)
         {
             if (!steps.Contains(step))
                 files.Delete(PathOf(Name(step, extension)));
         }
     }
 
-    /// <summary>Reads what a checkpoint holds beside tensors, once all its bytes were found to be those that were written.</summary>
+    /// <summary>
+    /// Reads what a checkpoint holds beside tensors, once all its bytes were found to be those that were written.
+    /// </summary>
     /// <exception cref="InvalidDataException">The checkpoint is damaged.</exception>
     /// <exception cref="IOException">A file cannot be read, or is missing.</exception>
     public CheckpointRecord Read(int step)
@@ -78,7 +82,10 @@ internal sealed partial class CheckpointStore(string folder, IFolderFiles files)
             using var stream = File.OpenRead(PathOf(name));
             found.Append(SumLine(Convert.ToHexStringLower(SHA256.HashData(stream)), name));
             if (!expected.StartsWith(found.ToString(), StringComparison.Ordinal))
-                throw new InvalidDataException($"{PathOf(name)}: is not what its checksum in '{Path.GetFileName(sums)}' says.");
+            {
+                throw new InvalidDataException(
+                    $"{PathOf(name)}: is not what its checksum in '{Path.GetFileName(sums)}' says.");
+            }
         }
         if (expected.Length != found.Length)
             throw new InvalidDataException($"{sums}: has more than the checksums of its checkpoint.");

@@ -62,7 +62,8 @@ internal sealed class TokenSpool : IDisposable
         var tokens = new int[FingerprintChunk];
         for (long position = 0; position < TokenCount; position += tokens.Length)
         {
-            var count = _view.ReadArray(position * sizeof(int), tokens, 0, (int)Math.Min(tokens.Length, TokenCount - position));
+            var wanted = (int)Math.Min(tokens.Length, TokenCount - position);
+            var count = _view.ReadArray(position * sizeof(int), tokens, 0, wanted);
             fingerprint.Add<int>(tokens.AsSpan(0, count));
         }
     }

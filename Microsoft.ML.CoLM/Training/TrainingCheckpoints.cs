@@ -70,7 +70,9 @@ internal sealed class TrainingCheckpoints : IDisposable
     /// <param name="model">The model, with all its weights.</param>
     /// <param name="trained">Every parameter that is trained, the model's and others, each by a name of its own.</param>
     /// <param name="addData">Adds the training data and the validation set.</param>
-    /// <exception cref="ArgumentException">The checkpoint to go on from is of another training; the message says how.</exception>
+    /// <exception cref="ArgumentException">
+    /// The checkpoint to go on from is of another training; the message says what differs.
+    /// </exception>
     public void Identify(int seed, CoLMModel model, IReadOnlyList<(string Name, Parameter Parameter)> trained,
         Action<Fingerprint> addData)
     {
@@ -129,8 +131,9 @@ internal sealed class TrainingCheckpoints : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            _channel.Warning($"The checkpoint of step {run.Step} in '{_options.CheckpointFolder}' could not be completed; " +
-                $"training goes on. {(_newest is { } newest ? $"The last whole one is of step {newest}." : "There is no other yet.")} {e.Message}");
+            var whole = _newest is { } newest ? $"The last whole one is of step {newest}." : "There is no other yet.";
+            _channel.Warning($"The checkpoint of step {run.Step} in '{_options.CheckpointFolder}' could not be completed, " +
+                $"and training goes on. {whole} {e.Message}");
         }
     }
 
@@ -167,7 +170,10 @@ internal sealed class TrainingCheckpoints : IDisposable
             {
                 var record = store.Read(step);
                 foreach (var damage in damages)
-                    _channel.Warning($"A checkpoint is damaged, and training goes on from the one of step {step}. {damage}");
+                {
+                    _channel.Warning(
+                        $"A checkpoint is damaged, and training goes on from the one of step {step}. {damage}");
+                }
                 return record;
             }
             catch (Exception e) when (e is InvalidDataException or IOException)
