@@ -18,8 +18,8 @@ public sealed class AtomicSaveTests
             foreach (var point in Points)
             {
                 using var folder = models.OldFolder();
-                SaveExpectingFailure(models.New, folder, new FaultyFiles(change, point, isCrash: true));
-                outcomes.Add(models.IsNew(folder));
+                SaveExpectingFailure(models.New, folder.Path, new FaultyFiles(change, point, isCrash: true));
+                outcomes.Add(models.IsNew(folder.Path));
 
                 // Whatever the crash left behind does not hinder the next save.
                 models.New.Save(folder.Path);
@@ -42,10 +42,10 @@ public sealed class AtomicSaveTests
             {
                 using var folder = models.OldFolder();
                 SaveExpectingFailure(
-                    models.New, folder, new FaultyFiles(committed, FaultyFiles.Point.Before, isCrash: true));
+                    models.New, folder.Path, new FaultyFiles(committed, FaultyFiles.Point.Before, isCrash: true));
                 Assert.ThrowsExactly<IOException>(
                     () => FolderSave.Finish(folder.Path, new FaultyFiles(change, point, isCrash: true)));
-                Assert.IsTrue(models.IsNew(folder));
+                Assert.IsTrue(models.IsNew(folder.Path));
                 ModelAssert.SameFiles(models.NewFolder, folder.Path);
             }
         }
@@ -61,7 +61,7 @@ public sealed class AtomicSaveTests
             {
                 using var folder = models.OldFolder();
                 var before = TemporaryFolder.Contents(folder.Path);
-                SaveExpectingFailure(models.New, folder, new FaultyFiles(change, point, isCrash: false));
+                SaveExpectingFailure(models.New, folder.Path, new FaultyFiles(change, point, isCrash: false));
                 Assert.IsTrue(ModelAssert.HaveSameFiles(before, TemporaryFolder.Contents(folder.Path)));
             }
         }
@@ -72,32 +72,24 @@ public sealed class AtomicSaveTests
     {
         using var models = new Models();
         using var folder = new TemporaryFolder();
-        SaveExpectingFailure(models.New, folder, new FaultyFiles(1, FaultyFiles.Point.Within, isCrash: false));
+        SaveExpectingFailure(models.New, folder.Path, new FaultyFiles(1, FaultyFiles.Point.Within, isCrash: false));
         Assert.IsEmpty(Directory.GetFiles(folder.Path));
     }
 
     [TestMethod]
     public void ARealFullDiskLeavesTheOldModelWhole()
     {
-        using var mount = new TemporaryFolder();
-        MountSmallDisk(mount.Path);
-        try
-        {
-            using var models = new Models();
-            models.Old.Save(mount["model"]);
-            var before = TemporaryFolder.Contents(mount["model"]);
-            File.WriteAllBytes(mount["filler"], new byte[FreeBytes(mount.Path) - 8192]);
-            var error = Assert.ThrowsExactly<IOException>(() => models.New.Save(mount["model"]));
-            Assert.Contains(mount["model"], error.Message);
-            Assert.IsTrue(ModelAssert.HaveSameFiles(before, TemporaryFolder.Contents(mount["model"])));
-            File.Delete(mount["filler"]);
-            models.New.Save(mount["model"]);
-            ModelAssert.SameFiles(models.NewFolder, mount["model"]);
-        }
-        finally
-        {
-            Run("umount", mount.Path);
-        }
+        using var disk = new SmallDisk();
+        using var models = new Models();
+        models.Old.Save(disk["model"]);
+        var before = TemporaryFolder.Contents(disk["model"]);
+        disk.Fill(bytesLeft: 8192);
+        var error = Assert.ThrowsExactly<IOException>(() => models.New.Save(disk["model"]));
+        Assert.Contains(disk["model"], error.Message);
+        Assert.IsTrue(ModelAssert.HaveSameFiles(before, TemporaryFolder.Contents(disk["model"])));
+        disk.Free();
+        models.New.Save(disk["model"]);
+        ModelAssert.SameFiles(models.NewFolder, disk["model"]);
     }
 
     [TestMethod]
@@ -105,7 +97,7 @@ public sealed class AtomicSaveTests
     {
         using var models = new Models();
         using var folder = models.OldFolder();
-        SaveExpectingFailure(models.New, folder,
+        SaveExpectingFailure(models.New, folder.Path,
             new FaultyFiles(Models.ChangesBeforeCommit, FaultyFiles.Point.Before, isCrash: true));
 
         // The load is held up before its first rename, as a process that was stopped is.
@@ -118,10 +110,10 @@ public sealed class AtomicSaveTests
         Assert.Contains(FolderLock.FileName, error.Message);
         goOn.Set();
         load.Wait();
-        Assert.IsTrue(models.IsNew(folder));
+        Assert.IsTrue(models.IsNew(folder.Path));
         ModelAssert.SameFiles(models.NewFolder, folder.Path);
         models.Old.Save(folder.Path);
-        Assert.IsFalse(models.IsNew(folder));
+        Assert.IsFalse(models.IsNew(folder.Path));
     }
 
     [TestMethod]
@@ -134,7 +126,7 @@ public sealed class AtomicSaveTests
         var save = Task.Run(() => ModelFolder.Save(
             models.New, folder.Path, models.New.Config.ChainCount, new PausingFiles(beforeRename, goOn, skip: 2)));
         beforeRename.Wait();
-        var load = Task.Run(() => models.IsNew(folder));
+        var load = Task.Run(() => models.IsNew(folder.Path));
         Assert.IsFalse(load.Wait(TimeSpan.FromMilliseconds(100)));
         goOn.Set();
         Assert.IsTrue(load.Result);
@@ -152,7 +144,7 @@ public sealed class AtomicSaveTests
         {
             var clock = Stopwatch.StartNew();
             while (clock.Elapsed.TotalSeconds < (outcomes.Distinct().Count() == 2 ? 1.5 : 30))
-                outcomes.Add(models.IsNew(folder));
+                outcomes.Add(models.IsNew(folder.Path));
         });
         while (!loads.IsCompleted)
         {
@@ -170,35 +162,27 @@ public sealed class AtomicSaveTests
         using var models = new Models();
         using var folder = models.OldFolder();
         Parallel.For(0, 3, i => (i % 2 == 0 ? models.Old : models.New).Save(folder.Path));
-        models.IsNew(folder);
+        models.IsNew(folder.Path);
         Assert.IsEmpty(Directory.GetFiles(folder.Path, "*colm-*"));
     }
 
     [TestMethod]
     public void AFolderThatCannotBeWrittenIsReadUnlessASaveWasInterrupted()
     {
-        using var mount = new TemporaryFolder();
-        MountSmallDisk(mount.Path);
-        try
-        {
-            using var models = new Models();
-            models.Old.Save(mount.Path);
-            Assert.AreEqual(0, Run("mount", "-o", "remount,ro", mount.Path));
-            Assert.IsFalse(models.IsNew(mount));
-            Assert.AreEqual(0, Run("mount", "-o", "remount,rw", mount.Path));
-            SaveExpectingFailure(models.New, mount,
-                new FaultyFiles(Models.ChangesBeforeCommit, FaultyFiles.Point.Before, isCrash: true));
-            Assert.AreEqual(0, Run("mount", "-o", "remount,ro", mount.Path));
-            var error = Assert.ThrowsExactly<IOException>(() => CoLMModel.Load(mount.Path));
-            Assert.Contains("interrupted", error.Message);
-            Assert.Contains(mount.Path, error.Message);
-            Assert.AreEqual(0, Run("mount", "-o", "remount,rw", mount.Path));
-            Assert.IsTrue(models.IsNew(mount));
-        }
-        finally
-        {
-            Run("umount", mount.Path);
-        }
+        using var disk = new SmallDisk();
+        using var models = new Models();
+        models.Old.Save(disk.Path);
+        disk.MakeReadOnly(true);
+        Assert.IsFalse(models.IsNew(disk.Path));
+        disk.MakeReadOnly(false);
+        SaveExpectingFailure(models.New, disk.Path,
+            new FaultyFiles(Models.ChangesBeforeCommit, FaultyFiles.Point.Before, isCrash: true));
+        disk.MakeReadOnly(true);
+        var error = Assert.ThrowsExactly<IOException>(() => CoLMModel.Load(disk.Path));
+        Assert.Contains("interrupted", error.Message);
+        Assert.Contains(disk.Path, error.Message);
+        disk.MakeReadOnly(false);
+        Assert.IsTrue(models.IsNew(disk.Path));
     }
 
     [TestMethod]
@@ -222,24 +206,9 @@ public sealed class AtomicSaveTests
         Assert.IsTrue(ModelAssert.HaveSameFiles(before, TemporaryFolder.Contents(folder.Path)));
     }
 
-    private static void SaveExpectingFailure(CoLMModel model, TemporaryFolder folder, FaultyFiles files) =>
+    private static void SaveExpectingFailure(CoLMModel model, string folder, FaultyFiles files) =>
         Assert.ThrowsExactly<IOException>(
-            () => ModelFolder.Save(model, folder.Path, model.Config.ChainCount, files));
-
-    private static long FreeBytes(string path) => new DriveInfo(path).AvailableFreeSpace;
-
-    private static void MountSmallDisk(string path)
-    {
-        if (!OperatingSystem.IsLinux() || Run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", path) != 0)
-            Assert.Inconclusive("This test fills a small disk of its own, which takes Linux and root to mount.");
-    }
-
-    private static int Run(string program, params string[] arguments)
-    {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
-        process.WaitForExit();
-        return process.ExitCode;
-    }
+            () => ModelFolder.Save(model, folder, model.Config.ChainCount, files));
 
     /// <summary>An old model of three chains with a shard's leftovers, and a new one of two.</summary>
     private sealed class Models : IDisposable
@@ -275,9 +244,9 @@ public sealed class AtomicSaveTests
         }
 
         /// <summary>Whether loading gives the new model; it must give one of the two.</summary>
-        public bool IsNew(TemporaryFolder folder)
+        public bool IsNew(string folder)
         {
-            using var loaded = CoLMModel.Load(folder.Path);
+            using var loaded = CoLMModel.Load(folder);
             var isNew = loaded.Config.ChainCount == New.Config.ChainCount;
             ModelAssert.SameWeights(isNew ? New : Old, loaded);
             return isNew;

@@ -37,6 +37,9 @@ public sealed class WrongTrainingInputTests
         ["MaxGradientNorm, no number"] = (options => options.MaxGradientNorm = double.NaN, ["NaN"]),
         ["Objective"] = (options => options.Objective = (TrainingObjective)9, ["9"]),
         ["ValidationInterval"] = (options => options.ValidationInterval = 0, ["0"]),
+        ["CheckpointFolder"] = (options => options.CheckpointFolder = "", []),
+        ["CheckpointInterval"] = (options => options.CheckpointInterval = 0, ["0"]),
+        ["ResumeFrom"] = (options => options.ResumeFrom = "", []),
         ["ScaleWeights"] = (options => options.ScaleWeights = [1], ["Objective", "MultiChain"]),
         ["ScaleWeights, negative"] = (
             options => (options.Objective, options.ScaleWeights) = (TrainingObjective.MultiChain, [1, -2]), ["-2"]),

@@ -62,7 +62,8 @@ internal sealed class TrainingTask : IDisposable
     public static Dictionary<string, float[]> Values(CoLMModel model) =>
         model.named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter.data<float>().ToArray());
 
-    private LanguageModelingTask OfBatches(int size) => new(Model, _frozenChains, Windows, size, _scaleWeights);
+    /// <summary>The task with batches of another size.</summary>
+    public LanguageModelingTask OfBatches(int size) => new(Model, _frozenChains, Windows, size, _scaleWeights);
 
     public void Dispose()
     {

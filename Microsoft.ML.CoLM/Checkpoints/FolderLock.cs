@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Microsoft.ML.CoLM.Checkpoints;
 
-/// <summary>What one process, and one thread of it, holds while it changes a model's folder: an open file.</summary>
+/// <summary>What one process, and one thread of it, holds while it changes a folder: an open file.</summary>
 /// <remarks>A process that dies lets go of it; the file that it leaves behind hinders nobody.</remarks>
 internal sealed class FolderLock : IDisposable
 {
@@ -40,7 +40,7 @@ internal sealed class FolderLock : IDisposable
             }
             if (clock.Elapsed > Patience)
             {
-                throw new IOException($"The model folder '{folder}' is being saved to by somebody else, who holds " +
+                throw new IOException($"The folder '{folder}' is being saved to by somebody else, who holds " +
                     $"'{FileName}' in it. Try again when that is done.");
             }
         }
@@ -49,10 +49,20 @@ internal sealed class FolderLock : IDisposable
 
     public void Dispose()
     {
-        // Before it is let go of: afterwards the name may be another one's.
-        if (!OperatingSystem.IsWindows())
-            File.Delete(_file.Name);
-        _file.Dispose();
+        try
+        {
+            // Before it is let go of: afterwards the name may be another one's.
+            if (!OperatingSystem.IsWindows())
+                File.Delete(_file.Name);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // What was done under the lock is done.
+        }
+        finally
+        {
+            _file.Dispose();
+        }
     }
 
     private static FolderLock? TryTake(string folder)

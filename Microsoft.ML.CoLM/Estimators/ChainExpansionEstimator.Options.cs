@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Estimators;
+using Microsoft.ML.CoLM.Training;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM;
@@ -9,6 +10,7 @@ public sealed partial class ChainExpansionEstimator
     public sealed class Options : TrainingOptions
     {
         /// <summary>A LLaMA or CoLM folder to grow; give this, <see cref="Model"/> or <see cref="Architecture"/>.</summary>
+        [KeepsResult]
         public string? ModelFolder { get; set; }
 
         /// <summary>A model in memory to grow; it is copied and stays the caller's, unchanged.</summary>
@@ -23,6 +25,7 @@ public sealed partial class ChainExpansionEstimator
         /// A folder whose tokenizer a model from nothing gets; null gives it one token for each byte and sets the ids
         /// of its beginning and end of text. Its vocabulary is then 258 or larger.
         /// </summary>
+        [KeepsResult]
         public string? TokenizerFolder { get; set; }
 
         /// <summary>Attention heads of each new chain; empty for <see cref="Architecture"/>.</summary>
@@ -35,9 +38,11 @@ public sealed partial class ChainExpansionEstimator
         public bool KvSharing { get; set; } = true;
 
         /// <summary>The column of text to train on.</summary>
+        [KeepsResult]
         public string TextColumnName { get; set; } = DefaultColumnNames.Text;
 
         /// <summary>Rows to validate on, with the same text column; null for none.</summary>
+        [KeepsResult]
         public IDataView? ValidationSet { get; set; }
 
         /// <summary>The type the model is trained and stored in: Float32 or BFloat16.</summary>

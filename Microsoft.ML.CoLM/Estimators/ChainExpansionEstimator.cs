@@ -39,11 +39,15 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
     /// <param name="input">Data with the text column.</param>
     /// <returns>The trained model, scoring with all its chains; the caller disposes it.</returns>
     /// <exception cref="ArgumentException">
-    /// The text column is missing, not text or has no text in any row; the validation set likewise; or the layout does
-    /// not fit the model.
+    /// The text column is missing, not text or has no text in any row; the validation set likewise; the layout does not
+    /// fit the model; or the checkpoint to go on from is of another training.
     /// </exception>
-    /// <exception cref="IOException">The model's folder, or a file in it, is missing.</exception>
-    /// <exception cref="InvalidDataException">A file of the model's folder is broken or not supported.</exception>
+    /// <exception cref="IOException">
+    /// The model's folder, or a file in it, is missing; or the folder for checkpoints cannot be written.
+    /// </exception>
+    /// <exception cref="InvalidDataException">
+    /// A file of the model's folder is broken or not supported; or all checkpoints to go on from are damaged.
+    /// </exception>
     /// <exception cref="NonFiniteLossException">The loss was no longer a number; it carries the last good state.</exception>
     /// <remarks>
     /// Trains also where gradients were switched off around it (<c>torch.no_grad</c>, <c>torch.inference_mode</c>).
@@ -60,12 +64,13 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         TorchLibrary.EnsureLoaded();
         using var gradients = inference_mode(false);
         using var channel = _host.Start("Chain expansion");
-        var seed = _options.Seed ?? HostSettings.SeedOf(_host) ?? Random.Shared.Next();
+        using var checkpoints = TrainingCheckpoints.Open(_options, channel);
+        var seed = _options.Seed ?? HostSettings.SeedOf(_host) ?? checkpoints?.Seed ?? Random.Shared.Next();
         var (model, frozenChains) = CreateModel(seed);
         try
         {
             var tokenizer = model.CreateTokenizer();
-            var summary = Train(model, frozenChains, tokenizer, input, seed, channel);
+            var summary = Train(model, frozenChains, tokenizer, input, seed, checkpoints, channel);
             return new(_host, new SharedModel(model, isOwned: true), Settings(model.Config.ChainCount), tokenizer,
                 summary);
         }
@@ -136,7 +141,8 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
     }
 
     private TrainingSummary Train(
-        CoLMModel model, int frozenChains, Tokenizer tokenizer, IDataView input, int seed, IChannel channel)
+        CoLMModel model, int frozenChains, Tokenizer tokenizer, IDataView input, int seed,
+        TrainingCheckpoints? checkpoints, IChannel channel)
     {
         using var spool = Read(() => TokenSpool.Write(Documents(model, tokenizer, input, "the training data")));
         var validationRows = _options.ValidationSet is { } set
@@ -162,13 +168,18 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         var windows = new TokenWindows(spool, _options.SequenceLength, seed);
         var scaleWeights = ScaleWeights(model, frozenChains);
         var task = new LanguageModelingTask(model, frozenChains, windows, _options.BatchSize, scaleWeights);
-        var parameters = model.parameters().Where(parameter => parameter.requires_grad).ToArray();
-        channel.Info($"Training {parameters.Sum(parameter => parameter.numel()):N0} of " +
+        var trained = model.named_parameters().Where(entry => entry.parameter.requires_grad).ToArray();
+        checkpoints?.Identify(seed, model, trained, data =>
+        {
+            spool.AddTo(data);
+            data.Add(validationRows);
+        });
+        channel.Info($"Training {trained.Sum(entry => entry.parameter.numel()):N0} of " +
             $"{model.parameters().Sum(parameter => parameter.numel()):N0} parameters on {spool.TokenCount:N0} tokens, " +
             $"{windows.Count:N0} windows of {windows.Length}.");
         var trainer = new Trainer(_options, validationRows.Length == 0 ? null : () => Validate(model, validationRows, scaleWeights),
-            IsCancelled, progress => Report(progress, channel));
-        return Summary(trainer.Train(task, parameters), channel);
+            IsCancelled, progress => Report(progress, channel), checkpoints);
+        return Summary(trainer.Train(task, [.. trained.Select(entry => entry.parameter)]), channel);
     }
 
     private bool IsCancelled() => _options.CancellationToken.IsCancellationRequested || HostSettings.IsCancelled(_host);

@@ -18,6 +18,9 @@ internal sealed class BestState(IReadOnlyList<Tensor> parameters, bool keeps) : 
     /// <summary>Validations since, none of which was better.</summary>
     public int Waited { get; private set; }
 
+    /// <summary>Every parameter and its copy of that validation; empty where they are not kept, or not yet.</summary>
+    public IEnumerable<(Tensor Parameter, Tensor Copy)> Copies => _snapshot?.Copies ?? [];
+
     /// <summary>Takes note of a validation.</summary>
     public void Add(int step, Validation found)
     {
@@ -27,6 +30,24 @@ internal sealed class BestState(IReadOnlyList<Tensor> parameters, bool keeps) : 
             return;
         }
         (Step, Found, Waited) = (step, found, 0);
+        Take();
+    }
+
+    /// <summary>Goes to where a checkpoint was; what the copies hold is then the caller's to fill in.</summary>
+    public void Restore(int step, Validation found, int waited)
+    {
+        (Step, Found, Waited) = (step, found, waited);
+        if (step > 0)
+            Take();
+    }
+
+    /// <summary>Puts the parameters back.</summary>
+    public void Restore() => _snapshot?.Restore();
+
+    public void Dispose() => _snapshot?.Dispose();
+
+    private void Take()
+    {
         if (!keeps)
             return;
         if (_snapshot is null)
@@ -34,9 +55,4 @@ internal sealed class BestState(IReadOnlyList<Tensor> parameters, bool keeps) : 
         else
             _snapshot.Take();
     }
-
-    /// <summary>Puts the parameters back.</summary>
-    public void Restore() => _snapshot?.Restore();
-
-    public void Dispose() => _snapshot?.Dispose();
 }

@@ -1,6 +1,10 @@
 namespace Microsoft.ML.CoLM.Training;
 
 /// <summary>What a training run makes small, batch by batch.</summary>
+/// <remarks>
+/// A loss depends on the batch's number, the parameters and the state of torch's generator alone: then a training that
+/// was interrupted goes on as it would have.
+/// </remarks>
 internal interface ITrainingTask
 {
     /// <summary>The model that is trained.</summary>

@@ -16,6 +16,9 @@ internal sealed class ParameterSnapshot : IDisposable
         _copies = Array.ConvertAll(_parameters, parameter => parameter.detach().clone().DetachFromDisposeScope());
     }
 
+    /// <summary>Every parameter and its copy.</summary>
+    public IEnumerable<(Tensor Parameter, Tensor Copy)> Copies => _parameters.Zip(_copies);
+
     public void Take() => Copy(_parameters, _copies);
 
     public void Restore() => Copy(_copies, _parameters);

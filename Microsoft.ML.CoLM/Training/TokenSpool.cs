@@ -9,6 +9,8 @@ namespace Microsoft.ML.CoLM.Training;
 /// <remarks>Documents stand one after the other, each behind its beginning-of-text token.</remarks>
 internal sealed class TokenSpool : IDisposable
 {
+    private const int FingerprintChunk = 1 << 16;
+
     private readonly FileStream _file;
     private readonly MemoryMappedFile _map;
     private readonly MemoryMappedViewAccessor _view;
@@ -52,6 +54,18 @@ internal sealed class TokenSpool : IDisposable
     {
         for (var i = 0; i < tokens.Length; i++)
             tokens[i] = _view.ReadInt32((position + i) * sizeof(int));
+    }
+
+    /// <summary>Adds all tokens.</summary>
+    public void AddTo(Fingerprint fingerprint)
+    {
+        var tokens = new int[FingerprintChunk];
+        for (long position = 0; position < TokenCount; position += tokens.Length)
+        {
+            var wanted = (int)Math.Min(tokens.Length, TokenCount - position);
+            var count = _view.ReadArray(position * sizeof(int), tokens, 0, wanted);
+            fingerprint.Add<int>(tokens.AsSpan(0, count));
+        }
     }
 
     public void Dispose()

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Microsoft.ML.CoLM.Kernels;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -6,13 +5,15 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Training;
 
-/// <summary>The training loop: gradient accumulation, clipping, AdamW, schedule, validation, progress.</summary>
+/// <summary>The training loop: gradient accumulation, clipping, AdamW, schedule, validation, checkpoints, progress.</summary>
 /// <param name="options">How to train, already checked.</param>
 /// <param name="validate">Validates the model as it is, or null without a validation set.</param>
 /// <param name="isCancelled">Asked before every step.</param>
 /// <param name="report">Gets the progress after every step.</param>
+/// <param name="checkpoints">Where to go on from and what to write, already told what is trained; null for neither.</param>
 internal sealed class Trainer(
-    TrainingOptions options, Func<Validation>? validate, Func<bool> isCancelled, Action<TrainingProgress> report)
+    TrainingOptions options, Func<Validation>? validate, Func<bool> isCancelled, Action<TrainingProgress> report,
+    TrainingCheckpoints? checkpoints = null)
 {
     /// <summary>Trains parameters.</summary>
     /// <param name="task">What to make small.</param>
@@ -26,61 +27,61 @@ internal sealed class Trainer(
         var totalSteps = options.MaxSteps ?? StepsOfEpochs(task);
         var schedule = new LearningRateSchedule(
             options.LearningRate, options.WarmupSteps, totalSteps, options.Decay);
-        using var optimizer = CreateOptimizer(parameters);
+        using var run = new TrainingRun(
+            CreateOptimizer(parameters), new BestState(parameters, keeps: options.RestoreBest));
+        checkpoints?.Resume(run);
         using var lastGood = new ParameterSnapshot(parameters);
-        using var best = new BestState(parameters, keeps: options.RestoreBest);
+        run.RandomState = RandomState.Take();
 
-        var clock = Stopwatch.StartNew();
-        var (step, tokens, loss) = (0, 0L, double.NaN);
         var isProven = true; // whether a finite loss of the parameters, as they are, is known
-        var found = Validation.None;
-        var isStopped = false;
-        while (step < totalSteps && !isStopped && !isCancelled())
+        while (run.Step < totalSteps && !IsStopped() && !isCancelled())
         {
-            foreach (var group in optimizer.ParamGroups)
-                group.LearningRate = schedule.At(step);
-            loss = Step(task, parameters, optimizer, lastGood, step, ref tokens);
-            step++;
+            run.Clock.Start();
+            foreach (var group in run.Optimizer.ParamGroups)
+                group.LearningRate = schedule.At(run.Step);
+            Step(task, parameters, run, lastGood);
             isProven = false;
+            run.Clock.Stop();
 
+            var step = run.Step;
             var validates = validate is not null &&
                 (step == totalSteps || step % (options.ValidationInterval ?? int.MaxValue) == 0);
-            var elapsed = clock.Elapsed;
             if (validates)
             {
-                clock.Stop();
-                found = Validate();
-                best.Add(step, found);
-                isStopped = best.Waited >= (options.EarlyStoppingPatience ?? int.MaxValue);
+                run.Found = Validate();
+                run.Best.Add(step, run.Found);
                 isProven = true;
-                clock.Start();
             }
-            report(new TrainingProgress(step, totalSteps, loss, schedule.At(step - 1), tokens / elapsed.TotalSeconds,
-                elapsed / step * (totalSteps - step), validates ? found.Losses : [])
+            run.RandomState = RandomState.Take();
+            report(new TrainingProgress(step, totalSteps, run.Loss, schedule.At(step - 1),
+                run.Tokens / run.Elapsed.TotalSeconds, run.Elapsed / step * (totalSteps - step),
+                validates ? run.Found.Losses : [])
             {
-                ValidationMetrics = validates ? found.Metrics : [],
+                ValidationMetrics = validates ? run.Found.Metrics : [],
             });
         }
-        clock.Stop();
         ForgetGradients(parameters);
         if (!isProven)
-            CheckFinite([LossWithoutGradients(task, step - 1)], "the loss after it");
-        var cancelled = step < totalSteps && !isStopped;
+            CheckFinite([LossWithoutGradients(task, run.Step - 1)], "the loss after it");
+        checkpoints?.Save(run);
+        var cancelled = run.Step < totalSteps && !IsStopped();
         if (totalSteps == 0 && validate is not null)
-            found = Validate();
-        var goesBack = options.RestoreBest && best.Step > 0 && best.Step < step && !cancelled;
+            run.Found = Validate();
+        var goesBack = options.RestoreBest && run.Best.Step > 0 && run.Best.Step < run.Step && !cancelled;
         if (goesBack)
         {
-            best.Restore();
-            found = best.Found;
+            run.Best.Restore();
+            run.Found = run.Best.Found;
         }
-        return new TrainingSummary(
-            step, cancelled, loss, tokens / clock.Elapsed.TotalSeconds, cancelled ? [] : found.Losses)
+        return new TrainingSummary(run.Step, cancelled, run.Loss, run.Tokens / run.Elapsed.TotalSeconds,
+            cancelled ? [] : run.Found.Losses)
         {
-            ValidationMetrics = cancelled ? [] : found.Metrics,
-            ModelStep = goesBack ? best.Step : step,
+            ValidationMetrics = cancelled ? [] : run.Found.Metrics,
+            ModelStep = goesBack ? run.Best.Step : run.Step,
             TrainedParameterCount = parameters.Sum(parameter => parameter.numel()),
         };
+
+        bool IsStopped() => run.Best.Waited >= (options.EarlyStoppingPatience ?? int.MaxValue);
 
         Validation Validate()
         {
@@ -95,7 +96,7 @@ internal sealed class Trainer(
                 return;
             lastGood.Restore();
             ForgetGradients(parameters);
-            throw new NonFiniteLossException(step, what, task.Model, wasFinite: step > 0);
+            throw new NonFiniteLossException(run.Step, what, task.Model, wasFinite: run.Step > 0);
         }
     }
 
@@ -117,18 +118,17 @@ internal sealed class Trainer(
 
     private long BatchNumber(int step, int pass) => (long)step * options.GradientAccumulationSteps + pass;
 
-    /// <summary>One optimizer step, and its loss.</summary>
-    private double Step(
-        ITrainingTask task, IReadOnlyList<Parameter> parameters, AdamW optimizer, ParameterSnapshot lastGood, int step,
-        ref long tokens)
+    private void Step(
+        ITrainingTask task, IReadOnlyList<Parameter> parameters, TrainingRun run, ParameterSnapshot lastGood)
     {
         using var scope = NewDisposeScope();
-        optimizer.zero_grad();
+        RandomState.BeginStep(task.Model.Device);
+        run.Optimizer.zero_grad();
         var passes = options.GradientAccumulationSteps;
-        double loss = 0;
+        var (loss, tokens) = (0.0, 0L);
         for (var pass = 0; pass < passes; pass++)
         {
-            var batch = task.Loss(BatchNumber(step, pass));
+            var batch = task.Loss(BatchNumber(run.Step, pass));
             using var passLoss = batch.Value;
             using var scaled = passLoss / passes;
             loss += scaled.ToDouble();
@@ -142,18 +142,21 @@ internal sealed class Trainer(
         {
             lastGood.Restore();
             ForgetGradients(parameters);
-            throw new NonFiniteLossException(step + 1, "the loss", task.Model, wasFinite: step > 0);
+            throw new NonFiniteLossException(run.Step + 1, "the loss", task.Model, wasFinite: run.Step > 0);
         }
-        // The parameters gave a finite loss: from here on they are the state to come back to.
+        // The parameters gave a finite loss: from here on they are the state to come back to, here and in a checkpoint.
         lastGood.Take();
+        run.Clock.Stop();
+        checkpoints?.SaveIfDue(run);
+        run.Clock.Start();
         var norm = nn.utils.clip_grad_norm_(parameters, options.MaxGradientNorm);
         if (!double.IsFinite(norm))
         {
             ForgetGradients(parameters);
-            throw new NonFiniteLossException(step + 1, "the gradient's norm", task.Model, wasFinite: true);
+            throw new NonFiniteLossException(run.Step + 1, "the gradient's norm", task.Model, wasFinite: true);
         }
-        optimizer.step();
-        return loss;
+        run.Optimizer.step();
+        (run.Step, run.Loss, run.Tokens) = (run.Step + 1, loss, run.Tokens + tokens);
     }
 
     // The optimizer's own zero_grad keeps the tensors.

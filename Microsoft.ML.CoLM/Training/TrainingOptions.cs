@@ -1,3 +1,5 @@
+using Microsoft.ML.CoLM.Training;
+
 namespace Microsoft.ML.CoLM;
 
 /// <summary>How to train; shared by the estimators that do.</summary>
@@ -70,8 +72,57 @@ public abstract class TrainingOptions
     /// </summary>
     public int? EarlyStoppingPatience { get; set; }
 
-    /// <summary>Seed of new weights and of the windows' order; null takes the MLContext's, or draws one.</summary>
+    /// <summary>
+    /// Seed of new weights and of the windows' order; null takes the MLContext's, or draws one. A run that resumes takes the
+    /// one that was drawn.
+    /// </summary>
+    [KeepsResult]
     public int? Seed { get; set; }
+
+    /// <summary>
+    /// Writes checkpoints into this folder, which is created if it is missing, so that a training that was interrupted can
+    /// go on; null writes none.
+    /// </summary>
+    /// <remarks>
+    /// A checkpoint is three files, for example <c>checkpoint-500.safetensors</c>, <c>checkpoint-500.json</c> and their
+    /// checksums in <c>checkpoint-500.sha256</c>, which appears last. The newest two are kept; a crash at any moment leaves a
+    /// whole one. A checkpoint is of weights whose loss is known to be finite: that of a step is written within the next
+    /// step. One that cannot be written, for example on a full disk, is a warning: training goes on.
+    /// <para>
+    /// Fitting throws an <see cref="ArgumentException"/> where the folder has checkpoints and <see cref="ResumeFrom"/> does
+    /// not name it, and an <see cref="IOException"/> or <see cref="UnauthorizedAccessException"/> where it cannot be
+    /// written at the start or another training writes to it.
+    /// </para>
+    /// </remarks>
+    [KeepsResult]
+    public string? CheckpointFolder { get; set; }
+
+    /// <summary>
+    /// Writes a checkpoint every so many steps; one more is written at the end of the training, also when it is cancelled.
+    /// </summary>
+    [KeepsResult]
+    public int CheckpointInterval { get; set; } = 100;
+
+    /// <summary>
+    /// Goes on from the newest whole checkpoint in this folder, usually the <see cref="CheckpointFolder"/>; null begins at
+    /// the beginning.
+    /// </summary>
+    /// <remarks>
+    /// Weights, optimizer, schedule, position in the data and random state are those of the checkpoint, so that the training
+    /// ends as if it had never been interrupted: on the CPU, on the same machine, with the same weights to the bit. A
+    /// finished training is not trained any further. Where the folder is also the <see cref="CheckpointFolder"/> it may have
+    /// no checkpoint yet, or be missing: then training begins at the beginning, and a message says so. One program thus
+    /// serves for the first run and for those after a crash.
+    /// <para>
+    /// A damaged checkpoint is passed over, with a warning, for the one before it. Fitting throws an
+    /// <see cref="InvalidDataException"/> where all are damaged; an <see cref="ArgumentException"/> that says what differs
+    /// where the checkpoint is of another model, other data or other options, those aside that do not change the result; a
+    /// <see cref="DirectoryNotFoundException"/> or <see cref="FileNotFoundException"/> where the folder is not the
+    /// <see cref="CheckpointFolder"/> and is missing or has no checkpoint.
+    /// </para>
+    /// </remarks>
+    [KeepsResult]
+    public string? ResumeFrom { get; set; }
 
     /// <summary>Gets the progress after every step.</summary>
     public IProgress<TrainingProgress>? Progress { get; set; }
@@ -104,6 +155,9 @@ public abstract class TrainingOptions
         Check(Enum.IsDefined(Objective), nameof(Objective), Objective, "one of the enumeration's values");
         Check(ValidationInterval is null or >= 1, nameof(ValidationInterval), ValidationInterval, "at least 1");
         Check(EarlyStoppingPatience is null or >= 1, nameof(EarlyStoppingPatience), EarlyStoppingPatience, "at least 1");
+        Check(CheckpointFolder is not "", nameof(CheckpointFolder), "an empty name", "the name of a folder, or null");
+        Check(CheckpointInterval >= 1, nameof(CheckpointInterval), CheckpointInterval, "at least 1");
+        Check(ResumeFrom is not "", nameof(ResumeFrom), "an empty name", "the name of a folder, or null");
         Check(ScaleWeights is null || Objective == TrainingObjective.MultiChain,
             nameof(ScaleWeights), "weights", $"left out unless {nameof(Objective)} is {TrainingObjective.MultiChain}");
         foreach (var weight in ScaleWeights ?? [])

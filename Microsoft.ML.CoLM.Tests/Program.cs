@@ -1,0 +1,10 @@
+using Microsoft.ML.CoLM.Tests.Training;
+
+namespace Microsoft.ML.CoLM.Tests;
+
+/// <summary>The tests run in a test host; as a program of its own this is the training that one of them kills.</summary>
+internal static class Program
+{
+    public static void Main(string[] arguments) =>
+        KilledTraining.Train(checkpointFolder: arguments[0], weightsFile: arguments[1]);
+}

@@ -1,0 +1,119 @@
+using System.Collections.Concurrent;
+using Microsoft.ML.CoLM.Checkpoints;
+using Microsoft.ML.CoLM.Tests.Estimators;
+using Microsoft.ML.CoLM.Training;
+using Microsoft.ML.Runtime;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Tests.Training;
+
+/// <summary>A tiny training that starts anew as often as it is asked to, as a program does after a crash.</summary>
+internal sealed class ResumableTraining
+{
+    public const int Steps = 10;
+
+    /// <summary>What a validation finds after each step; the smallest objective is step 6's.</summary>
+    private static readonly double[] Objectives = [9, 8, 7, 7.5, 7.2, 3, 5, 4, 3.5, 6];
+
+    public int Seed { get; init; } = 1;
+
+    public int ModelSeed { get; init; } = 1;
+
+    public string Data { get; init; } = "the rows";
+
+    /// <summary>How the files are written.</summary>
+    public IFolderFiles Files { get; init; } = DiskFiles.Instance;
+
+    /// <summary>What the log got, with its kind.</summary>
+    public ConcurrentQueue<(ChannelMessageKind Kind, string Text)> Messages { get; } = new();
+
+    public static ChainExpansionEstimator.Options Options(
+        string? folder, Action<ChainExpansionEstimator.Options>? change = null)
+    {
+        var options = new ChainExpansionEstimator.Options
+        {
+            BatchSize = 3,
+            MaxSteps = Steps,
+            WarmupSteps = 3,
+            LearningRate = 1e-2,
+            CheckpointFolder = folder,
+            ResumeFrom = folder,
+            CheckpointInterval = 3,
+        };
+        change?.Invoke(options);
+        return options;
+    }
+
+    /// <summary>Trains until the end, or until a step after which it is cancelled, or dies.</summary>
+    public Outcome Run(ChainExpansionEstimator.Options options, int? cancelAfter = null, int? dieAfter = null,
+        Action<int>? atStep = null)
+    {
+        random.manual_seed(Seed);
+        var mlContext = new MLContext();
+        mlContext.Log += (_, message) => Messages.Enqueue((message.Kind, message.RawMessage));
+        using var channel = ((IChannelProvider)mlContext).Start("Training");
+        using var checkpoints = TrainingCheckpoints.Open(options, channel, Files);
+        using var task = new TrainingTask(TextModels.Config(4, 4) with { LayerCount = 1 }, frozenChains: 1);
+        using (no_grad())
+            task.Trained[0].view(-1)[0].fill_(ModelSeed);
+        checkpoints?.Identify(Seed, task.Model,
+            [.. task.Model.named_parameters().Where(entry => entry.parameter.requires_grad)], data => data.Add(Data));
+        var reports = new List<TrainingProgress>();
+        var last = 0;
+        void Report(TrainingProgress progress)
+        {
+            reports.Add(progress);
+            atStep?.Invoke(progress.Step);
+            if (progress.Step == dieAfter)
+                throw new OperationCanceledException("The process is dead.");
+        }
+        Validation Validate() => TrainingTask.Found(2, Objectives[(last - 1) % Objectives.Length]);
+        var trainer = new Trainer(options, Validate, () => last == cancelAfter, Report, checkpoints);
+        var noisy = new NoisyTask(
+            task, options.BatchSize, batch => last = (int)(batch / options.GradientAccumulationSteps) + 1);
+        if (dieAfter is null)
+            return new(trainer.Train(noisy, task.Trained), BytesOf(task.Model), reports);
+        Assert.ThrowsExactly<OperationCanceledException>(() => trainer.Train(noisy, task.Trained));
+        return new(null, BytesOf(task.Model), reports);
+    }
+
+    private static byte[] BytesOf(CoLMModel model) =>
+        [.. model.parameters().SelectMany(parameter => parameter.bytes.ToArray())];
+
+    /// <summary>What a training left.</summary>
+    public sealed record Outcome(TrainingSummary? Summary, byte[] Weights, List<TrainingProgress> Reports)
+    {
+        /// <summary>Weights and numbers are those of the other, to the bit; how fast it was is another matter.</summary>
+        public void MustEqual(Outcome other, string message)
+        {
+            Assert.IsTrue(Weights.AsSpan().SequenceEqual(other.Weights), $"{message}: the weights differ.");
+            Assert.AreEqual(Numbers(other.Summary!), Numbers(Summary!), message);
+        }
+
+        private static string Numbers(TrainingSummary summary)
+        {
+            double[] numbers = [summary.Steps, summary.ModelStep, summary.TrainedParameterCount, summary.Loss,
+                .. summary.ValidationLosses, .. summary.ValidationMetrics];
+            return $"{string.Join(' ', numbers)} {summary.Cancelled}";
+        }
+    }
+
+    // Draws from torch's own generator in every step, as dropout does.
+    private sealed class NoisyTask(TrainingTask task, int batchSize, Action<long> begins) : ITrainingTask
+    {
+        private readonly ITrainingTask _inner = task.OfBatches(batchSize);
+
+        public CoLMModel Model => task.Model;
+
+        public long BatchesOf(int epochs) => _inner.BatchesOf(epochs);
+
+        public BatchLoss Loss(long batch)
+        {
+            begins(batch);
+            var loss = _inner.Loss(batch);
+            using var value = loss.Value;
+            using var noise = rand(1).squeeze();
+            return loss with { Value = value * noise };
+        }
+    }
+}

@@ -1,0 +1,92 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Microsoft.ML.CoLM.Training;
+
+/// <summary>What a checkpoint holds beside tensors; names are those of Hugging Face's trainer where it has them.</summary>
+internal sealed record CheckpointRecord
+{
+    private const int NewestFormat = 1;
+
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
+        WriteIndented = true,
+        NewLine = "\n",
+    };
+
+    /// <summary>Changes when a reader of the last one would read it wrongly.</summary>
+    public required int Format { get; init; }
+
+    /// <summary>Steps done.</summary>
+    public required int GlobalStep { get; init; }
+
+    /// <summary>Tokens trained on.</summary>
+    public required long NumInputTokensSeen { get; init; }
+
+    /// <summary>Time spent on steps.</summary>
+    public required double TrainRuntime { get; init; }
+
+    /// <summary>The last step's loss.</summary>
+    public required double Loss { get; init; }
+
+    /// <summary>The last validation.</summary>
+    public required Validation Validation { get; init; }
+
+    /// <summary>The step of the best validation; 0 before the first.</summary>
+    public required int BestGlobalStep { get; init; }
+
+    /// <summary>The best validation.</summary>
+    public required Validation BestValidation { get; init; }
+
+    /// <summary>Validations since the best one.</summary>
+    public required int ValidationsWithoutBest { get; init; }
+
+    /// <summary>How often the optimizer has changed each parameter.</summary>
+    public required Dictionary<string, long> OptimizerSteps { get; init; }
+
+    /// <summary>torch's random state on the CPU.</summary>
+    public required byte[] RngState { get; init; }
+
+    /// <summary>What the training is.</summary>
+    public required RunIdentity Identity { get; init; }
+
+    /// <summary>The record of a run as it is.</summary>
+    public static CheckpointRecord Of(
+        TrainingRun run, Dictionary<string, long> optimizerSteps, RunIdentity identity) => new()
+    {
+        Format = NewestFormat,
+        GlobalStep = run.Step,
+        NumInputTokensSeen = run.Tokens,
+        TrainRuntime = run.Elapsed.TotalSeconds,
+        Loss = run.Loss,
+        Validation = run.Found,
+        BestGlobalStep = run.Best.Step,
+        BestValidation = run.Best.Found,
+        ValidationsWithoutBest = run.Best.Waited,
+        OptimizerSteps = optimizerSteps,
+        RngState = run.RandomState,
+        Identity = identity,
+    };
+
+    public void Write(Stream stream) => JsonSerializer.Serialize(stream, this, Json);
+
+    /// <exception cref="InvalidDataException">The file is no such record, or of a newer version of this library.</exception>
+    public static CheckpointRecord Read(string path)
+    {
+        try
+        {
+            using var stream = File.OpenRead(path);
+            var record = JsonSerializer.Deserialize<CheckpointRecord>(stream, Json);
+            return record is { Format: NewestFormat } ? record : throw new InvalidDataException(
+                $"{path}: must have format {NewestFormat}, found {record?.Format}.");
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"{path}: not valid JSON of a checkpoint: {e.Message}", e);
+        }
+    }
+}
