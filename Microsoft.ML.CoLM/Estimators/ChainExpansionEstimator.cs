@@ -70,7 +70,8 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         try
         {
             var tokenizer = model.CreateTokenizer();
-            var summary = Train(model, frozenChains, tokenizer, input, seed, checkpoints, channel);
+            var summary = Train(model, frozenChains, tokenizer, input, seed, checkpoints,
+                new TrainingChannel(_host, channel, _options));
             return new(_host, new SharedModel(model, isOwned: true), Settings(model.Config.ChainCount), tokenizer,
                 summary);
         }
@@ -142,13 +143,14 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
 
     private TrainingSummary Train(
         CoLMModel model, int frozenChains, Tokenizer tokenizer, IDataView input, int seed,
-        TrainingCheckpoints? checkpoints, IChannel channel)
+        TrainingCheckpoints? checkpoints, TrainingChannel channel)
     {
-        using var spool = Read(() => TokenSpool.Write(Documents(model, tokenizer, input, "the training data")));
+        using var spool = channel.Read(
+            () => TokenSpool.Write(Documents(model, tokenizer, input, "the training data", channel)));
         var validationRows = _options.ValidationSet is { } set
-            ? Read(() => Documents(model, tokenizer, set, "the validation set").ToArray()) : [];
+            ? channel.Read(() => Documents(model, tokenizer, set, "the validation set", channel).ToArray()) : [];
         if (spool is null || validationRows is null)
-            return Summary(new(Steps: 0, Cancelled: true, Loss: double.NaN, TokensPerSecond: 0, []), channel);
+            return channel.Ended(new(Steps: 0, Cancelled: true, Loss: double.NaN, TokensPerSecond: 0, []));
         if (spool.TokenCount < 2)
         {
             throw new ArgumentException(
@@ -177,38 +179,16 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         channel.Info($"Training {trained.Sum(entry => entry.parameter.numel()):N0} of " +
             $"{model.parameters().Sum(parameter => parameter.numel()):N0} parameters on {spool.TokenCount:N0} tokens, " +
             $"{windows.Count:N0} windows of {windows.Length}.");
-        var trainer = new Trainer(_options, validationRows.Length == 0 ? null : () => Validate(model, validationRows, scaleWeights),
-            IsCancelled, progress => Report(progress, channel), checkpoints);
-        return Summary(trainer.Train(task, [.. trained.Select(entry => entry.parameter)]), channel);
-    }
-
-    private bool IsCancelled() => _options.CancellationToken.IsCancellationRequested || HostSettings.IsCancelled(_host);
-
-    /// <summary>Null where training is cancelled before all rows are read.</summary>
-    private T? Read<T>(Func<T> rows)
-        where T : class
-    {
-        try
-        {
-            return rows();
-        }
-        catch (OperationCanceledException) when (IsCancelled())
-        {
-            return null;
-        }
-    }
-
-    private static TrainingSummary Summary(TrainingSummary summary, IChannel channel)
-    {
-        if (summary.Cancelled)
-            channel.Warning($"Training was cancelled after {summary.Steps} steps.");
-        return summary;
+        var trainer = new Trainer(_options,
+            validationRows.Length == 0 ? null : () => LanguageValidation.Of(model, validationRows, scaleWeights),
+            channel.IsCancelled, channel.Report, checkpoints);
+        return channel.Ended(trainer.Train(task, [.. trained.Select(entry => entry.parameter)]));
     }
 
     /// <summary>Token ids of every row that has text.</summary>
     /// <exception cref="OperationCanceledException">Training was cancelled meanwhile.</exception>
     private IEnumerable<IReadOnlyList<int>> Documents(
-        CoLMModel model, Tokenizer tokenizer, IDataView data, string name)
+        CoLMModel model, Tokenizer tokenizer, IDataView data, string name, TrainingChannel channel)
     {
         var column = data.Schema[_options.TextColumnName];
         using var cursor = data.GetRowCursor([column]);
@@ -217,8 +197,7 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         var hasText = false;
         while (cursor.MoveNext())
         {
-            if (IsCancelled())
-                throw new OperationCanceledException();
+            channel.ThrowIfCancelled();
             read(ref text);
             if (text.IsEmpty)
                 continue;
@@ -243,26 +222,6 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         if (weights.Sum() == 0)
             throw new ArgumentException($"{nameof(Options.ScaleWeights)} are 0 for every scale that is trained.");
         return weights;
-    }
-
-    private void Report(TrainingProgress progress, IChannel channel)
-    {
-        _options.Progress?.Report(progress);
-        var validation = progress.ValidationLosses.Count == 0 ? "" :
-            $", validation loss {string.Join(" / ", progress.ValidationLosses.Select(loss => $"{loss:F4}"))}";
-        channel.Info($"Step {progress.Step} of {progress.TotalSteps}: loss {progress.Loss:F4}{validation}, " +
-            $"{progress.TokensPerSecond:F0} tokens/s, {TimeSpan.FromSeconds(Math.Round(progress.TimeLeft.TotalSeconds)):c} left.");
-    }
-
-    private static Validation Validate(
-        CoLMModel model, IReadOnlyList<IReadOnlyList<int>> documents, double[] scaleWeights)
-    {
-        var sums = SequenceScorer.ScoreEveryScale(model, documents);
-        var tokens = documents.Sum(document => SequenceScorer.ScoredTokens(document.Count));
-        double[] losses = [.. Enumerable.Range(0, model.Config.ChainCount)
-            .Select(scale => -sums.Sum(scales => scales[scale]) / tokens)];
-        var trained = losses.TakeLast(scaleWeights.Length);
-        return new(trained.Zip(scaleWeights, (loss, weight) => loss * weight).Sum(), losses, Metrics: []);
     }
 
     private ScoringSettings Settings(int chainCount) => new(new TextColumns(_options.TextColumnName),

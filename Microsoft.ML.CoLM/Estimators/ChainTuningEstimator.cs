@@ -59,8 +59,11 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
     /// <returns>The tuned model, scoring with all its chains; the caller disposes it.</returns>
     /// <exception cref="ArgumentException">
     /// A column is missing, or of a type that fits no task; there is a single class, or one in the validation set that no
-    /// training row has; no row is left; or an option does not fit the model. The message names it.
+    /// training row has; no row is left; an option does not fit the model; or the checkpoint to go on from is of another
+    /// training. The message names it.
     /// </exception>
+    /// <exception cref="IOException">The folder for checkpoints cannot be written.</exception>
+    /// <exception cref="InvalidDataException">All checkpoints to go on from are damaged.</exception>
     /// <exception cref="NonFiniteLossException">The loss was no longer a number; it carries the last good state.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled before the rows were read.</exception>
     /// <exception cref="ObjectDisposedException">The transformer to tune was disposed.</exception>
@@ -80,7 +83,8 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
         TorchLibrary.EnsureLoaded();
         using var gradients = inference_mode(false);
         using var channel = _host.Start("Chain tuning");
-        var seed = _options.Seed ?? HostSettings.SeedOf(_host) ?? Random.Shared.Next();
+        using var checkpoints = TrainingCheckpoints.Open(_options, channel);
+        var seed = _options.Seed ?? HostSettings.SeedOf(_host) ?? checkpoints?.Seed ?? Random.Shared.Next();
         var (model, frozenChains) = CreateModel(source, seed);
         ChainHead? head = null;
         try
@@ -90,7 +94,7 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
                 model, frozenChains, _options.Model.Tokenizer, input, _options, seed, messages);
             using var run = _tuning.Prepare(setting);
             head = run.Head;
-            var summary = Train(run, model, seed, messages);
+            var summary = Train(run, model, seed, checkpoints, messages);
             return new(_host, new SharedModel(model, isOwned: true, head),
                 new ScoringSettings(_tuning.Columns, new ElasticScoringEstimator.Options().BatchSize, run.Scoring),
                 _options.Model.Tokenizer, summary);
@@ -171,21 +175,26 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
 
     private bool KvSharing(CoLMConfig config) => config.ChainCount > 1 ? config.KvSharing : _options.KvSharing;
 
-    private TrainingSummary Train(TuningRun run, CoLMModel model, int seed, TrainingChannel channel)
+    private TrainingSummary Train(
+        TuningRun run, CoLMModel model, int seed, TrainingCheckpoints? checkpoints, TrainingChannel channel)
     {
-        Parameter[] parameters =
+        (string Name, Parameter Parameter)[] trained =
         [
-            .. model.parameters().Where(parameter => parameter.requires_grad),
-            .. model.Adapters?.parameters() ?? [],
-            .. run.Head?.parameters() ?? [],
+            .. model.named_parameters().Where(entry => entry.parameter.requires_grad),
+            .. Named("adapters", model.Adapters),
+            .. Named("head", run.Head),
         ];
-        channel.Info($"Training {parameters.Sum(parameter => parameter.numel()):N0} parameters beside " +
+        checkpoints?.Identify(seed, model, trained, run.AddData);
+        channel.Info($"Training {trained.Sum(entry => entry.Parameter.numel()):N0} parameters beside " +
             $"{model.parameters().Where(parameter => !parameter.requires_grad).Sum(parameter => parameter.numel()):N0} " +
-            $"frozen ones, {run.StepsOfEpoch:N0} batches an epoch.");
+            $"frozen ones, {run.BatchesOfEpoch:N0} batches an epoch.");
         var options = _options.Copy();
-        options.ValidationInterval ??= Math.Max(1, run.StepsOfEpoch / options.GradientAccumulationSteps);
-        var trainer = new Trainer(options, run.Validate, channel.IsCancelled, channel.Report);
+        options.ValidationInterval ??= Math.Max(1, run.BatchesOfEpoch / options.GradientAccumulationSteps);
+        var trainer = new Trainer(options, run.Validate, channel.IsCancelled, channel.Report, checkpoints);
         using var dropout = new DropoutScope(model.Adapters, seed);
-        return channel.Ended(trainer.Train(run.Task, parameters));
+        return channel.Ended(trainer.Train(run.Task, [.. trained.Select(entry => entry.Parameter)]));
     }
+
+    private static IEnumerable<(string, Parameter)> Named(string prefix, nn.Module? module) =>
+        module?.named_parameters().Select(entry => ($"{prefix}.{entry.name}", entry.parameter)) ?? [];
 }

@@ -30,7 +30,19 @@ internal sealed class CompletionTuning(ChainTuningEstimator.Options options) : I
         var task = new CompletionTask(
             new ExampleFeatures(setting.Model, setting.FrozenChains, sequences, frozen), rows, order, weights);
         return new(task, validation is null ? null : () => Validate(setting.Model, validation, weights),
-            new CompletionScoring(setting.Model.Config.ChainCount, _template), order.BatchesOfEpoch, frozen);
+            new CompletionScoring(setting.Model.Config.ChainCount, _template), order.BatchesOfEpoch, AddData, frozen);
+
+        void AddData(Fingerprint data)
+        {
+            Add(data, rows);
+            Add(data, validation ?? []);
+        }
+    }
+
+    private static void Add(Fingerprint data, CompletionExample[] rows)
+    {
+        data.Add(Array.ConvertAll(rows, row => row.Tokens));
+        data.Add<int>(Array.ConvertAll(rows, row => row.ResponseStart));
     }
 
     private static Validation Validate(CoLMModel model, CompletionExample[] rows, double[] weights)

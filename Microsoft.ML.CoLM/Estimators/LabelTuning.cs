@@ -66,13 +66,19 @@ internal sealed class LabelTuning(ChainTuningEstimator.Options options) : ITunin
             var validator = validation is null
                 ? null : new LabelValidator(model, head, validation, isRegression ? range : null, weights);
             return new(task, validator is null ? null : validator.Validate,
-                Scoring(setting, head, label, range), order.BatchesOfEpoch, frozen);
+                Scoring(setting, head, label, range), order.BatchesOfEpoch, AddData, frozen);
         }
         catch
         {
             frozen?.Dispose();
             head.Dispose();
             throw;
+        }
+
+        void AddData(Fingerprint data)
+        {
+            rows.AddTo(data);
+            validation?.AddTo(data);
         }
     }
 

@@ -1,3 +1,5 @@
+using Microsoft.ML.CoLM.Training;
+
 namespace Microsoft.ML.CoLM.Estimators;
 
 /// <summary>Rows with a label, as token ids.</summary>
@@ -5,6 +7,13 @@ namespace Microsoft.ML.CoLM.Estimators;
 /// <param name="Labels">The index of each row's class, or its number.</param>
 internal sealed record LabelledRows(int[][] Sequences, float[] Labels)
 {
+    /// <summary>Adds all rows to a fingerprint.</summary>
+    public void AddTo(Fingerprint fingerprint)
+    {
+        fingerprint.Add(Sequences);
+        fingerprint.Add<float>(Labels);
+    }
+
     /// <summary>Reads rows that have a label and tokens, and says how many have not.</summary>
     /// <param name="data">The rows.</param>
     /// <param name="what">What they are, for messages.</param>

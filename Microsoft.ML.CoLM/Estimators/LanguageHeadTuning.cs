@@ -33,7 +33,13 @@ internal sealed class LanguageHeadTuning(ChainTuningEstimator.Options options) :
             var weights = setting.ScaleWeights(firstScale: 0);
             var task = new LanguageHeadTask(model, windows, options.BatchSize, weights);
             return new(task, validation is null ? null : () => LanguageValidation.Of(model, validation, weights),
-                LanguageModelScoring.Default(model.Config.ChainCount), (int)Math.Max(1, task.BatchesOf(1)), spool);
+                LanguageModelScoring.Default(model.Config.ChainCount), (int)Math.Max(1, task.BatchesOf(1)), AddData, spool);
+
+            void AddData(Fingerprint data)
+            {
+                spool.AddTo(data);
+                data.Add(validation ?? []);
+            }
         }
         catch
         {
