@@ -55,8 +55,7 @@ internal sealed record CheckpointRecord
     public required RunIdentity Identity { get; init; }
 
     /// <summary>The record of a run as it is.</summary>
-    public static CheckpointRecord Of(
-        TrainingRun run, Dictionary<string, long> optimizerSteps, RunIdentity identity) => new()
+    public static CheckpointRecord Of(TrainingRun run, Dictionary<string, long> steps, RunIdentity identity) => new()
     {
         Format = NewestFormat,
         GlobalStep = run.Step,
@@ -67,7 +66,7 @@ internal sealed record CheckpointRecord
         BestGlobalStep = run.Best.Step,
         BestValidation = run.Best.Found,
         ValidationsWithoutBest = run.Best.Waited,
-        OptimizerSteps = optimizerSteps,
+        OptimizerSteps = steps,
         RngState = run.RandomState,
         Identity = identity,
     };
