@@ -5,7 +5,7 @@ namespace Microsoft.ML.CoLM.Kernels;
 
 /// <summary>
 /// The products of <see cref="RowProducts"/> where outputs have so few inputs that adding up lanes takes about as long as
-/// multiplying: four outputs share it, and four rows the loading of four outputs' weights.
+/// multiplying: four outputs share it, and two or four rows the loading of their weights.
 /// </summary>
 /// <remarks>An output is one sum over the inputs in one order; there are at least as many inputs as a vector has.</remarks>
 internal static unsafe class NarrowProducts
@@ -56,6 +56,50 @@ internal static unsafe class NarrowProducts
             var sum = LaneSums.Sum(a);
             y[first] = adds ? y[first] + sum : sum;
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void TwoRows<TWeight>(
+        float* x, long xStride, void* weight, int width, int first, int end, float* y, long yStride, bool adds)
+        where TWeight : struct, IElement
+    {
+        var rest = stackalloc float[2 * Lanes];
+        RowProducts.LoadRest(x, width, rest);
+        RowProducts.LoadRest(x + xStride, width, rest + Lanes);
+        var w = (long)first * width;
+        for (; first + OutputsAtOnce <= end; first += OutputsAtOnce, w += OutputsAtOnce * width)
+        {
+            Vector512<float> a00 = default, a01 = default, a02 = default, a03 = default;
+            Vector512<float> a10 = default, a11 = default, a12 = default, a13 = default;
+            float* from0 = x, from1 = from0 + xStride;
+            for (var i = 0; i < width; i += Lanes)
+            {
+                if (i + Lanes > width)
+                {
+                    i = width - Lanes;
+                    from0 = rest - i;
+                    from1 = from0 + Lanes;
+                }
+                var (w0, w1) = (TWeight.Load(weight, w + i), TWeight.Load(weight, w + width + i));
+                var (w2, w3) = (TWeight.Load(weight, w + 2 * width + i), TWeight.Load(weight, w + 3 * width + i));
+                var v = Vector512.Load(from0 + i);
+                a00 = Vector512.FusedMultiplyAdd(w0, v, a00);
+                a01 = Vector512.FusedMultiplyAdd(w1, v, a01);
+                a02 = Vector512.FusedMultiplyAdd(w2, v, a02);
+                a03 = Vector512.FusedMultiplyAdd(w3, v, a03);
+                v = Vector512.Load(from1 + i);
+                a10 = Vector512.FusedMultiplyAdd(w0, v, a10);
+                a11 = Vector512.FusedMultiplyAdd(w1, v, a11);
+                a12 = Vector512.FusedMultiplyAdd(w2, v, a12);
+                a13 = Vector512.FusedMultiplyAdd(w3, v, a13);
+            }
+            Put(LaneSums.Sums(a00, a01, a02, a03), y + first, adds);
+            Put(LaneSums.Sums(a10, a11, a12, a13), y + first + yStride, adds);
+        }
+        if (first == end)
+            return;
+        OneRow<TWeight>(x, weight, width, first, end, y, adds);
+        OneRow<TWeight>(x + xStride, weight, width, first, end, y + yStride, adds);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

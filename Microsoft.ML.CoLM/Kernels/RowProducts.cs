@@ -60,6 +60,11 @@ internal static unsafe class RowProducts
             var row = 0;
             for (; row + RowsAtOnce <= rows; row += RowsAtOnce)
                 Four(row, block, blockEnd);
+            for (; isNarrow && row + 2 <= rows; row += 2)
+            {
+                NarrowProducts.TwoRows<TWeight>(x + row * xStride, xStride, weight, width, block, blockEnd, y + row * yStride,
+                    yStride, adds);
+            }
             for (; row < rows; row++)
                 One(row, block, blockEnd);
             block = blockEnd;
