@@ -29,7 +29,7 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
         (_cache, _ownsCache) = (cache, ownsCache);
         _weights = new InferenceWeights(model);
         _team = new WorkerTeam(get_num_threads());
-        _slots = new SlotBuffers(_weights, SlotCount);
+        _slots = new SlotBuffers(_weights, SlotCount, _team.Count);
         _rows = new RowWalk<T>(_weights, cache, _team, _slots);
         if (mayGrow && !model.Config.KvSharing)
         {

@@ -5,8 +5,10 @@ namespace Microsoft.ML.CoLM.Generation;
 /// <summary>The query heads that read one key-value head.</summary>
 /// <param name="Chain">The chain whose keys and values they read.</param>
 /// <param name="Head">The key-value head of that chain.</param>
+/// <param name="HeadCount">Key-value heads of that chain.</param>
+/// <param name="Column">Where the key-value head begins in a row of all keys.</param>
 /// <param name="Columns">Where each query head begins in a row of all queries.</param>
-internal sealed record HeadGroup(int Chain, int Head, int[] Columns)
+internal sealed record HeadGroup(int Chain, int Head, int HeadCount, int Column, int[] Columns)
 {
     /// <summary>The query heads of a range of chains.</summary>
     public static HeadGroup[] Of(InferenceWeights weights, ChainRange chains)
@@ -25,6 +27,8 @@ internal sealed record HeadGroup(int Chain, int Head, int[] Columns)
                 list.Add(weights.Columns.Queries[chain] + query * config.HeadWidth);
             }
         }
-        return [.. columns.Select(entry => new HeadGroup(entry.Key.Chain, entry.Key.Head, [.. entry.Value]))];
+        return [.. columns.Select(entry => new HeadGroup(entry.Key.Chain, entry.Key.Head,
+            config.KeyValueHeads(entry.Key.Chain),
+            weights.Columns.KeyValues[entry.Key.Chain] + entry.Key.Head * config.HeadWidth, [.. entry.Value]))];
     }
 }

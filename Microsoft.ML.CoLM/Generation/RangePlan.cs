@@ -9,44 +9,42 @@ internal sealed class RangePlan
     {
         Chains = chains;
         Heads = HeadGroup.Of(weights, chains);
-        var config = weights.Config;
         List<int> own = [.. Enumerable.Range(chains.First, chains.Count)];
-        KeyValueChains = [.. own.Where(chain => chain < config.KeyValueChains)];
+        List<int> keyValueChains = [.. own.Where(chain => chain < weights.Config.KeyValueChains)];
 
         Layers = [.. weights.Layers.Select((layer, index) =>
         {
-            var (input, hidden) = (slots.AttentionInput[index], slots.FeedForwardHidden[index]);
-            var gates = Split(own, layer.Gate, slots.FeedForwardInput[index], slots.Hidden, slots.Gate,
-                slots.Intermediate, weights.Columns.Intermediate);
             return new LayerPlan(
-                ProductPiece.Split(
+                Split(
                 [
-                    .. Pieces(own, layer.Query, input, slots.Hidden, slots.Query, slots.Queries, weights.Columns.Queries),
-                    .. Pieces(KeyValueChains, layer.Key, input, slots.Hidden, slots.Key, slots.KeyValues, weights.Columns.KeyValues),
-                    .. Pieces(KeyValueChains, layer.Value, input, slots.Hidden, slots.Value, slots.KeyValues, weights.Columns.KeyValues),
-                ], threads),
+                    .. Normed(own, layer.Query, slots.Query, slots.Queries, weights.Columns.Queries),
+                    .. Normed(keyValueChains, layer.Key, slots.Key, slots.KeyValues, weights.Columns.KeyValues),
+                    .. Normed(keyValueChains, layer.Value, slots.Value, slots.KeyValues, weights.Columns.KeyValues),
+                ]),
                 ProductPiece.Split([.. Pieces(own, layer.Output, slots.AttentionOutput[index], slots.Queries,
                     slots.Residual, slots.Hidden, weights.Columns.Hidden, adds: true)], threads),
-                gates,
-                Split(own, layer.Up, slots.FeedForwardInput[index], slots.Hidden, slots.Up, slots.Intermediate,
-                    weights.Columns.Intermediate),
-                ProductPiece.Split([.. Pieces(own, layer.Down, hidden, slots.Intermediate, slots.Residual, slots.Hidden,
-                    weights.Columns.Hidden, adds: true)], threads));
+                Split(Normed(own, layer.Gate, slots.Gate, slots.Intermediate, weights.Columns.Intermediate)),
+                Split(Normed(own, layer.Up, slots.Up, slots.Intermediate, weights.Columns.Intermediate)),
+                ProductPiece.Split([.. Pieces(own, layer.Down, slots.FeedForwardHidden[index], slots.Intermediate,
+                    slots.Residual, slots.Hidden, weights.Columns.Hidden, adds: true)], threads));
         })];
         // Each thread adds up its logits chain by chain, the same ones of every chain.
-        var heads = own.Select(chain => ProductPiece.Split([new(weights.Head[chain], 0, slots.Vocabulary,
-            slots.Normed + weights.Columns.Hidden[chain] * sizeof(float), slots.Hidden, slots.Logits, slots.Vocabulary,
-            Adds: chain > 0)], threads)).ToArray();
+        var heads = own.Select(chain => Split([new(weights.Head[chain], 0, slots.Vocabulary,
+            weights.Columns.Hidden[chain] * sizeof(float), slots.Hidden, slots.Logits, slots.Vocabulary,
+            Adds: chain > 0)])).ToArray();
         Head = [.. Enumerable.Range(0, threads).Select(thread => heads.SelectMany(chain => chain[thread]).ToArray())];
 
-        ProductPiece[][] Split(List<int> chains, WeightMatrix[] matrices, nint x, int xStride, nint y, int yStride,
-            int[] offsets) => ProductPiece.Split([.. Pieces(chains, matrices, x, xStride, y, yStride, offsets)], threads);
+        IEnumerable<ProductPiece> Normed(
+            List<int> chains, WeightMatrix[] matrices, nint y, int yStride, int[] offsets) =>
+            Pieces(chains, matrices, x: 0, slots.Hidden, y, yStride, offsets);
+
+        // Each thread has normalised features of its own.
+        ProductPiece[][] Split(IEnumerable<ProductPiece> pieces) =>
+            [.. ProductPiece.Split([.. pieces], threads).Select((share, thread) =>
+                Array.ConvertAll(share, piece => piece with { X = slots.Normed[thread] + piece.X }))];
     }
 
     public ChainRange Chains { get; }
-
-    /// <summary>Chains of the range with keys and values of their own.</summary>
-    public List<int> KeyValueChains { get; }
 
     public HeadGroup[] Heads { get; }
 

@@ -77,24 +77,19 @@ internal sealed unsafe class RowWalk<T> : IDisposable
         {
             var (plan, weights) = (_plan.Layers[layer], _weights.Layers[layer]);
             Normalise(thread, weights.AttentionNorm, _slots.AttentionInput[layer]);
-            _team.Synchronise();
             Multiply(plan.QueryKeyValue[thread]);
-            _team.Synchronise();
-            Store(thread, layer);
             _team.Synchronise();
             Attend(thread, layer);
             _team.Synchronise();
             Multiply(plan.Output[thread]);
             _team.Synchronise();
             Normalise(thread, weights.FeedForwardNorm, _slots.FeedForwardInput[layer]);
-            _team.Synchronise();
             Activate(plan.Gate[thread], plan.Up[thread], _slots.FeedForwardHidden[layer]);
             _team.Synchronise();
             Multiply(plan.Down[thread]);
             _team.Synchronise();
         }
-        Normalise(thread, _weights.Norm, _slots.Normed);
-        _team.Synchronise();
+        Normalise(thread, _weights.Norm, kept: null);
         Multiply(_plan.Head[thread]);
     }
 
@@ -121,39 +116,43 @@ internal sealed unsafe class RowWalk<T> : IDisposable
         }
     }
 
-    private void Normalise(int thread, WeightMatrix[] norms, nint output)
+    /// <summary>Normalises the residual for the products of this thread: sooner done by each than waited for.</summary>
+    /// <param name="thread">The thread.</param>
+    /// <param name="norms">Weights of each chain.</param>
+    /// <param name="kept">Where chains that are run later find it, and what earlier ones left; null if they need none.</param>
+    private void Normalise(int thread, WeightMatrix[] norms, nint? kept)
     {
-        var chains = _plan.Chains;
-        var (first, end) = _team.Share(thread, _count * chains.Count);
-        for (var unit = first; unit < end; unit++)
+        var (chains, columns) = (_plan.Chains, _weights.Columns.Hidden);
+        var (before, width) = (columns[chains.First], columns[chains.End] - columns[chains.First]);
+        for (var slot = _firstSlot; slot < _firstSlot + _count; slot++)
         {
-            var (slot, chain) = (_firstSlot + unit / chains.Count, chains.First + unit % chains.Count);
-            RowKernels.Normalise<T, Float32Element>(
-                Slot(_slots.Residual, slot, _slots.Hidden) + _weights.Columns.Hidden[chain], (void*)norms[chain].Address,
-                Slot(output, slot, _slots.Hidden) + _weights.Columns.Hidden[chain], norms[chain].Width,
-                (float)_weights.Config.RmsNormEpsilon);
+            var residual = Slot(_slots.Residual, slot, _slots.Hidden);
+            var normed = Slot(_slots.Normed[thread], slot, _slots.Hidden);
+            for (var chain = chains.First; chain < chains.End; chain++)
+            {
+                RowKernels.Normalise<T, Float32Element>(residual + columns[chain], (void*)norms[chain].Address,
+                    normed + columns[chain], norms[chain].Width, (float)_weights.Config.RmsNormEpsilon);
+            }
+            if (kept is not { } features)
+                continue;
+            var row = Slot(features, slot, _slots.Hidden);
+            new ReadOnlySpan<float>(row, before).CopyTo(new Span<float>(normed, before));
+            if (thread == 0)
+                new ReadOnlySpan<float>(normed + before, width).CopyTo(new Span<float>(row + before, width));
         }
     }
 
-    private void Store(int thread, int layer)
+    /// <summary>Caches a tile's head's keys and values of all rows that the tile may read.</summary>
+    private void Store(QueryTile tile, int layer, float* rotated)
     {
-        var (first, end) = _team.Share(thread, _count);
-        var rotated = (float*)_scratch[thread];
-        for (var row = first; row < end; row++)
+        var (group, column) = (tile.Group, tile.Group.Column);
+        for (var row = tile.FirstRow; row < tile.EndRow; row++)
         {
-            var key = Slot(_slots.Key, _firstSlot + row, _slots.KeyValues);
-            var value = Slot(_slots.Value, _firstSlot + row, _slots.KeyValues);
-            foreach (var chain in _plan.KeyValueChains)
-            {
-                for (var head = 0; head < _weights.Config.KeyValueHeads(chain); head++)
-                {
-                    var column = _weights.Columns.KeyValues[chain] + head * _d;
-                    RowKernels.Rotate<Float32Element>(key + column, rotated, _d, Cosine(row), Sine(row), scale: 1);
-                    CachedAttention.Store<T>(rotated, value + column, _d, _rows[row].Position,
-                        Head(_keys, layer, chain, _rows[row].Sequence, head, _d),
-                        Head(_values, layer, chain, _rows[row].Sequence, head, CachedAttention.Padded(_d)));
-                }
-            }
+            RowKernels.Rotate<Float32Element>(Slot(_slots.Key, _firstSlot + row, _slots.KeyValues) + column, rotated, _d,
+                Cosine(row), Sine(row), scale: 1);
+            CachedAttention.Store<T>(rotated, Slot(_slots.Value, _firstSlot + row, _slots.KeyValues) + column, _d,
+                _rows[row].Position, Head(_keys, layer, group, _rows[row].Sequence, _d),
+                Head(_values, layer, group, _rows[row].Sequence, CachedAttention.Padded(_d)));
         }
     }
 
@@ -168,6 +167,9 @@ internal sealed unsafe class RowWalk<T> : IDisposable
         for (var i = first; i < end; i++)
         {
             var tile = _tiles[i];
+            // Where threads share a head, each stores the same: sooner done than waited for.
+            if (tile.Group.Chain >= _plan.Chains.First && (i == first || !tile.ReadsAs(_tiles[i - 1])))
+                Store(tile, layer, queries);
             new Span<float>(queries + tile.Count * _d, (Most - tile.Count) * _d).Clear();
             for (var q = 0; q < tile.Count; q++)
             {
@@ -177,10 +179,10 @@ internal sealed unsafe class RowWalk<T> : IDisposable
                     Sine(row), _scale);
                 lengths[q] = _rows[row].Position + 1;
             }
-            var (heads, sequence) = (tile.Group, _rows[tile.FirstRow].Sequence);
+            var sequence = _rows[tile.FirstRow].Sequence;
             CachedAttention.Attend<T>(queries, tile.Count, new ReadOnlySpan<int>(lengths, tile.Count), _d,
-                Head(_keys, layer, heads.Chain, sequence, heads.Head, _d),
-                Head(_values, layer, heads.Chain, sequence, heads.Head, CachedAttention.Padded(_d)), scores, output);
+                Head(_keys, layer, tile.Group, sequence, _d),
+                Head(_values, layer, tile.Group, sequence, CachedAttention.Padded(_d)), scores, output);
             for (var q = 0; q < tile.Count; q++)
             {
                 new ReadOnlySpan<float>(output + q * CachedAttention.Padded(_d), _d).CopyTo(new Span<float>(
@@ -201,7 +203,7 @@ internal sealed unsafe class RowWalk<T> : IDisposable
             {
                 var queries = (end - first) * heads.Columns.Length;
                 for (var query = 0; query < queries; query += CachedAttention.QueriesAtOnce)
-                    _tiles.Add(new(heads, first, query, Math.Min(CachedAttention.QueriesAtOnce, queries - query)));
+                    _tiles.Add(new(heads, first, end, query, Math.Min(CachedAttention.QueriesAtOnce, queries - query)));
             }
         }
     }
@@ -225,8 +227,8 @@ internal sealed unsafe class RowWalk<T> : IDisposable
     }
 
     /// <summary>Where a key-value head's memory begins, whose positions are that wide.</summary>
-    private void* Head(nint[][] tensors, int layer, int chain, int sequence, int head, int width) =>
-        (void*)(tensors[layer][chain] + (nint)((long)sequence * _weights.Config.KeyValueHeads(chain) + head) *
+    private void* Head(nint[][] tensors, int layer, HeadGroup group, int sequence, int width) =>
+        (void*)(tensors[layer][group.Chain] + ((nint)sequence * group.HeadCount + group.Head) *
             CachedAttention.Padded(_cache.Capacity) * width * T.Size);
 
     private float* Cosine(int row) => _angles + (long)row * _d;

@@ -13,7 +13,10 @@ internal sealed unsafe class SlotBuffers : IDisposable
 
     private readonly List<nint> _allocated = [];
 
-    public SlotBuffers(InferenceWeights weights, int slots)
+    /// <param name="weights">The model.</param>
+    /// <param name="slots">How many slots.</param>
+    /// <param name="threads">Threads that work on them.</param>
+    public SlotBuffers(InferenceWeights weights, int slots, int threads)
     {
         var config = weights.Config;
         Slots = slots;
@@ -33,7 +36,7 @@ internal sealed unsafe class SlotBuffers : IDisposable
         Value = Allocate(KeyValues);
         Gate = Allocate(Intermediate);
         Up = Allocate(Intermediate);
-        Normed = Allocate(Hidden);
+        Normed = [.. Enumerable.Range(0, threads).Select(_ => Allocate(Hidden))];
         Logits = Allocate(Vocabulary);
     }
 
@@ -88,8 +91,8 @@ internal sealed unsafe class SlotBuffers : IDisposable
 
     public nint Up { get; }
 
-    /// <summary>[slots, D], what the head reads.</summary>
-    public nint Normed { get; }
+    /// <summary>For each thread [slots, D], the normalised features that its products read.</summary>
+    public nint[] Normed { get; }
 
     /// <summary>[slots, V], at the scale that the slot was last run to.</summary>
     public nint Logits { get; }

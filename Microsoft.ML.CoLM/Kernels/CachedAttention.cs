@@ -197,24 +197,30 @@ internal static unsafe class CachedAttention
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Softmax(float* row, int length, int padded)
     {
-        for (var i = length; i < padded; i++)
-            row[i] = float.NegativeInfinity;
+        // Whole vectors, since those that are loaded next would wait for single numbers to be stored.
+        for (var i = length / Lanes * Lanes; i < padded; i += Lanes)
+        {
+            var isRead = Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(length - i)).AsSingle();
+            Vector512.ConditionalSelect(isRead, Vector512.Load(row + i), Vector512.Create(float.NegativeInfinity)).Store(row + i);
+        }
+        // What is not a number need not be found here: it makes the sum none.
         var most = Vector512.Load(row);
         for (var i = Lanes; i < length; i += Lanes)
-            most = Vector512.Max(most, Vector512.Load(row + i));
-        var halves = Vector256.Max(most.GetLower(), most.GetUpper());
-        var quarters = Vector128.Max(halves.GetLower(), halves.GetUpper());
-        var greatest = MathF.Max(MathF.Max(quarters[0], quarters[1]), MathF.Max(quarters[2], quarters[3]));
+            most = Vector512.MaxNative(most, Vector512.Load(row + i));
+        var halves = Vector256.MaxNative(most.GetLower(), most.GetUpper());
+        var quarters = Vector128.MaxNative(halves.GetLower(), halves.GetUpper());
+        quarters = Vector128.MaxNative(quarters, Vector128.Shuffle(quarters, Vector128.Create(2, 3, 0, 1)));
+        quarters = Vector128.MaxNative(quarters, Vector128.Shuffle(quarters, Vector128.Create(1, 0, 3, 2)));
 
         var sums = Vector512<float>.Zero;
-        var shift = Vector512.Create(greatest);
+        var shift = Vector512.Create(quarters.ToScalar());
         for (var i = 0; i < padded; i += Lanes)
         {
             var weights = VectorMath.ExpOfNonPositive(Vector512.Load(row + i) - shift);
             sums += weights;
             weights.Store(row + i);
         }
-        return Vector512.Sum(sums);
+        return LaneSums.Sum(sums);
     }
 
     // 64 features of four queries. A position whose weight is zero adds nothing, to the bit.

@@ -25,8 +25,8 @@ internal static unsafe class RowProducts
     // So many bytes ahead of the reading, the processor is asked for weights.
     private const int Ahead = 512;
 
-    // Up to here, adding up an output's lanes takes as long as its products, and four outputs share it.
-    private const int NarrowWidth = 128;
+    // Up to here, adding up an output's lanes takes about as long as its products.
+    private const int NarrowWidth = 384;
 
     // Weights of a block of outputs: half of a small first-level cache.
     private const int BlockBytes = 1 << 14;
@@ -47,14 +47,10 @@ internal static unsafe class RowProducts
         float* x, long xStride, int rows, void* weight, int width, int first, int end, float* y, long yStride, bool adds)
         where TWeight : struct, IElement
     {
+        var isNarrow = width is >= Lanes and <= NarrowWidth;
         if (rows == 1)
         {
-            if (width <= NarrowWidth && width % Lanes == 0)
-            {
-                for (; first + 4 <= end; first += 4)
-                    FourOutputs<TWeight>(x, weight, (long)first * width, width, y + first, adds);
-            }
-            OneRow<TWeight>(x, weight, width, first, end, y, adds);
+            One(row: 0, first, end);
             return;
         }
         // A block of outputs whose weights stay in the first-level cache while all rows use them.
@@ -63,13 +59,32 @@ internal static unsafe class RowProducts
             var blockEnd = Math.Min(end, block + Math.Max(1, BlockBytes / (width * TWeight.Size)));
             var row = 0;
             for (; row + RowsAtOnce <= rows; row += RowsAtOnce)
+                Four(row, block, blockEnd);
+            for (; isNarrow && row + 2 <= rows; row += 2)
             {
-                FourRows<TWeight>(
-                    x + row * xStride, xStride, weight, width, block, blockEnd, y + row * yStride, yStride, adds);
+                NarrowProducts.TwoRows<TWeight>(x + row * xStride, xStride, weight, width, block, blockEnd, y + row * yStride,
+                    yStride, adds);
             }
             for (; row < rows; row++)
-                OneRow<TWeight>(x + row * xStride, weight, width, block, blockEnd, y + row * yStride, adds);
+                One(row, block, blockEnd);
             block = blockEnd;
+        }
+
+        void One(int row, int first, int end)
+        {
+            if (isNarrow)
+                NarrowProducts.OneRow<TWeight>(x + row * xStride, weight, width, first, end, y + row * yStride, adds);
+            else
+                OneRow<TWeight>(x + row * xStride, weight, width, first, end, y + row * yStride, adds);
+        }
+
+        void Four(int row, int first, int end)
+        {
+            float* from = x + row * xStride, to = y + row * yStride;
+            if (isNarrow)
+                NarrowProducts.FourRows<TWeight>(from, xStride, weight, width, first, end, to, yStride, adds);
+            else
+                FourRows<TWeight>(from, xStride, weight, width, first, end, to, yStride, adds);
         }
     }
 
@@ -96,58 +111,11 @@ internal static unsafe class RowProducts
                 a = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w + i), Vector512.Load(x + i), a);
             if (hasRest)
                 b = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w + width - Lanes), Vector512.Load(rest), b);
-            var sum = Sum(Fold((a + b) + (c + d)));
+            var sum = LaneSums.Sum((a + b) + (c + d));
             for (i = hasRest ? width : i; i < width; i++)
                 sum = MathF.FusedMultiplyAdd(TWeight.Get(weight, w + i), x[i], sum);
             y[output] = adds ? y[output] + sum : sum;
         }
-    }
-
-    // The same sums in the same order as one output's.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void FourOutputs<TWeight>(float* x, void* weight, long w0, int width, float* y, bool adds)
-        where TWeight : struct, IElement
-    {
-        long w1 = w0 + width, w2 = w1 + width, w3 = w2 + width;
-        Vector512<float> a0 = default, b0 = default, c0 = default, d0 = default;
-        Vector512<float> a1 = default, b1 = default, c1 = default, d1 = default;
-        Vector512<float> a2 = default, b2 = default, c2 = default, d2 = default;
-        Vector512<float> a3 = default, b3 = default, c3 = default, d3 = default;
-        var i = 0;
-        for (; i + Step <= width; i += Step)
-        {
-            var v = Vector512.Load(x + i);
-            a0 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w0 + i), v, a0);
-            a1 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w1 + i), v, a1);
-            a2 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w2 + i), v, a2);
-            a3 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w3 + i), v, a3);
-            v = Vector512.Load(x + i + Lanes);
-            b0 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w0 + i + Lanes), v, b0);
-            b1 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w1 + i + Lanes), v, b1);
-            b2 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w2 + i + Lanes), v, b2);
-            b3 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w3 + i + Lanes), v, b3);
-            v = Vector512.Load(x + i + 2 * Lanes);
-            c0 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w0 + i + 2 * Lanes), v, c0);
-            c1 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w1 + i + 2 * Lanes), v, c1);
-            c2 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w2 + i + 2 * Lanes), v, c2);
-            c3 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w3 + i + 2 * Lanes), v, c3);
-            v = Vector512.Load(x + i + 3 * Lanes);
-            d0 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w0 + i + 3 * Lanes), v, d0);
-            d1 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w1 + i + 3 * Lanes), v, d1);
-            d2 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w2 + i + 3 * Lanes), v, d2);
-            d3 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w3 + i + 3 * Lanes), v, d3);
-        }
-        for (; i < width; i += Lanes)
-        {
-            var v = Vector512.Load(x + i);
-            a0 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w0 + i), v, a0);
-            a1 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w1 + i), v, a1);
-            a2 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w2 + i), v, a2);
-            a3 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w3 + i), v, a3);
-        }
-        var sums = Sums(Fold((a0 + b0) + (c0 + d0)), Fold((a1 + b1) + (c1 + d1)), Fold((a2 + b2) + (c2 + d2)),
-            Fold((a3 + b3) + (c3 + d3)));
-        (adds ? Vector128.Load(y) + sums : sums).Store(y);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -208,8 +176,8 @@ internal static unsafe class RowProducts
                 b2 = Vector512.FusedMultiplyAdd(v, Vector512.Load(rest + 2 * Lanes), b2);
                 b3 = Vector512.FusedMultiplyAdd(v, Vector512.Load(rest + 3 * Lanes), b3);
             }
-            var sums = Sums(Fold((a0 + b0) + (c0 + d0)), Fold((a1 + b1) + (c1 + d1)), Fold((a2 + b2) + (c2 + d2)),
-                Fold((a3 + b3) + (c3 + d3)));
+            var sums = LaneSums.Sums(
+                (a0 + b0) + (c0 + d0), (a1 + b1) + (c1 + d1), (a2 + b2) + (c2 + d2), (a3 + b3) + (c3 + d3));
             for (i = hasRest ? width : i; i < width; i++)
             {
                 sums = Vector128.FusedMultiplyAdd(Vector128.Create(TWeight.Get(weight, w + i)),
@@ -225,13 +193,13 @@ internal static unsafe class RowProducts
     /// The last 16 inputs, with zeros for those that whole vectors cover: what is left is one vector more.
     /// </summary>
     /// <returns>Whether anything is left; where there are fewer than 16 inputs in all, they are taken one by one.</returns>
-    private static bool LoadRest(float* x, int width, float* rest)
+    public static bool LoadRest(float* x, int width, float* rest)
     {
         var left = width % Lanes;
         if (left == 0 || width < Lanes)
             return false;
-        for (var i = 0; i < Lanes; i++)
-            rest[i] = i < Lanes - left ? 0 : x[width - Lanes + i];
+        var isLeft = Vector512.GreaterThanOrEqual(Vector512<int>.Indices, Vector512.Create(Lanes - left)).AsSingle();
+        Vector512.ConditionalSelect(isLeft, Vector512.Load(x + width - Lanes), Vector512<float>.Zero).Store(rest);
         return true;
     }
 
@@ -250,26 +218,4 @@ internal static unsafe class RowProducts
             Sse.Prefetch0(ahead + 192);
         }
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<float> Fold(Vector512<float> sums)
-    {
-        var half = sums.GetLower() + sums.GetUpper();
-        return half.GetLower() + half.GetUpper();
-    }
-
-    // The sum of each vector's lanes, (0 + 2) + (1 + 3) whatever the processor.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<float> Sums(
-        Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d)
-    {
-        if (!Sse.IsSupported)
-            return Vector128.Create(Sum(a), Sum(b), Sum(c), Sum(d));
-        var ab = Sse.UnpackLow(a, b) + Sse.UnpackHigh(a, b);
-        var cd = Sse.UnpackLow(c, d) + Sse.UnpackHigh(c, d);
-        return Sse.MoveLowToHigh(ab, cd) + Sse.MoveHighToLow(cd, ab);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Sum(Vector128<float> lanes) => (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]);
 }

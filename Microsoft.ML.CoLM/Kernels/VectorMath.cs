@@ -9,6 +9,9 @@ internal static class VectorMath
     // Below, exp is under the least normal float.
     private const float LeastExponent = -87.3f;
 
+    // 1.5 · 2^23, where floats are whole numbers, and the bias of an exponent.
+    private const float Rounder = 12582912 + 127;
+
     // ln 2 in two parts, the first with few bits, so that n · ln 2 is exact (Cody and Waite 1980).
     private const float Ln2High = 0.693359375f;
     private const float Ln2Low = -2.12194440e-4f;
@@ -18,10 +21,10 @@ internal static class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> ExpOfNonPositive(Vector256<float> x)
     {
-        var clamped = Vector256.Max(x, Vector256.Create(LeastExponent));
-        var n = Vector256.Floor(
-            Vector256.FusedMultiplyAdd(clamped, Vector256.Create(1.44269504f), Vector256.Create(0.5f)));
-        var r = Vector256.FusedMultiplyAdd(n, Vector256.Create(-Ln2High), clamped);
+        // Added and taken away, it rounds to whole numbers, and leaves their bits where an exponent's are shifted to.
+        var shifted = Vector256.FusedMultiplyAdd(x, Vector256.Create(1.44269504f), Vector256.Create(Rounder));
+        var n = shifted - Vector256.Create(Rounder);
+        var r = Vector256.FusedMultiplyAdd(n, Vector256.Create(-Ln2High), x);
         r = Vector256.FusedMultiplyAdd(n, Vector256.Create(-Ln2Low), r);
         var p = Vector256.Create(1.9875691500e-4f);
         p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(1.3981999507e-3f));
@@ -30,7 +33,7 @@ internal static class VectorMath
         p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(1.6666665459e-1f));
         p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(5.0000001201e-1f));
         p = Vector256.FusedMultiplyAdd(p, r * r, r) + Vector256<float>.One;
-        var power = ((Vector256.ConvertToInt32(n) + Vector256.Create(127)) << 23).AsSingle();
+        var power = (shifted.AsInt32() << 23).AsSingle();
         return Vector256.ConditionalSelect(
             Vector256.LessThan(x, Vector256.Create(LeastExponent)), Vector256<float>.Zero, p * power);
     }
@@ -39,10 +42,10 @@ internal static class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> ExpOfNonPositive(Vector512<float> x)
     {
-        var clamped = Vector512.Max(x, Vector512.Create(LeastExponent));
-        var n = Vector512.Floor(
-            Vector512.FusedMultiplyAdd(clamped, Vector512.Create(1.44269504f), Vector512.Create(0.5f)));
-        var r = Vector512.FusedMultiplyAdd(n, Vector512.Create(-Ln2High), clamped);
+        // Added and taken away, it rounds to whole numbers, and leaves their bits where an exponent's are shifted to.
+        var shifted = Vector512.FusedMultiplyAdd(x, Vector512.Create(1.44269504f), Vector512.Create(Rounder));
+        var n = shifted - Vector512.Create(Rounder);
+        var r = Vector512.FusedMultiplyAdd(n, Vector512.Create(-Ln2High), x);
         r = Vector512.FusedMultiplyAdd(n, Vector512.Create(-Ln2Low), r);
         var p = Vector512.Create(1.9875691500e-4f);
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1.3981999507e-3f));
@@ -51,7 +54,7 @@ internal static class VectorMath
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1.6666665459e-1f));
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(5.0000001201e-1f));
         p = Vector512.FusedMultiplyAdd(p, r * r, r) + Vector512<float>.One;
-        var power = ((Vector512.ConvertToInt32(n) + Vector512.Create(127)) << 23).AsSingle();
+        var power = (shifted.AsInt32() << 23).AsSingle();
         return Vector512.ConditionalSelect(
             Vector512.LessThan(x, Vector512.Create(LeastExponent)), Vector512<float>.Zero, p * power);
     }

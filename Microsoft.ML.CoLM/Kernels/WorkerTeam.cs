@@ -10,8 +10,11 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// </remarks>
 internal sealed class WorkerTeam : IDisposable
 {
-    // About 50 microseconds of waiting before a thread sleeps, or lets another one onto its core.
+    // About 50 microseconds of waiting for work before a thread sleeps.
     private const int SpinsBeforeSleep = 1000;
+
+    // About 2 microseconds of waiting for the others before a thread lets them onto its core: they may have no other.
+    private const int SpinsBeforeYield = 50;
 
     private readonly Thread[] _threads;
     private readonly SemaphoreSlim _wake = new(0);
@@ -94,7 +97,7 @@ internal sealed class WorkerTeam : IDisposable
 
     private static void Pause(int spins)
     {
-        if (spins < SpinsBeforeSleep)
+        if (spins < SpinsBeforeYield)
             Thread.SpinWait(1);
         else
             Thread.Yield();
