@@ -109,6 +109,23 @@ public sealed class ChainLinearFunctionTests
         }
     }
 
+    // Large enough that the weights' gradients are computed at once, a thread each.
+    [TestMethod]
+    [DataRow(0)]
+    [DataRow(96)]
+    public void ManyRowsAreComputedAsTheFormulaIs(int earlierWidth)
+    {
+        using var scope = NewDisposeScope();
+        const int Rows = 300;
+        const int Width = 128;
+        List<Tensor> inputs = [GradientAssert.Random([Rows, 4 * Width])];
+        if (earlierWidth > 0)
+            inputs.Add(GradientAssert.Random([Rows, earlierWidth], needsGradient: false, seed: 2));
+        for (var chain = 0; chain < 4; chain++)
+            inputs.Add(GradientAssert.Random([Width, earlierWidth + (chain + 1) * Width], seed: 3 + chain));
+        GradientAssert.Same(Apply, Formula, [.. inputs], Float64Rounding);
+    }
+
     // Widths that fill vectors and widths that do not, narrow and wide, in and out.
     public static IEnumerable<object[]> Widths { get; } =
         from widths in new (int In, int Out)[]

@@ -37,21 +37,10 @@ internal sealed class ChainLinearFunction : SingleTensorFunction<ChainLinearFunc
             var weights = saved.GetRange(2, saved.Count - 2).ToArray();
             var gradient = grad_output.contiguous();
 
-            var results = new Tensor?[saved.Count];
-            if (needs.Input)
-                results[0] = ChainLinearKernel.InputGradient(gradient, x.size(1), earlier?.size(1) ?? 0, weights);
-            long start = 0;
-            for (var i = 0; i < weights.Length; i++)
-            {
-                var (height, width) = (weights[i].size(0), weights[i].size(1));
-                if (needs.Weights[i])
-                {
-                    results[i + 2] = ChainLinearKernel.WeightGradient(
-                        gradient.narrow(1, start, height), x, earlier, width);
-                }
-                start += height;
-            }
-            return results;
+            var inputGradient = needs.Input
+                ? ChainLinearKernel.InputGradient(gradient, x.size(1), earlier?.size(1) ?? 0, weights)
+                : null;
+            return [inputGradient, null, .. ChainLinearKernel.WeightGradients(gradient, x, earlier, weights, needs.Weights)];
         });
 
     // Through views: what a parameter's gradient passes on its way there is a view's backward step, which hands on a tensor

@@ -69,43 +69,59 @@ internal static class ChainLinearKernel
         return result.MoveToOuterDisposeScope();
     }
 
-    /// <summary>The gradient of one chain's weight.</summary>
-    /// <param name="gradient">[rows, Y_i], the gradient of the chain's outputs.</param>
+    /// <summary>The gradients of the chains' weights.</summary>
+    /// <param name="gradient">[rows, Y], the gradient of <see cref="Forward"/>'s result.</param>
     /// <param name="x">[rows, X], the range's own inputs.</param>
     /// <param name="earlier">[rows, E], or null.</param>
-    /// <param name="width">E + X_≤i, the chain's input width.</param>
-    /// <returns>[Y_i, E + X_≤i].</returns>
-    public static Tensor WeightGradient(Tensor gradient, Tensor x, Tensor? earlier, long width)
+    /// <param name="weights">As in <see cref="Forward"/>.</param>
+    /// <param name="needed">Whether a chain's gradient is wanted.</param>
+    /// <returns>[Y_i, E + X_≤i] for each chain, or null where it is not wanted.</returns>
+    public static Tensor?[] WeightGradients(
+        Tensor gradient, Tensor x, Tensor? earlier, ReadOnlySpan<Tensor> weights, ReadOnlySpan<bool> needed)
     {
         using var scope = NewDisposeScope();
         var earlierWidth = earlier?.size(1) ?? 0;
         var transposed = gradient.t();
-        if (earlier is null)
-            return Product(transposed, Columns(x, 0, width)).MoveToOuterDisposeScope();
-
-        var result = empty([gradient.size(1), width], dtype: gradient.dtype, device: gradient.device);
-        Multiply(result.narrow(1, 0, earlierWidth), transposed, earlier, adds: false);
-        Multiply(result.narrow(1, earlierWidth, width - earlierWidth), transposed,
-            Columns(x, 0, width - earlierWidth), adds: false);
-        return result.MoveToOuterDisposeScope();
+        var results = new Tensor?[weights.Length];
+        var products = new List<MatrixProduct>();
+        long start = 0;
+        for (var i = 0; i < weights.Length; i++)
+        {
+            var (height, width) = (weights[i].size(0), weights[i].size(1));
+            if (needed[i])
+            {
+                var own = transposed.narrow(0, start, height);
+                var result = empty([height, width], dtype: gradient.dtype, device: gradient.device);
+                if (earlier is not null)
+                    products.Add(new(Columns(result, 0, earlierWidth), own, earlier));
+                products.Add(new(Columns(result, earlierWidth, width - earlierWidth), own,
+                    Columns(x, 0, width - earlierWidth)));
+                results[i] = result.MoveToOuterDisposeScope();
+            }
+            start += height;
+        }
+        if (products.Exists(IsNarrow) || !SmallProducts.TryRun(products))
+            products.ForEach(product => Multiply(product.Target, product.Left, product.Right, adds: false));
+        return results;
     }
 
     // Each handle to a slice costs a call, which shows at small sizes.
     private static Tensor Columns(Tensor matrix, long start, long width) =>
         width == matrix.size(1) ? matrix : matrix.narrow(1, start, width);
 
+    private static bool IsNarrow(MatrixProduct product) => IsNarrow(product.Target);
+
+    private static bool IsNarrow(Tensor target) => target.size(0) < Few || target.size(1) < Few;
+
     // target = left · right, or target += left · right; its temporaries belong to the caller's scope.
     private static void Multiply(Tensor target, Tensor left, Tensor right, bool adds)
     {
-        if (target.size(0) >= Few && target.size(1) >= Few)
+        if (!IsNarrow(target))
         {
             target.addmm_(left, right, beta: adds ? 1 : 0);
             return;
         }
-        var product = Product(left, right);
+        var product = left.contiguous().mm(right);
         _ = adds ? target.add_(product) : target.copy_(product);
     }
-
-    private static Tensor Product(Tensor left, Tensor right) =>
-        (left.size(0) < Few || right.size(1) < Few ? left.contiguous() : left).mm(right);
 }

@@ -89,16 +89,9 @@ internal sealed class ChainLinearCommand : Benchmark
         void EnterWeightGradient()
         {
             race.Enter("weight gradient, dense", WithoutGradients(() => gradient.t().mm(x)));
-            race.Enter("weight gradient, chains", WithoutGradients(() =>
-            {
-                long start = 0;
-                foreach (var weight in weights)
-                {
-                    ChainLinearKernel.WeightGradient(
-                        gradient.narrow(1, start, weight.size(0)), x, null, weight.size(1));
-                    start += weight.size(0);
-                }
-            }));
+            var needed = Array.ConvertAll(weights, _ => true);
+            race.Enter("weight gradient, chains", WithoutGradients(
+                () => ChainLinearKernel.WeightGradients(gradient, x, null, weights, needed)));
         }
 
         void EnterAutograd()
