@@ -1,0 +1,51 @@
+using Microsoft.ML.CoLM;
+
+namespace ForgettingStudy;
+
+/// <summary>A way to tune.</summary>
+/// <param name="Name">What <c>--methods</c> calls it.</param>
+/// <param name="Title">What the table calls it.</param>
+/// <param name="IsExpanded">Whether it tunes the expanded model; otherwise the base.</param>
+/// <param name="FreezesBase">Whether the base, the first chain, stays as it is.</param>
+/// <param name="HasAdapters">Whether adapters are trained instead of weights.</param>
+/// <param name="LearningRate">
+/// The learning rate where none is given or chosen: usual ones for a model this small, adapters' higher than weights'.
+/// </param>
+internal sealed record Method(
+    string Name, string Title, bool IsExpanded, bool FreezesBase, bool HasAdapters, double LearningRate)
+{
+    public static readonly Method ChainTuning = new(
+        "chain", "Chain Tuning", IsExpanded: true, FreezesBase: true, HasAdapters: false, 2e-3);
+
+    public static readonly Method ChainTuningLora = new(
+        "chain-lora", "Chain Tuning + LoRA", IsExpanded: true, FreezesBase: true, HasAdapters: true, 4e-3);
+
+    public static readonly Method Lora = new(
+        "lora", "LoRA on the base", IsExpanded: false, FreezesBase: false, HasAdapters: true, 4e-3);
+
+    public static readonly Method Full = new(
+        "full", "full fine-tuning of the base", IsExpanded: false, FreezesBase: false, HasAdapters: false, 2e-3);
+
+    public static readonly Method FullExpanded = new(
+        "full-expanded", "full fine-tuning of the expanded model", IsExpanded: true, FreezesBase: false,
+        HasAdapters: false, 2e-3);
+
+    public static readonly Method[] All = [ChainTuning, ChainTuningLora, Lora, Full, FullExpanded];
+
+    /// <summary>The method of a name.</summary>
+    /// <exception cref="ArgumentException">There is none.</exception>
+    public static Method Of(string name) => Array.Find(All, method => method.Name == name) ??
+        throw new ArgumentException(
+            $"--methods must name some of {string.Join(", ", All.Select(method => method.Name))}; found '{name}'.");
+
+    /// <summary>The options that make it this method.</summary>
+    /// <param name="model">The base or the expanded model.</param>
+    /// <param name="run">Rank and alpha of adapters.</param>
+    public ChainTuningEstimator.Options Options(ElasticScoringTransformer model, RunSettings run) => new()
+    {
+        Model = model,
+        FrozenChains = FreezesBase ? 1 : 0,
+        AddedChains = [],
+        Lora = HasAdapters ? new LoraOptions { Rank = run.LoraRank, Alpha = run.LoraAlpha } : null,
+    };
+}

@@ -1,0 +1,142 @@
+using System.CommandLine;
+using System.Globalization;
+using ForgettingStudy;
+using Microsoft.ML.CoLM;
+
+CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+
+var model = new Option<DirectoryInfo>("--model")
+{
+    Description = "the base: a LLaMA folder",
+    Required = true,
+}.AcceptExistingOnly();
+var storiesTrain = Input("--stories-train", "stories that the added chain is trained on: JSON lines with \"text\"");
+var storiesValidation = Input("--stories-validation", "stories that what is known before is measured on");
+var train = Input("--train", "sentences to tune on: tab-separated, with the columns \"sentence\" and \"label\"");
+var validation = Input("--validation", "sentences that the accuracy is of");
+var chains = new Option<string>("--chains")
+{
+    Description = "attention heads of each added chain, for example 8 or 8,4",
+    DefaultValueFactory = _ => "8",
+};
+var expansionSteps = Count(
+    "--expansion-steps", "steps of the added chain's training on stories; 0 leaves it random", 300, 0);
+var rows = new Option<int?>("--rows") { Description = "how many first rows to tune on; without it, all", HelpName = "N" };
+var epochs = Count("--epochs", "passes over the rows", 3, 1);
+var batch = Count("--batch", "rows of a step", 32, 1);
+var learningRate = new Option<double?>("--learning-rate")
+{
+    Description = "the learning rate of every method; without it, each one's own: " +
+        string.Join(", ", Method.All.Select(method => $"{method.Name} {method.LearningRate}")),
+};
+var rates = new Option<double[]>("--rates")
+{
+    Description = $"learning rates to choose from, for each method: the smallest loss on the training file's last " +
+        $"{Plan.HeldOutRows} rows after training on its first {Plan.TrialRows}",
+    HelpName = "R",
+    AllowMultipleArgumentsPerToken = true,
+};
+var loraRank = Count("--lora-rank", "rank of adapters", new LoraOptions().Rank, 1);
+var loraAlpha = new Option<double>("--lora-alpha")
+{
+    Description = "alpha of adapters, which count alpha / rank times",
+    DefaultValueFactory = _ => new LoraOptions().Alpha,
+};
+var validations = Count("--validations", "validations of an epoch, for the chart", 2, 1);
+var featureMemory = Count(
+    "--feature-memory", "MiB of memory for features of frozen chains, kept for later epochs", 1024, 0);
+var featureDisk = Count("--feature-disk", "MiB of temporary files for more of them", 16384, 0);
+var seeds = Count("--seeds", "how many seeds: 1, 2 and so on", 1, 1);
+var methods = new Option<string[]>("--methods")
+{
+    Description = $"which methods, of {string.Join(", ", Method.All.Select(method => method.Name))}; without it, all",
+    AllowMultipleArgumentsPerToken = true,
+};
+var output = Output("--out", "the table to write, as Markdown", "forgetting.md");
+var json = Output("--json", "every run's figures and curves; a run that is there is not done again", "forgetting.json");
+var chart = Output("--chart", "the picture to write, PNG", "forgetting.png");
+
+var command = new RootCommand(
+    "Tunes a language model for a task in five ways, and measures what each reaches, costs and forgets.")
+{
+    model, storiesTrain, storiesValidation, train, validation, chains, expansionSteps, rows, epochs, batch, learningRate,
+    rates, loraRank, loraAlpha, validations, featureMemory, featureDisk, seeds, methods, output, json, chart,
+    new WorkerCommand(),
+};
+rows.Validators.Add(result =>
+{
+    if (result.Tokens is [var token] && int.TryParse(token.Value, out var count) && count < 1)
+        result.AddError($"--rows must be at least 1, found {count}.");
+});
+command.Validators.Add(result =>
+{
+    if (result.GetResult(learningRate) is not null && result.GetResult(rates) is not null)
+        result.AddError("Give --learning-rate or --rates, not both.");
+});
+command.SetAction((result, cancellation) => Task.Run(() =>
+{
+    try
+    {
+        _ = ChainLayout.Parse(result.GetValue(chains)!);
+        string[] names = [.. (result.GetValue(methods) ?? []).SelectMany(text => text.Split(',')).Distinct()];
+        new Study(new Settings(
+            new InputFiles(result.GetValue(model)!.FullName, result.GetValue(storiesTrain)!.FullName,
+                result.GetValue(storiesValidation)!.FullName, result.GetValue(train)!.FullName,
+                result.GetValue(validation)!.FullName),
+            result.GetValue(chains)!, result.GetValue(expansionSteps), result.GetValue(rows), result.GetValue(epochs),
+            result.GetValue(batch), result.GetValue(learningRate), result.GetValue(rates) ?? [],
+            result.GetValue(loraRank), result.GetValue(loraAlpha), result.GetValue(validations),
+            result.GetValue(featureMemory), result.GetValue(featureDisk), result.GetValue(seeds),
+            names.Length == 0 ? Method.All : [.. names.Select(Method.Of)],
+            result.GetValue(output)!.FullName, result.GetValue(json)!.FullName, result.GetValue(chart)!.FullName)
+        {
+            Command = "dotnet run -c Release --project samples/ForgettingStudy -- " +
+                string.Join(' ', args.Select(Shortened)),
+        }).Run(cancellation);
+        return 0;
+    }
+    catch (OperationCanceledException)
+    {
+        Console.Error.WriteLine("Cancelled; the same command goes on from what was done.");
+        return 1;
+    }
+    catch (Exception e) when (Errors.AreExpected(e))
+    {
+        Console.Error.WriteLine(Errors.MessageOf(e));
+        return 1;
+    }
+}, CancellationToken.None));
+return await command.Parse(args).InvokeAsync();
+
+static Option<FileInfo> Input(string name, string description) => new Option<FileInfo>(name)
+{
+    Description = description,
+    Required = true,
+}.AcceptExistingOnly();
+
+static Option<FileInfo> Output(string name, string description, string byDefault) => new(name)
+{
+    Description = description,
+    DefaultValueFactory = _ => new FileInfo(byDefault),
+};
+
+static Option<int> Count(string name, string description, int byDefault, int least)
+{
+    var option = new Option<int>(name)
+    {
+        Description = description,
+        HelpName = "N",
+        DefaultValueFactory = _ => byDefault,
+    };
+    // A value that is no number has its own error, and no value to ask for.
+    option.Validators.Add(result =>
+    {
+        if (result.Tokens is [var token] && int.TryParse(token.Value, out var count) && count < least)
+            result.AddError($"{name} must be at least {least}, found {count}.");
+    });
+    return option;
+}
+
+// What a reader can do with: paths are of this machine.
+static string Shortened(string argument) => Path.IsPathRooted(argument) || Path.Exists(argument)
+    ? Path.GetFileName(Path.TrimEndingDirectorySeparator(argument)) : argument;

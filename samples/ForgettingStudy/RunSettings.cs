@@ -1,0 +1,23 @@
+namespace ForgettingStudy;
+
+/// <summary>What a run depends on; a run of equal settings is not done twice.</summary>
+/// <param name="Method">The name of the method.</param>
+/// <param name="Seed">Seed of new weights and of the rows' order.</param>
+/// <param name="Rows">How many first rows are trained on; null for all.</param>
+/// <param name="HeldOut">
+/// How many last rows of the training file take the validation file's place, to choose by; 0 for none.
+/// </param>
+/// <param name="Epochs">Passes over them.</param>
+/// <param name="Batch">Rows of a step.</param>
+/// <param name="LearningRate">The learning rate after the warm-up.</param>
+/// <param name="LoraRank">Rank of adapters; 0 for methods without.</param>
+/// <param name="LoraAlpha">Their alpha; 0 for methods without.</param>
+/// <param name="ValidationsPerEpoch">How often an epoch is interrupted for a validation.</param>
+/// <param name="FeatureMemory">MiB of memory that features of frozen chains may take.</param>
+/// <param name="FeatureDisk">MiB of disk that they may take beside it.</param>
+/// <param name="Expansion">How the expanded model was made; null for methods on the base.</param>
+/// <param name="Inputs">Fingerprint of the base and all texts.</param>
+internal sealed record RunSettings(
+    string Method, int Seed, int? Rows, int HeldOut, int Epochs, int Batch, double LearningRate, int LoraRank,
+    double LoraAlpha, int ValidationsPerEpoch, int FeatureMemory, int FeatureDisk, ExpansionSettings? Expansion,
+    string Inputs);

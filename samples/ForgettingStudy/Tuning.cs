@@ -1,0 +1,85 @@
+using System.Diagnostics;
+using Microsoft.ML;
+using Microsoft.ML.CoLM;
+
+namespace ForgettingStudy;
+
+/// <summary>Tunes by one method with one seed, and measures what that takes, gives and costs.</summary>
+internal static class Tuning
+{
+    private const long MiB = 1 << 20;
+
+    /// <param name="files">The base and the texts.</param>
+    /// <param name="settings">What to do.</param>
+    /// <param name="expandedFolder">Where the expanded model is.</param>
+    /// <param name="report">Told the share that is done.</param>
+    public static RunResult Run(
+        InputFiles files, RunSettings settings, string expandedFolder, Action<double> report)
+    {
+        var mlContext = new MLContext(settings.Seed);
+        var method = Method.Of(settings.Method);
+        var (sentences, validationSentences) = Sentences(files, settings);
+        var rows = mlContext.Data.LoadFromEnumerable(sentences);
+        var keys = mlContext.Transforms.Conversion.MapValueToKey("Label").Fit(rows);
+        var train = keys.Transform(rows);
+        var validation = keys.Transform(mlContext.Data.LoadFromEnumerable(validationSentences));
+
+        using var model = CoLMModel.Load(method.IsExpanded ? expandedFolder : files.Model);
+        using var start = mlContext.Transforms
+            .ElasticScoring(new ElasticScoringEstimator.Options { Model = model })
+            .Fit(train);
+        var stepsOfEpoch = Math.Max(1, (sentences.Length + settings.Batch - 1) / settings.Batch);
+        var options = method.Options(start, settings);
+        options.BatchSize = settings.Batch;
+        options.Epochs = settings.Epochs;
+        options.LearningRate = settings.LearningRate;
+        options.SequenceLength = Math.Min(options.SequenceLength, model.Config.ContextLength);
+        options.WarmupSteps = Math.Min(options.WarmupSteps, stepsOfEpoch * settings.Epochs / 10);
+        options.ValidationSet = validation;
+        options.ValidationInterval = Math.Max(1, stepsOfEpoch / settings.ValidationsPerEpoch);
+        // The validation's rows are those that the table's accuracy is of: they choose nothing.
+        options.RestoreBest = false;
+        options.FrozenFeatureMemory = settings.FeatureMemory * MiB;
+        options.FrozenFeatureDisk = settings.FeatureDisk * MiB;
+        options.Seed = settings.Seed;
+
+        var memory = new ResidentMemory();
+        var recorder = new StepRecorder(report, memory);
+        options.Progress = recorder;
+        var clock = Stopwatch.StartNew();
+        using var tuned = mlContext.Transforms.ChainTuning(options).Fit(train);
+        var seconds = clock.Elapsed.TotalSeconds;
+
+        var accuracies = Enumerable.Range(1, tuned.ChainCount).Select(chainCount =>
+        {
+            using var elastic = tuned.WithChainCount(chainCount);
+            // Evaluate reads its rows more than once.
+            var scored = mlContext.Data.Cache(elastic.Transform(validation), "Label", "Score", "PredictedLabel");
+            return mlContext.MulticlassClassification.Evaluate(scored).MicroAccuracy;
+        }).ToArray();
+        var stories = StoryFile.Read(files.StoriesValidation);
+        using var baseModel = CoLMModel.Load(files.Model);
+        var before = StoryScores.Of(mlContext, baseModel, chainCount: 1, stories);
+        var atOne = StoryScores.Of(mlContext, tuned.Model, chainCount: 1, stories);
+        var atTop = StoryScores.Of(mlContext, tuned.Model, tuned.ChainCount, stories);
+        var trained = tuned.Training!.TrainedParameterCount;
+        return new(accuracies, trained, trained + UntrainedParameters(tuned.Model), tuned.Training.Steps,
+            recorder.MedianSeconds(1, stepsOfEpoch) ?? seconds / tuned.Training.Steps,
+            recorder.MedianSeconds(stepsOfEpoch + 1, int.MaxValue), memory.Growth, seconds, atOne.Loss, atTop.Loss,
+            atOne.IsSameAs(before), [.. recorder.Losses], [.. recorder.Validations]);
+    }
+
+    private static (Sentence[] Train, Sentence[] Validation) Sentences(InputFiles files, RunSettings settings)
+    {
+        var all = SentenceFile.Read(files.Train);
+        var count = Math.Min(settings.Rows ?? all.Length, all.Length);
+        if (settings.HeldOut == 0)
+            return (all[..count], SentenceFile.Read(files.Validation));
+        return count + settings.HeldOut <= all.Length ? (all[..count], all[^settings.HeldOut..])
+            : throw new InvalidDataException($"{files.Train}: choosing a learning rate takes {count + settings.HeldOut} " +
+                $"rows, found {all.Length}.");
+    }
+
+    private static long UntrainedParameters(CoLMModel model) =>
+        model.parameters().Where(parameter => !parameter.requires_grad).Sum(parameter => parameter.numel());
+}
