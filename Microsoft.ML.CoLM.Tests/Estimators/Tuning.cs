@@ -12,9 +12,7 @@ internal static class Tuning
 {
     public static readonly string[] Classes = ["cold", "warm", "hot"];
 
-    /// <summary>
-    /// Twelve texts: fewer than the numbers that one chain's head reads, so that any model's tell them apart.
-    /// </summary>
+    /// <summary>Twelve texts of three classes.</summary>
     public static readonly LabelledRow[] Data = [.. Enumerable.Range(0, 12).Select(i => new LabelledRow
     {
         Text = TextModels.Sentence(4 + 2 * i),
@@ -25,7 +23,10 @@ internal static class Tuning
         IsWarm = i % 3 > 0,
     })];
 
-    /// <summary>A few quick steps, or as many as it takes to learn the texts by heart.</summary>
+    /// <summary>One text of each class, four times: any model's features tell them apart.</summary>
+    public static readonly LabelledRow[] Easy = [.. Enumerable.Repeat(Data.Take(3), 4).SelectMany(rows => rows)];
+
+    /// <summary>A few quick steps.</summary>
     public static ChainTuningEstimator.Options Steps(ElasticScoringTransformer model, int steps = 4) => new()
     {
         Model = model,

@@ -12,22 +12,31 @@ internal sealed class ClassLabels
     private const string KeyValues = AnnotationUtils.Kinds.KeyValues;
 
     private readonly DataViewSchema.Annotations _keyValues;
+    private string[]? _names;
 
     /// <param name="label">A key column of a known number of values.</param>
     public ClassLabels(DataViewSchema.Column label)
     {
         Count = checked((int)((KeyDataViewType)label.Type).Count);
         var builder = new DataViewSchema.Annotations.Builder();
-        builder.Add(label.Annotations, name => name == KeyValues);
+        if (label.Annotations.Schema.GetColumnOrNull(KeyValues)?.Type is VectorDataViewType type && type.Size == Count)
+            builder.Add(label.Annotations, name => name == KeyValues);
         _keyValues = builder.ToAnnotations();
-        Names = ReadNames();
     }
+
+    /// <summary>The annotations of <see cref="VectorColumn"/>, which need no classes.</summary>
+    public static SchemaShape VectorAnnotations { get; } = new(
+    [
+        new(AnnotationUtils.Kinds.SlotNames, SchemaShape.Column.VectorKind.Vector, TextDataViewType.Instance, isKey: false),
+        Text(AnnotationUtils.Kinds.ScoreColumnKind),
+        Text(AnnotationUtils.Kinds.ScoreValueKind),
+    ]);
 
     /// <summary>Number of classes.</summary>
     public int Count { get; }
 
     /// <summary>The values of the classes as text; their numbers from 0 on where the key has none.</summary>
-    public string[] Names { get; }
+    public string[] Names => _names ??= ReadNames();
 
     /// <summary>A key column of these classes.</summary>
     public DataViewSchema.DetachedColumn KeyColumn(string name) =>
@@ -63,18 +72,40 @@ internal sealed class ClassLabels
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
-    /// <exception cref="InvalidDataException">It is missing, or has no classes.</exception>
+    /// <exception cref="InvalidDataException">It is missing or damaged, or has no classes.</exception>
     public static ClassLabels Load(IHost host, ModelLoadContext context) =>
         ModelEntries.Read(context, EntryName, reader =>
         {
-            var copy = new MemoryStream();
+            var copy = new MemoryStream(); // open as long as the values are read from it
             reader.BaseStream.CopyTo(copy);
             copy.Position = 0;
-            var schema = new BinaryLoader(host, new BinaryLoader.Arguments(), copy).Schema;
-            return schema.GetColumnOrNull(DefaultColumnNames.Label) is { Type: KeyDataViewType { Count: > 0 } } column
-                ? new ClassLabels(column)
-                : throw new InvalidDataException($"The model's zip has no classes in '{EntryName}'.");
+            try
+            {
+                return Read(new BinaryLoader(host, new BinaryLoader.Arguments(), copy).Schema);
+            }
+            catch (Exception e) when (e is not InvalidDataException)
+            {
+                // ML.NET's reader throws an exception of another type at every place.
+                throw new InvalidDataException($"The classes in the zip's '{EntryName}' are damaged: {e.Message}", e);
+            }
         });
+
+    private static ClassLabels Read(DataViewSchema schema)
+    {
+        if (schema.GetColumnOrNull(DefaultColumnNames.Label) is not
+            { Type: KeyDataViewType { Count: > 0 and <= int.MaxValue } } column)
+        {
+            throw new InvalidDataException($"The zip has no classes in '{EntryName}'.");
+        }
+        var labels = new ClassLabels(column);
+        // Names that are mere numbers take memory: not before the head is found to have as many.
+        if (labels._keyValues.Schema.Count > 0)
+            _ = labels.Names;
+        return labels;
+    }
+
+    private static SchemaShape.Column Text(string name) =>
+        new(name, SchemaShape.Column.VectorKind.Scalar, TextDataViewType.Instance, isKey: false);
 
     private string[] ReadNames()
     {
