@@ -18,7 +18,8 @@ public sealed class CascadeOptions
     /// <summary>
     /// For every count but the last: what a row must reach there to go no further. In language modelling that is the
     /// mean loss of its scored tokens (natural log), and a row stops where it is at most the threshold; infinity stops
-    /// all rows, a negative number none.
+    /// all rows, a negative number none. In classification it is the margin, by how much the most probable class is more
+    /// probable than the next, and a row stops where it is at least the threshold; 0 stops all rows, a number above 1 none.
     /// </summary>
     public IReadOnlyList<double> Thresholds { get; set; } = [];
 
