@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Security.Cryptography;
 using Microsoft.ML.Data;
 using Microsoft.ML.Data.IO;
 using Microsoft.ML.Runtime;
@@ -12,7 +13,6 @@ internal sealed class ClassLabels
     private const string KeyValues = AnnotationUtils.Kinds.KeyValues;
 
     private readonly DataViewSchema.Annotations _keyValues;
-    private string[]? _names;
 
     /// <param name="label">A key column of a known number of values.</param>
     public ClassLabels(DataViewSchema.Column label)
@@ -22,6 +22,7 @@ internal sealed class ClassLabels
         if (label.Annotations.Schema.GetColumnOrNull(KeyValues)?.Type is VectorDataViewType type && type.Size == Count)
             builder.Add(label.Annotations, name => name == KeyValues);
         _keyValues = builder.ToAnnotations();
+        Names = ReadNames();
     }
 
     /// <summary>The annotations of <see cref="VectorColumn"/>, which need no classes.</summary>
@@ -36,7 +37,7 @@ internal sealed class ClassLabels
     public int Count { get; }
 
     /// <summary>The values of the classes as text; their numbers from 0 on where the key has none.</summary>
-    public string[] Names => _names ??= ReadNames();
+    public string[] Names { get; }
 
     /// <summary>A key column of these classes.</summary>
     public DataViewSchema.DetachedColumn KeyColumn(string name) =>
@@ -63,45 +64,36 @@ internal sealed class ClassLabels
         var schema = new DataViewSchema.Builder();
         var column = KeyColumn(DefaultColumnNames.Label);
         schema.AddColumn(column.Name, column.Type, column.Annotations);
-        context.SaveBinaryStream(EntryName, writer =>
+        using var stream = new MemoryStream();
+        using (var channel = host.Start("Saving classes"))
         {
-            using var channel = host.Start("Saving classes");
             DataSaverUtils.SaveDataView(channel, new BinarySaver(host, new BinarySaver.Arguments { Silent = true }),
-                new EmptyDataView(host, schema.ToSchema()), writer.BaseStream);
-        });
+                new EmptyDataView(host, schema.ToSchema()), stream);
+        }
+        var bytes = stream.ToArray();
+        context.SaveBinaryStream(EntryName, writer => writer.Write(bytes));
+        context.Writer.Write(SHA256.HashData(bytes));
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
     /// <exception cref="InvalidDataException">It is missing or damaged, or has no classes.</exception>
-    public static ClassLabels Load(IHost host, ModelLoadContext context) =>
-        ModelEntries.Read(context, EntryName, reader =>
-        {
-            var copy = new MemoryStream(); // open as long as the values are read from it
-            reader.BaseStream.CopyTo(copy);
-            copy.Position = 0;
-            try
-            {
-                return Read(new BinaryLoader(host, new BinaryLoader.Arguments(), copy).Schema);
-            }
-            catch (Exception e) when (e is not InvalidDataException)
-            {
-                // ML.NET's reader throws an exception of another type at every place.
-                throw new InvalidDataException($"The classes in the zip's '{EntryName}' are damaged: {e.Message}", e);
-            }
-        });
-
-    private static ClassLabels Read(DataViewSchema schema)
+    public static ClassLabels Load(IHost host, ModelLoadContext context)
     {
-        if (schema.GetColumnOrNull(DefaultColumnNames.Label) is not
-            { Type: KeyDataViewType { Count: > 0 and <= int.MaxValue } } column)
+        var stream = new MemoryStream(); // open as long as the values are read from it
+        _ = ModelEntries.Read(context, EntryName, reader =>
         {
-            throw new InvalidDataException($"The zip has no classes in '{EntryName}'.");
-        }
-        var labels = new ClassLabels(column);
-        // Names that are mere numbers take memory: not before the head is found to have as many.
-        if (labels._keyValues.Schema.Count > 0)
-            _ = labels.Names;
-        return labels;
+            reader.BaseStream.CopyTo(stream);
+            return true;
+        });
+        // ML.NET's reader takes whatever memory a damaged entry asks for.
+        var hash = context.Reader.ReadBytes(SHA256.HashSizeInBytes);
+        if (!hash.AsSpan().SequenceEqual(SHA256.HashData(stream.ToArray())))
+            throw new InvalidDataException($"The classes in the zip's entry '{EntryName}' are damaged.");
+        stream.Position = 0;
+        var schema = new BinaryLoader(host, new BinaryLoader.Arguments(), stream).Schema;
+        return schema.GetColumnOrNull(DefaultColumnNames.Label) is { Type: KeyDataViewType { Count: > 0 } } column
+            ? new ClassLabels(column)
+            : throw new InvalidDataException($"The zip has no classes in its entry '{EntryName}'.");
     }
 
     private static SchemaShape.Column Text(string name) =>
