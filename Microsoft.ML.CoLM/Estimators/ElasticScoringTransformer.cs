@@ -171,8 +171,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         _host.CheckValue(ctx, nameof(ctx));
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        Model.CheckUsable();
+        CheckUsable();
         ctx.CheckAtModel();
         ctx.SetVersionInfo(CreateVersionInfo());
 
@@ -181,6 +180,12 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
         // what ScoringSettings writes
         ModelEntries.Save(ctx, Model);
         Settings.Save(_host, ctx);
+    }
+
+    internal void CheckUsable()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        Model.CheckUsable();
     }
 
     internal DataViewSchema.DetachedColumn[] OutputColumns() => Settings.Task.OutputColumns(Model.Config);
