@@ -185,6 +185,29 @@ public sealed class ChainTuningTests
     }
 
     [TestMethod]
+    [DataRow(0, 1)]
+    [DataRow(1, 1)]
+    [DataRow(2, 2)]
+    public void TheObjectiveIsTheScalesFromTheFrozenPrefixUpward(int frozenChains, int firstScale)
+    {
+        using var model = TextModels.Random(4, 2, 4);
+        using var source = _mlContext.Scorer(model);
+        var recorder = new Recorder();
+        var options = Tuning.Steps(source, steps: 1);
+        (options.FrozenChains, options.BatchSize, options.Progress) = (frozenChains, 12, recorder);
+        _mlContext.Tune(options).Dispose();
+        options.MaxSteps = 0;
+        using var start = _mlContext.Tune(options);
+        double expected = 0;
+        for (var chainCount = firstScale; chainCount <= 3; chainCount++)
+        {
+            using var scale = start.WithChainCount(chainCount);
+            expected += _mlContext.Evaluate(scale).LogLoss;
+        }
+        Assert.AreEqual(expected, recorder.Reports[0].Loss, 1e-4);
+    }
+
+    [TestMethod]
     public void AScalesOutputsDependOnItsOwnChainsAndColumnsAlone()
     {
         using var model = TextModels.Random(TextModels.Config(4, 2, 4) with { KvSharing = true });
