@@ -67,7 +67,8 @@ public sealed partial class ChainTuningEstimator
         public LoraOptions? Lora { get; set; }
 
         /// <summary>
-        /// How much each class counts in the loss, in the order of the key's values, or false and true; null for all alike.
+        /// How much each class counts in the loss, above 0, in the order of the key's values, or false and true; null for all
+        /// alike.
         /// </summary>
         public IReadOnlyList<double>? ClassWeights { get; set; }
 
@@ -117,7 +118,7 @@ public sealed partial class ChainTuningEstimator
                 $"left out where {nameof(Task)} is {TuningTask.LanguageHeads}");
             Check(LabelSmoothing is >= 0 and < 1, nameof(LabelSmoothing), LabelSmoothing, "at least 0 and below 1");
             foreach (var weight in ClassWeights ?? [])
-                Check(weight >= 0 && double.IsFinite(weight), nameof(ClassWeights), weight, "numbers of at least 0");
+                Check(weight > 0 && double.IsFinite(weight), nameof(ClassWeights), weight, "numbers above 0");
             Check(ScaleWeights is null || ScaleWeights is [.., > 0], nameof(ScaleWeights), "0 for the last chain count",
                 "above 0 there");
             Check(FrozenFeatureMemory >= 0, nameof(FrozenFeatureMemory), FrozenFeatureMemory, "at least 0");

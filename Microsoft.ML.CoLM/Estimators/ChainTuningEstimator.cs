@@ -76,8 +76,8 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
         _tuning.CheckColumns(input.Schema);
         if (_options.ValidationSet is { } validation)
             _tuning.CheckColumns(validation.Schema);
-        var source = _options.Model!.Model;
-        source.CheckUsable();
+        _options.Model!.CheckUsable();
+        var source = _options.Model.Model;
 
         // Ends inference mode and no_grad alike, whichever is around this.
         TorchLibrary.EnsureLoaded();

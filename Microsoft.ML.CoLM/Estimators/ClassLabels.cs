@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Security.Cryptography;
 using Microsoft.ML.Data;
 using Microsoft.ML.Data.IO;
 using Microsoft.ML.Runtime;
@@ -18,10 +19,19 @@ internal sealed class ClassLabels
     {
         Count = checked((int)((KeyDataViewType)label.Type).Count);
         var builder = new DataViewSchema.Annotations.Builder();
-        builder.Add(label.Annotations, name => name == KeyValues);
+        if (label.Annotations.Schema.GetColumnOrNull(KeyValues)?.Type is VectorDataViewType type && type.Size == Count)
+            builder.Add(label.Annotations, name => name == KeyValues);
         _keyValues = builder.ToAnnotations();
         Names = ReadNames();
     }
+
+    /// <summary>The annotations of <see cref="VectorColumn"/>, which need no classes.</summary>
+    public static SchemaShape VectorAnnotations { get; } = new(
+    [
+        new(AnnotationUtils.Kinds.SlotNames, SchemaShape.Column.VectorKind.Vector, TextDataViewType.Instance, isKey: false),
+        Text(AnnotationUtils.Kinds.ScoreColumnKind),
+        Text(AnnotationUtils.Kinds.ScoreValueKind),
+    ]);
 
     /// <summary>Number of classes.</summary>
     public int Count { get; }
@@ -54,27 +64,40 @@ internal sealed class ClassLabels
         var schema = new DataViewSchema.Builder();
         var column = KeyColumn(DefaultColumnNames.Label);
         schema.AddColumn(column.Name, column.Type, column.Annotations);
-        context.SaveBinaryStream(EntryName, writer =>
+        using var stream = new MemoryStream();
+        using (var channel = host.Start("Saving classes"))
         {
-            using var channel = host.Start("Saving classes");
             DataSaverUtils.SaveDataView(channel, new BinarySaver(host, new BinarySaver.Arguments { Silent = true }),
-                new EmptyDataView(host, schema.ToSchema()), writer.BaseStream);
-        });
+                new EmptyDataView(host, schema.ToSchema()), stream);
+        }
+        var bytes = stream.ToArray();
+        context.SaveBinaryStream(EntryName, writer => writer.Write(bytes));
+        context.Writer.Write(SHA256.HashData(bytes));
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
-    /// <exception cref="InvalidDataException">It is missing, or has no classes.</exception>
-    public static ClassLabels Load(IHost host, ModelLoadContext context) =>
-        ModelEntries.Read(context, EntryName, reader =>
+    /// <exception cref="InvalidDataException">It is missing or damaged, or has no classes.</exception>
+    public static ClassLabels Load(IHost host, ModelLoadContext context)
+    {
+        var stream = new MemoryStream(); // open as long as the values are read from it
+        _ = ModelEntries.Read(context, EntryName, reader =>
         {
-            var copy = new MemoryStream();
-            reader.BaseStream.CopyTo(copy);
-            copy.Position = 0;
-            var schema = new BinaryLoader(host, new BinaryLoader.Arguments(), copy).Schema;
-            return schema.GetColumnOrNull(DefaultColumnNames.Label) is { Type: KeyDataViewType { Count: > 0 } } column
-                ? new ClassLabels(column)
-                : throw new InvalidDataException($"The model's zip has no classes in '{EntryName}'.");
+            reader.BaseStream.CopyTo(stream);
+            return true;
         });
+        // ML.NET's reader takes whatever memory a damaged entry asks for.
+        var hash = context.Reader.ReadBytes(SHA256.HashSizeInBytes);
+        if (!hash.AsSpan().SequenceEqual(SHA256.HashData(stream.ToArray())))
+            throw new InvalidDataException($"The classes in the zip's entry '{EntryName}' are damaged.");
+        stream.Position = 0;
+        var schema = new BinaryLoader(host, new BinaryLoader.Arguments(), stream).Schema;
+        return schema.GetColumnOrNull(DefaultColumnNames.Label) is { Type: KeyDataViewType { Count: > 0 } } column
+            ? new ClassLabels(column)
+            : throw new InvalidDataException($"The zip has no classes in its entry '{EntryName}'.");
+    }
+
+    private static SchemaShape.Column Text(string name) =>
+        new(name, SchemaShape.Column.VectorKind.Scalar, TextDataViewType.Instance, isKey: false);
 
     private string[] ReadNames()
     {

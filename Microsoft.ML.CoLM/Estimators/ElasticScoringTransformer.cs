@@ -170,8 +170,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         _host.CheckValue(ctx, nameof(ctx));
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        Model.CheckUsable();
+        CheckUsable();
         ctx.CheckAtModel();
         ctx.SetVersionInfo(CreateVersionInfo());
 
@@ -187,6 +186,12 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         return new(_host, _shared, Settings with { Task = task, BatchSize = batchSize }, Tokenizer, Training);
+    }
+
+    internal void CheckUsable()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        Model.CheckUsable();
     }
 
     internal DataViewSchema.DetachedColumn[] OutputColumns() => Settings.Task.OutputColumns(Model.Config);

@@ -33,7 +33,7 @@ internal sealed class LabelColumn
             throw new ArgumentException($"The data has no label column '{name}'. It has {TextColumns.ColumnNames(schema)}.");
         return column.Type switch
         {
-            KeyDataViewType { Count: > 0 } => new(column, ScoringTask.MulticlassClassification),
+            KeyDataViewType { Count: > 0 and <= int.MaxValue } => new(column, ScoringTask.MulticlassClassification),
             BooleanDataViewType => new(column, ScoringTask.BinaryClassification),
             NumberDataViewType { RawType: var type } when type == typeof(float) => new(column, ScoringTask.Regression),
             _ => throw WrongType(name, column.Type),

@@ -34,8 +34,7 @@ internal sealed class LabelTuning(ChainTuningEstimator.Options options) : ITunin
             SchemaShape.Column.VectorKind.Scalar, NumberDataViewType.UInt32, isKey: true,
             new SchemaShape(label.Annotations.Where(entry => entry.Name == AnnotationUtils.Kinds.KeyValues)));
         columns[DefaultColumnNames.Score] = new(DefaultColumnNames.Score, SchemaShape.Column.VectorKind.Vector,
-            NumberDataViewType.Single, isKey: false,
-            new SchemaShape(AnnotationUtils.AnnotationsForMulticlassScoreColumn(label)));
+            NumberDataViewType.Single, isKey: false, ClassLabels.VectorAnnotations);
         return new SchemaShape(columns.Values);
     }
 

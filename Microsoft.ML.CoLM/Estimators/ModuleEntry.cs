@@ -39,12 +39,12 @@ internal static class ModuleEntry
     private static void Fill(SafetensorsReader file, nn.Module module)
     {
         var parameters = module.named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter);
-        foreach (var entry in parameters
-            .Select(parameter => (Entry: Find(file, parameter.Key, parameter.Value.shape), parameter.Value))
-            .OrderBy(found => found.Entry.Begin))
-        {
-            file.Read(entry.Entry, entry.Value);
-        }
+        SafetensorsEntry[] entries = [.. parameters
+            .Select(parameter => Find(file, parameter.Key, parameter.Value.shape)).OrderBy(entry => entry.Begin)];
+        if (file.Entries.FirstOrDefault(entry => !parameters.ContainsKey(entry.Name)) is { } other)
+            throw new InvalidDataException($"{file.Source}: tensor '{other.Name}' belongs to nothing here.");
+        foreach (var entry in entries)
+            file.Read(entry, parameters[entry.Name]);
         file.CheckEnd();
     }
 

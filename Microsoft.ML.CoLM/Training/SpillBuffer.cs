@@ -7,8 +7,8 @@ namespace Microsoft.ML.CoLM.Training;
 /// <remarks>A block is made when it is first asked for. Files are reserved on the disk whole before they are mapped.</remarks>
 internal sealed unsafe class SpillBuffer : IDisposable
 {
-    private readonly Block?[] _blocks;
-    private readonly int _blocksInMemory;
+    private readonly List<Block?> _blocks = [];
+    private readonly long _blocksInMemory;
 
     /// <param name="blockLength">Bytes of a block.</param>
     /// <param name="memoryBytes">Bytes that may be kept in memory.</param>
@@ -16,32 +16,32 @@ internal sealed unsafe class SpillBuffer : IDisposable
     public SpillBuffer(long blockLength, long memoryBytes, long diskBytes)
     {
         BlockLength = blockLength;
-        _blocksInMemory = checked((int)(memoryBytes / blockLength));
-        _blocks = new Block?[checked(_blocksInMemory + (int)(diskBytes / blockLength))];
+        _blocksInMemory = Math.Min(memoryBytes / blockLength, int.MaxValue);
+        BlockCount = (int)Math.Min(_blocksInMemory + Math.Min(diskBytes / blockLength, int.MaxValue), int.MaxValue);
     }
 
     public long BlockLength { get; }
 
     /// <summary>Blocks that the budgets allow.</summary>
-    public int BlockCount => _blocks.Length;
+    public int BlockCount { get; }
 
     /// <summary>Bytes of a block, valid as long as the buffer is.</summary>
     /// <exception cref="IOException">There is no room for the block's file.</exception>
     /// <exception cref="OutOfMemoryException">There is no memory for the block.</exception>
     public Span<byte> Bytes(int block, long start, int length)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(start + length, BlockLength);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(start, BlockLength - length);
+        while (_blocks.Count <= block)
+            _blocks.Add(null);
         var found = _blocks[block] ??= block < _blocksInMemory ? Block.InMemory(BlockLength) : Block.OnDisk(BlockLength);
         return new(found.Address + start, length);
     }
 
     public void Dispose()
     {
-        for (var i = 0; i < _blocks.Length; i++)
-        {
-            _blocks[i]?.Dispose();
-            _blocks[i] = null;
-        }
+        foreach (var block in _blocks)
+            block?.Dispose();
+        _blocks.Clear();
     }
 
     private sealed class Block : IDisposable

@@ -1,0 +1,158 @@
+using Microsoft.ML.CoLM.Modules;
+using Microsoft.ML.CoLM.Tests.Estimators;
+using Microsoft.ML.CoLM.Training;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Tests.Training;
+
+/// <summary>The loss of labels.</summary>
+[TestClass]
+public sealed class PredictionTaskTests
+{
+    private const int ClassCount = 3;
+
+    private static readonly int[][] Examples =
+        [.. Enumerable.Range(0, 7).Select(i => Enumerable.Range(0, 3 + 2 * i).Select(t => (7 * i + 3 * t) % 40).ToArray())];
+
+    private static readonly float[] Labels = [0, 2, 1, 1, 0, 2, 2];
+
+    public static IEnumerable<object[]> Weights { get; } =
+    [
+        [0, new double[] { 1, 1, 1 }], [0, new double[] { 0, 0, 1 }], [1, new[] { 0.5, 2, 1 }], [2, new double[] { 0, 1, 1 }],
+        [2, new[] { 0, 0, 0.25 }],
+    ];
+
+    [TestMethod]
+    [DynamicData(nameof(Weights))]
+    public void ItIsTheWeightedSumOfTheScalesCrossEntropies(int frozenChains, double[] weights)
+    {
+        using var model = TestModels.Random(TestModels.Config(4, 2, 4));
+        using var head = Head(model, ClassCount);
+        var task = Task(model, head, frozenChains, Labels, new ClassLoss(), weights);
+        var (chosen, outputs) = (Order().Examples(0), Outputs(model, head));
+        double expected = 0;
+        for (var scale = 0; scale < 3; scale++)
+            expected += weights[scale] * chosen.Average(i => CrossEntropy(outputs[i][scale], (int)Labels[i]));
+        using var loss = task.Loss(0).Value;
+        Assert.AreEqual(expected, loss.ToDouble(), 1e-5);
+    }
+
+    [TestMethod]
+    [DataRow(new[] { 1.0, 2, 0.5 }, 0)]
+    [DataRow(null, 0.25)]
+    [DataRow(new[] { 3.0, 1, 0.125 }, 0.5)]
+    public void ClassesMayCountDifferentlyAndLabelsBeSmoothed(double[]? classWeights, double smoothing)
+    {
+        float[] labels = [0, 1, 2, 2];
+        float[][] outputs = [[1, -2, 0.5f], [0, 3, 1], [-1, -1, 2], [4, 0, -3]];
+        double sum = 0, total = 0;
+        for (var i = 0; i < labels.Length; i++)
+        {
+            // A label is 1 - s for its class and s / 3 for each; every class's term counts by the class's weight.
+            for (var c = 0; c < ClassCount; c++)
+            {
+                var share = smoothing / ClassCount + (c == (int)labels[i] ? 1 - smoothing : 0);
+                sum += share * (classWeights?[c] ?? 1) * CrossEntropy(outputs[i], c);
+            }
+            total += classWeights?[(int)labels[i]] ?? 1;
+        }
+        using var scope = NewDisposeScope();
+        var logits = tensor(outputs.SelectMany(row => row).ToArray(), [4, ClassCount]);
+        using var loss = new ClassLoss(classWeights, smoothing).Of(logits, labels);
+        Assert.AreEqual(sum / total, loss.ToDouble(), 1e-5);
+    }
+
+    [TestMethod]
+    public void ANumbersLossIsItsSquaredError()
+    {
+        using var model = TestModels.Random(TestModels.Config(4, 2, 4));
+        using var head = Head(model, 1);
+        var task = Task(model, head, 1, Labels, new SquaredLoss(), [1, 1, 1]);
+        var (chosen, outputs) = (Order().Examples(0), Outputs(model, head));
+        var expected = Enumerable.Range(0, 3).Sum(scale =>
+            chosen.Average(i => Math.Pow(outputs[i][scale][0] - Labels[i], 2)));
+        using var loss = task.Loss(0).Value;
+        Assert.AreEqual(expected, loss.ToDouble(), 1e-4);
+    }
+
+    [TestMethod]
+    [DataRow(0)]
+    [DataRow(1)]
+    [DataRow(2)]
+    public void GradientsFlowIntoTheTunedChainsAndTheHeadAlone(int frozenChains)
+    {
+        using var source = TestModels.Random(TestModels.Config(4, 2, 4));
+        using var model = source.Share(frozenChains);
+        using var head = Head(model, ClassCount);
+        using var loss = Task(model, head, frozenChains, Labels, new ClassLoss(), [0, 0, 1]).Loss(0).Value;
+        loss.backward();
+        foreach (var (name, parameter) in model.named_parameters())
+        {
+            var (module, chain) = ParameterName.Parse(name);
+            Assert.AreEqual(
+                chain >= frozenChains && module != ParameterName.Head, parameter.grad is not null, name);
+        }
+        Assert.IsTrue(head.parameters().All(parameter => parameter.grad is not null));
+        model.zero_grad();
+    }
+
+    [TestMethod]
+    [DataRow(true, 1)]
+    [DataRow(true, 2)]
+    [DataRow(false, 1)]
+    [DataRow(false, 2)]
+    public void KeptFeaturesGiveTheSameLosses(bool kvSharing, int frozenChains)
+    {
+        using var model = TestModels.Random(TestModels.Config(4, 2, 4) with { KvSharing = kvSharing });
+        using var head = Head(model, ClassCount);
+        using var frozen = new FrozenFeatures(model, frozenChains, Examples, new(1 << 20, 0, 1 << 12), Assert.Fail);
+        var plain = Task(model, head, frozenChains, Labels, new ClassLoss(), [1, 1, 1]);
+        var kept = Task(model, head, frozenChains, Labels, new ClassLoss(), [1, 1, 1], frozen);
+        for (var batch = 0; batch < 3 * plain.BatchesOf(1); batch++)
+        {
+            using var expected = plain.Loss(batch).Value;
+            using var loss = kept.Loss(batch).Value;
+            Assert.AreEqual(expected.ToDouble(), loss.ToDouble(), 1e-5 * expected.ToDouble());
+        }
+        Assert.AreEqual(Examples.Length, frozen.ComputedExamples);
+    }
+
+    private static ExampleOrder Order() => new(Array.ConvertAll(Examples, ids => ids.Length), batchSize: 4, seed: 1);
+
+    private static ChainHead Head(CoLMModel model, int outputs)
+    {
+        var head = new ChainHead(model.Config, outputs, CPU);
+        using var noGradients = no_grad();
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(5);
+        foreach (var parameter in head.parameters())
+            parameter.copy_(randn(parameter.shape, generator: generator).mul_(0.2));
+        return head;
+    }
+
+    private static PredictionTask Task(
+        CoLMModel model, ChainHead head, int frozenChains, float[] labels, PredictionLoss loss, double[] weights,
+        FrozenFeatures? frozen = null) =>
+        new(new ExampleFeatures(model, frozenChains, Examples, frozen), head, labels, Order(), loss, weights);
+
+    // An example at a time, all of the head's columns beside each other: outputs of every scale.
+    private static double[][][] Outputs(CoLMModel model, ChainHead head)
+    {
+        using var noGradients = no_grad();
+        using var scope = NewDisposeScope();
+        return [.. Examples.Select(example => Enumerable.Range(1, model.Config.ChainCount).Select(scale =>
+        {
+            using var ids = tensor(example.Select(id => (long)id).ToArray()).unsqueeze(0);
+            var features = model.Features(ids, new(0, scale))[^1].to(float64);
+            var columns = cat([.. Enumerable.Range(0, scale).Select(chain => head.Weight(chain).to(float64))], dim: 1);
+            return columns.mv(features).data<double>().ToArray();
+        }).ToArray())];
+    }
+
+    private static double CrossEntropy(IEnumerable<double> outputs, int label) =>
+        Math.Log(outputs.Sum(Math.Exp)) - outputs.ElementAt(label);
+
+    private static double CrossEntropy(IEnumerable<float> outputs, int label) =>
+        CrossEntropy(outputs.Select(output => (double)output), label);
+}
