@@ -32,7 +32,7 @@ public sealed class FrozenFeaturesTests
             using var kept = frozen.Of(chosen, batch);
             using var ids = batch.TokenIds(CPU);
             using var prefix = model.Prefix(ids, frozenChains, withLogits: false);
-            foreach (var site in FrozenSite.Of(model.Config, frozenChains))
+            foreach (var site in FrozenSite.Of(model.Config, frozenChains, ofLast: false))
             {
                 AreClose(site, batch, prefix, kept);
                 using var scope = NewDisposeScope();
@@ -59,7 +59,7 @@ public sealed class FrozenFeaturesTests
         using var a = forwards.Of(chosen, Batch(chosen));
         using var b = backwards.Of(chosen, Batch(chosen));
         using var again = forwards.Of(chosen, Batch(chosen));
-        foreach (var site in FrozenSite.Of(model.Config, frozenChains))
+        foreach (var site in FrozenSite.Of(model.Config, frozenChains, ofLast: false))
         {
             TensorAssert.SameBits(site.In(a), site.In(b), $"{site}");
             TensorAssert.SameBits(site.In(a), site.In(again), $"{site}");
@@ -72,7 +72,7 @@ public sealed class FrozenFeaturesTests
     {
         using var model = Model(kvSharing);
         using var all = new FrozenFeatures(model, frozenChains, Examples, Ample, Assert.Fail);
-        var bytes = (long)FrozenSite.Of(model.Config, frozenChains).Sum(site => site.Groups * site.Width) * sizeof(float);
+        var bytes = (long)FrozenSite.Of(model.Config, frozenChains, ofLast: false).Sum(site => site.Groups * site.Width) * sizeof(float);
         var longest = bytes * 60;
         foreach (var (budget, expected) in ((FrozenFeatureBudget, int)[])[
             (new(0, 0, 1), 0), (new(longest - 1, longest - 1, 1), 0), (new(longest, 0, 1), 8), (new(0, longest, 1), 8),
@@ -85,7 +85,7 @@ public sealed class FrozenFeaturesTests
                 var batch = Batch(chosen);
                 using var kept = frozen.Of(chosen, batch);
                 using var whole = all.Of(chosen, batch);
-                foreach (var site in FrozenSite.Of(model.Config, frozenChains))
+                foreach (var site in FrozenSite.Of(model.Config, frozenChains, ofLast: false))
                     AreClose(site, batch, whole, kept);
             }
         }

@@ -106,7 +106,8 @@ public sealed class PredictionTaskTests
     {
         using var model = TestModels.Random(TestModels.Config(4, 2, 4) with { KvSharing = kvSharing });
         using var head = Head(model, ClassCount);
-        using var frozen = new FrozenFeatures(model, frozenChains, Examples, new(1 << 20, 0, 1 << 12), Assert.Fail);
+        using var frozen = new FrozenFeatures(model, frozenChains, Examples, new(1 << 20, 0, 1 << 12), Assert.Fail,
+            ExampleFeatures.NeedLastAlone(model.Config, frozenChains));
         var plain = Task(model, head, frozenChains, Labels, new ClassLoss(), [1, 1, 1]);
         var kept = Task(model, head, frozenChains, Labels, new ClassLoss(), [1, 1, 1], frozen);
         for (var batch = 0; batch < 3 * plain.BatchesOf(1); batch++)

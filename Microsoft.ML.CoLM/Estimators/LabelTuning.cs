@@ -54,7 +54,8 @@ internal sealed class LabelTuning(ChainTuningEstimator.Options options) : ITunin
         try
         {
             head.Initialise(setting.Seed);
-            frozen = Frozen(setting, rows.Sequences);
+            frozen = Frozen(setting, rows.Sequences,
+                ExampleFeatures.NeedLastAlone(model.Config, setting.FrozenChains));
             var order = new ExampleOrder(
                 Array.ConvertAll(rows.Sequences, ids => ids.Length), options.BatchSize, setting.Seed);
             var weights = setting.ScaleWeights(Math.Max(0, setting.FrozenChains - 1));
@@ -82,14 +83,17 @@ internal sealed class LabelTuning(ChainTuningEstimator.Options options) : ITunin
     }
 
     /// <summary>Keeps what the frozen chains compute, where rows are read more than once.</summary>
-    internal static FrozenFeatures? Frozen(TuningSetting setting, IReadOnlyList<int[]> sequences)
+    /// <param name="setting">What is tuned.</param>
+    /// <param name="sequences">Token ids of each row.</param>
+    /// <param name="ofLast">Whether tuned chains are computed at the last token of each row alone.</param>
+    internal static FrozenFeatures? Frozen(TuningSetting setting, IReadOnlyList<int[]> sequences, bool ofLast)
     {
         var options = setting.Options;
         var batches = (long)(options.MaxSteps ?? int.MaxValue) * options.GradientAccumulationSteps * options.BatchSize;
         var isReadTwice = options.MaxSteps is null ? options.Epochs > 1 : batches > sequences.Count;
         return options.ReuseFrozenFeatures && setting.FrozenChains > 0 && isReadTwice
             ? new FrozenFeatures(setting.Model, setting.FrozenChains, sequences,
-                new(options.FrozenFeatureMemory, options.FrozenFeatureDisk), setting.Channel.Warn)
+                new(options.FrozenFeatureMemory, options.FrozenFeatureDisk), setting.Channel.Warn, ofLast)
             : null;
     }
 

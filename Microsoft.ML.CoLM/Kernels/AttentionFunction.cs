@@ -56,6 +56,20 @@ internal sealed class AttentionFunction : SingleTensorFunction<AttentionFunction
             is_casual: start == 0 && length > 1).MoveToOuterDisposeScope();
     }
 
+    /// <summary>Attention of one token of each sequence to keys that a mask chooses.</summary>
+    /// <param name="queries">[groups, queries, 1, d].</param>
+    /// <param name="keys">[groups, 1, keys, d].</param>
+    /// <param name="values">[groups, 1, keys, d].</param>
+    /// <param name="mask">[groups, 1, 1, keys], Boolean: which keys are read.</param>
+    /// <returns>[groups, queries, 1, d].</returns>
+    public static Tensor Masked(Tensor queries, Tensor keys, Tensor values, Tensor mask)
+    {
+        using var scope = NewDisposeScope();
+        // The queries of a key-value head stand where a sequence's tokens do: none is masked by another.
+        return nn.functional.scaled_dot_product_attention(queries.transpose(1, 2), keys, values, mask)
+            .transpose(1, 2).contiguous().MoveToOuterDisposeScope();
+    }
+
     public override Tensor forward(AutogradContext ctx, params object[] vars)
     {
         var (queries, keys, values) = ((Tensor)vars[0], (Tensor)vars[1], (Tensor)vars[2]);

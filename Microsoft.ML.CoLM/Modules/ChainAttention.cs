@@ -48,9 +48,12 @@ internal sealed class ChainAttention : nn.Module
         pass.Keep(_layer, FeatureSite.AttentionInput, x);
         var queries = Queries(x, pass);                     // [batch · KV heads, queries of one KV head, length, d]
         var (keys, values) = KeysAndValues(x, pass);        // [batch · KV heads, 1, length, d]
-        var mixed = pass.Cache is { } cache
-            ? AttentionFunction.Continue(queries, keys, values, cache.Start)
-            : AttentionFunction.Apply(queries, keys, values);
+        var mixed = pass switch
+        {
+            { Cache: { } cache } => AttentionFunction.Continue(queries, keys, values, cache.Start),
+            { KeyMask: { } mask } => AttentionFunction.Masked(queries, keys, values, mask),
+            _ => AttentionFunction.Apply(queries, keys, values),
+        };
         var heads = HeadsOfChains(mixed, pass);             // [rows, query widths of the range's chains]
         pass.Keep(_layer, FeatureSite.AttentionOutput, heads);
         return pass.Apply(_output, heads, _layer, FeatureSite.AttentionOutput, Projection.Output).MoveToOuterDisposeScope();

@@ -10,7 +10,12 @@ namespace Microsoft.ML.CoLM.Modules;
 /// Each is [rows, width of the chains]; <see cref="FeatureSite.Keys"/> and <see cref="FeatureSite.Values"/> are
 /// [batch · KV heads, 1, length, d].
 /// </remarks>
-internal sealed class ChainFeatures(int layerCount) : IDisposable
+/// <param name="layerCount">The model's layers.</param>
+/// <param name="rows">
+/// [kept], Int64: the rows to keep, where later chains are computed at these alone; keys and values are kept whole. Null
+/// keeps all.
+/// </param>
+internal sealed class ChainFeatures(int layerCount, Tensor? rows = null) : IDisposable
 {
     private readonly Tensor?[,] _sites = new Tensor?[layerCount, Enum.GetValues<FeatureSite>().Length];
 
@@ -25,10 +30,12 @@ internal sealed class ChainFeatures(int layerCount) : IDisposable
 
     /// <summary>Keeps a reference of its own to a tensor; the caller goes on owning the one it gave.</summary>
     public void Keep(int layer, FeatureSite site, Tensor features) =>
-        _sites[layer, (int)site] = features.alias().DetachFromDisposeScope();
+        _sites[layer, (int)site] = site is FeatureSite.Keys or FeatureSite.Values
+            ? features.alias().DetachFromDisposeScope()
+            : Chosen(features);
 
     /// <summary>Keeps what a head reads, as <see cref="Keep"/> does.</summary>
-    public void KeepHeadInput(Tensor features) => HeadInput = features.alias().DetachFromDisposeScope();
+    public void KeepHeadInput(Tensor features) => HeadInput = Chosen(features);
 
     /// <summary>Takes over the sites of the chains behind these, which were computed on top of them.</summary>
     public void Append(ChainFeatures later)
@@ -74,6 +81,9 @@ internal sealed class ChainFeatures(int layerCount) : IDisposable
 
     /// <summary>Keeps the logits as <see cref="Keep"/> does.</summary>
     public void KeepLogits(Tensor logits) => Logits = logits.alias().DetachFromDisposeScope();
+
+    private Tensor Chosen(Tensor features) =>
+        (rows is null ? features.alias() : features.index_select(0, rows)).DetachFromDisposeScope();
 
     public void Dispose()
     {

@@ -115,15 +115,40 @@ public sealed partial class CoLMModel : nn.Module
         IKeyValueCache? cache = null)
     {
         using var scope = NewDisposeScope();
-        var pass = Pass(tokenIds, chains, earlier, kept, cache);
-        var x = _embedding.forward(tokenIds.reshape(-1), chains);
+        return Walk(tokenIds.reshape(-1), Pass(tokenIds, chains, earlier, kept, cache)).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Walk(Tensor tokenIds, ForwardPass pass)
+    {
+        var x = _embedding.forward(tokenIds, pass.Chains);
         foreach (var layer in _layers)
         {
             var next = layer.forward(x, pass);
             x.Dispose();
             x = next;
         }
-        return _norm.forward(x, chains).MoveToOuterDisposeScope();
+        return _norm.forward(x, pass.Chains);
+    }
+
+    /// <summary>
+    /// The normalised features of later chains at the last token of each sequence: with KV sharing these chains read no
+    /// other token of their own, so none is computed.
+    /// </summary>
+    /// <param name="batch">The sequences.</param>
+    /// <param name="chains">The chains to compute, behind the first.</param>
+    /// <param name="earlier">Features of all chains before them, of the last tokens, with all keys and values.</param>
+    /// <returns>[sequences, width of the chains].</returns>
+    internal Tensor LastFeatures(PaddedBatch batch, ChainRange chains, ChainFeatures earlier)
+    {
+        using var scope = NewDisposeScope();
+        var (ids, mask) = (batch.LastTokenIds(Device), batch.KeyMask(Config.KeyValueHeads(0), Device));
+        var (cosine, sine) = Rotary.Angles(0, batch.Length, Device, DataType);
+        var pass = new ForwardPass(chains, batch.Count, 1, OfLast(cosine), OfLast(sine), earlier, Kept: null, Cache: null,
+            Adapters, mask);
+        return Walk(ids, pass).MoveToOuterDisposeScope();
+
+        Tensor OfLast(Tensor angles) =>
+            angles.index_select(0, batch.LastPositions(Device)).view(batch.Count, 1, 1, 1, -1);
     }
 
     /// <summary>Caches the keys and values of a range of chains; parameters as in <see cref="Features"/>.</summary>
@@ -149,14 +174,25 @@ public sealed partial class CoLMModel : nn.Module
     internal ChainFeatures Prefix(Tensor tokenIds, int chainCount, bool withLogits = true)
     {
         using var noGradients = no_grad();
-        using var scope = NewDisposeScope();
-        var chains = new ChainRange(0, chainCount);
-        var prefix = new ChainFeatures(Config.LayerCount);
-        var features = Features(tokenIds, chains, kept: prefix);
-        prefix.KeepHeadInput(features);
+        var prefix = Keep(tokenIds, chainCount, rows: null);
         if (withLogits)
-            prefix.KeepLogits(_head.forward(features, chains, earlier: null));
+        {
+            using var logits = _head.forward(prefix.HeadInput!, new ChainRange(0, chainCount), earlier: null);
+            prefix.KeepLogits(logits);
+        }
         return prefix;
+    }
+
+    /// <summary>The features of the first chains, with gradients where they are on, kept for the chains after them.</summary>
+    /// <param name="tokenIds">[batch, length], checked.</param>
+    /// <param name="chainCount">How many chains, at least 1.</param>
+    /// <param name="rows">[kept], Int64: the rows to keep, all keys and values beside them; null for all.</param>
+    internal ChainFeatures Keep(Tensor tokenIds, int chainCount, Tensor? rows)
+    {
+        var kept = new ChainFeatures(Config.LayerCount, rows);
+        using var features = Features(tokenIds, new ChainRange(0, chainCount), kept: kept);
+        kept.KeepHeadInput(features);
+        return kept;
     }
 
     /// <summary>Logits at every scale of a range; see <see cref="ChainHead.Scales"/>.</summary>

@@ -7,15 +7,18 @@ namespace Microsoft.ML.CoLM.Modules;
 /// <param name="Chains">The chains to compute.</param>
 /// <param name="Batch">Sequences.</param>
 /// <param name="Length">Tokens of each sequence.</param>
-/// <param name="Cosine">[length, d / 2], of the positions' angles.</param>
-/// <param name="Sine">[length, d / 2].</param>
+/// <param name="Cosine">[length, d / 2], of the positions' angles, or as many dimensions as it takes to tell sequences apart.</param>
+/// <param name="Sine">As <paramref name="Cosine"/>.</param>
 /// <param name="Earlier">Features of all chains before the range; null when it begins with the first.</param>
 /// <param name="Kept">Where to keep the features for a later range; null to keep none.</param>
 /// <param name="Cache">Keys and values of the tokens before; null where the sequences begin with the pass.</param>
 /// <param name="Adapters">What is added to the projections of later chains; null for nothing.</param>
+/// <param name="KeyMask">
+/// [batch · KV heads, 1, length, keys], Boolean: which keys of the chains before are read; null for all up to a token's own.
+/// </param>
 internal sealed record ForwardPass(
     ChainRange Chains, long Batch, long Length, Tensor Cosine, Tensor Sine, ChainFeatures? Earlier, ChainFeatures? Kept,
-    IKeyValueCache? Cache = null, LowRankAdapters? Adapters = null)
+    IKeyValueCache? Cache = null, LowRankAdapters? Adapters = null, Tensor? KeyMask = null)
 {
     /// <summary>
     /// Applies a projection at one of the layer's sites: adds the features of the chains before the range.

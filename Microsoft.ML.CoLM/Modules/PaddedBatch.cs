@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Modules;
@@ -38,6 +39,23 @@ internal sealed class PaddedBatch
                 ids[i * Length + t] = _examples[i][t];
         }
         return tensor(ids, [Count, Length], device: device);
+    }
+
+    /// <summary>[examples], Int64: each example's last token.</summary>
+    public Tensor LastTokenIds(Device device) =>
+        tensor(_examples.Select(example => (long)example[^1]).ToArray(), device: device);
+
+    /// <summary>[examples], Int64: the position of each example's last token.</summary>
+    public Tensor LastPositions(Device device) =>
+        tensor(_examples.Select(example => example.Length - 1L).ToArray(), device: device);
+
+    /// <summary>[examples · heads, 1, 1, length], Boolean: the tokens that are no padding.</summary>
+    public Tensor KeyMask(int heads, Device device)
+    {
+        using var scope = NewDisposeScope();
+        var positions = arange(Length, dtype: int64, device: device);
+        return positions.unsqueeze(0).le(LastPositions(device).unsqueeze(1))               // [examples, length]
+            .repeat_interleave(heads, dim: 0).view(-1, 1, 1, Length).MoveToOuterDisposeScope();
     }
 
     /// <summary>[examples], Int64: the row of each example's last token among the batch's features.</summary>

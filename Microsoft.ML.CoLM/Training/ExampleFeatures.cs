@@ -15,6 +15,12 @@ internal sealed class ExampleFeatures(
 {
     public CoLMModel Model => model;
 
+    /// <summary>
+    /// Whether the tuned chains of a model need no token but the last: with KV sharing they read keys and values of the
+    /// first chain, and of their own features only the token's own.
+    /// </summary>
+    public static bool NeedLastAlone(CoLMConfig config, int frozenChains) => config.KvSharing && frozenChains > 0;
+
     /// <summary>The examples' tokens beside each other.</summary>
     public PaddedBatch Batch(int[] chosen) => new(Array.ConvertAll(chosen, example => examples[example]));
 
@@ -32,6 +38,27 @@ internal sealed class ExampleFeatures(
             .index_select(0, rows);
         return (prefix is null ? tuned : cat([prefix.HeadInput!.index_select(0, rows), tuned], dim: 1))
             .MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The normalised features of all chains at each example's last token.</summary>
+    /// <param name="chosen">Which examples.</param>
+    /// <param name="batch">The same, padded.</param>
+    /// <returns>[examples, D].</returns>
+    public Tensor Last(int[] chosen, PaddedBatch batch)
+    {
+        using var scope = NewDisposeScope();
+        var rows = batch.LastRows(model.Device);
+        if (!NeedLastAlone(model.Config, frozenChains))
+            return Rows(chosen, batch, rows).MoveToOuterDisposeScope();
+        using var prefix = frozen?.Of(chosen, batch) ?? LastPrefix(batch, rows);
+        var tuned = model.LastFeatures(batch, new ChainRange(frozenChains, model.Config.ChainCount), prefix);
+        return cat([prefix.HeadInput!, tuned], dim: 1).MoveToOuterDisposeScope();
+    }
+
+    private ChainFeatures LastPrefix(PaddedBatch batch, Tensor rows)
+    {
+        using var noGradients = no_grad();
+        return model.Keep(batch.TokenIds(model.Device), frozenChains, rows);
     }
 
     private ChainFeatures? Prefix(int[] chosen, PaddedBatch batch, Tensor ids) => frozenChains == 0

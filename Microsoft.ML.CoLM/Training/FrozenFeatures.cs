@@ -23,7 +23,8 @@ internal sealed class FrozenFeatures : IDisposable
     private readonly IReadOnlyList<int[]> _examples;
     private readonly Action<string> _warn;
     private readonly FrozenSite[] _sites;
-    private readonly long[] _starts; // of each site, in numbers of a token
+    private readonly (long OfToken, long Fixed)[] _starts; // of each site: numbers before it, for each token and at all
+    private readonly bool _ofLast;
     private readonly int _elementSize;
     private readonly SpillBuffer _buffer;
     private readonly (int Block, long Start)?[] _places;
@@ -36,14 +37,21 @@ internal sealed class FrozenFeatures : IDisposable
     /// <param name="examples">Token ids of each example.</param>
     /// <param name="budget">How much may be kept.</param>
     /// <param name="warn">Told where less can be kept than the budget allows.</param>
+    /// <param name="ofLast">Whether later chains are computed at the last token of each example alone.</param>
     public FrozenFeatures(
-        CoLMModel model, int chainCount, IReadOnlyList<int[]> examples, FrozenFeatureBudget budget, Action<string> warn)
+        CoLMModel model, int chainCount, IReadOnlyList<int[]> examples, FrozenFeatureBudget budget, Action<string> warn,
+        bool ofLast = false)
     {
-        (_model, _chainCount, _examples, _warn) = (model, chainCount, examples, warn);
-        _sites = FrozenSite.Of(model.Config, chainCount);
-        _starts = new long[_sites.Length];
-        for (var site = 1; site < _sites.Length; site++)
-            _starts[site] = _starts[site - 1] + (long)_sites[site - 1].Groups * _sites[site - 1].Width;
+        (_model, _chainCount, _examples, _ofLast, _warn) = (model, chainCount, examples, ofLast, warn);
+        _sites = FrozenSite.Of(model.Config, chainCount, ofLast);
+        _starts = new (long, long)[_sites.Length];
+        for (var i = 1; i < _sites.Length; i++)
+        {
+            var (before, width) = (_starts[i - 1], (long)_sites[i - 1].Groups * _sites[i - 1].Width);
+            _starts[i] = _sites[i - 1].IsOfLast
+                ? before with { Fixed = before.Fixed + width }
+                : before with { OfToken = before.OfToken + width };
+        }
         _elementSize = (int)model.DataType.ElementSize();
         int[] order = [.. Enumerable.Range(0, examples.Count).OrderBy(example => examples[example].Length)];
         var longest = order.Length == 0 ? 0 : Size(order[^1]);
@@ -69,13 +77,13 @@ internal sealed class FrozenFeatures : IDisposable
         using var scope = NewDisposeScope();
         return Array.TrueForAll(examples, IsThere)
             ? Assemble(examples, batch.Length)
-            : _model.Prefix(batch.TokenIds(_model.Device), _chainCount, withLogits: false);
+            : Computed(batch);
     }
 
     public void Dispose() => _buffer.Dispose();
 
     private long Size(int example) =>
-        (long)_examples[example].Length * _sites.Sum(site => (long)site.Groups * site.Width) * _elementSize;
+        _sites.Sum(site => (long)site.Tokens(_examples[example].Length) * site.Groups * site.Width) * _elementSize;
 
     private void Place(int[] order)
     {
@@ -136,14 +144,14 @@ internal sealed class FrozenFeatures : IDisposable
         }
         using var scope = NewDisposeScope();
         var batch = new PaddedBatch([.. examples.Select(example => _examples[example])]);
-        using var features = _model.Prefix(batch.TokenIds(_model.Device), _chainCount, withLogits: false);
-        foreach (var (site, start) in _sites.Zip(_starts))
+        using var features = Computed(batch);
+        for (var site = 0; site < _sites.Length; site++)
         {
-            using var tensor = site.In(features).detach().cpu().contiguous();
+            using var tensor = _sites[site].In(features).detach().cpu().contiguous();
             var numbers = tensor.bytes;
             for (var i = 0; i < examples.Length; i++)
             {
-                foreach (var (there, here) in Runs(site, examples[i], i, batch.Length, start))
+                foreach (var (there, here) in Runs(site, examples[i], i, batch.Length))
                     numbers.Slice(there.Start, there.Length).CopyTo(Bytes(examples[i], here, there.Length));
             }
         }
@@ -153,37 +161,47 @@ internal sealed class FrozenFeatures : IDisposable
     {
         var tensors = Array.ConvertAll(
             _sites, site => empty(site.Shape(examples.Length, length), dtype: _model.DataType));
-        Parallel.For(0, _sites.Length, site => Fill(tensors[site], _sites[site], examples, length, _starts[site]));
+        Parallel.For(0, _sites.Length, site => Fill(tensors[site], site, examples, length));
         var features = new ChainFeatures(_model.Config.LayerCount);
         for (var site = 0; site < _sites.Length; site++)
             _sites[site].Keep(features, tensors[site].to(_model.Device));
         return features;
     }
 
-    private void Fill(Tensor tensor, FrozenSite site, int[] examples, int length, long start)
+    private void Fill(Tensor tensor, int site, int[] examples, int length)
     {
         var numbers = tensor.bytes;
         for (var i = 0; i < examples.Length; i++)
         {
-            foreach (var (there, here) in Runs(site, examples[i], i, length, start))
+            foreach (var (there, here) in Runs(site, examples[i], i, length))
             {
                 Bytes(examples[i], here, there.Length).CopyTo(numbers.Slice(there.Start, there.Length));
                 // Padding is never looked at, but its numbers must be some.
-                numbers.Slice(there.Start + there.Length, length * site.Width * _elementSize - there.Length).Clear();
+                numbers.Slice(there.Start + there.Length, there.Padding).Clear();
             }
         }
     }
 
-    /// <summary>Where a site's numbers of an example lie: in the batch's tensor, and among the example's own bytes.</summary>
-    private IEnumerable<((int Start, int Length) There, long Here)> Runs(
-        FrozenSite site, int example, int index, int length, long start)
+    private ChainFeatures Computed(PaddedBatch batch)
     {
-        var tokens = _examples[example].Length;
-        var bytes = tokens * site.Width * _elementSize;
+        using var noGradients = no_grad();
+        using var rows = _ofLast ? batch.LastRows(_model.Device) : null;
+        using var ids = batch.TokenIds(_model.Device);
+        return _model.Keep(ids, _chainCount, rows);
+    }
+
+    /// <summary>Where a site's numbers of an example lie: in the batch's tensor, and among the example's own bytes.</summary>
+    private IEnumerable<((int Start, int Length, int Padding) There, long Here)> Runs(
+        int index, int example, int place, int length)
+    {
+        var (site, all) = (_sites[index], _examples[example].Length);
+        var (tokens, padded) = (site.Tokens(all), site.Tokens(length));
+        var start = _starts[index].OfToken * all + _starts[index].Fixed;
+        var run = site.Width * _elementSize;
         for (var group = 0; group < site.Groups; group++)
         {
-            yield return (((index * site.Groups + group) * length * site.Width * _elementSize, bytes),
-                (start + (long)group * site.Width) * tokens * _elementSize);
+            yield return (((place * site.Groups + group) * padded * run, tokens * run, (padded - tokens) * run),
+                start * _elementSize + (long)group * tokens * run);
         }
     }
 

@@ -8,12 +8,14 @@ namespace Microsoft.ML.CoLM.Training;
 /// <param name="Site">The place in the layer; null for what a head reads.</param>
 /// <param name="Groups">Key-value heads, where it is keys or values: their tokens stand apart; otherwise 1.</param>
 /// <param name="Width">Numbers of a token, in each group.</param>
-internal sealed record FrozenSite(int Layer, FeatureSite? Site, int Groups, int Width)
+/// <param name="IsOfLast">Whether the last token's numbers are all that is read.</param>
+internal sealed record FrozenSite(int Layer, FeatureSite? Site, int Groups, int Width, bool IsOfLast)
 {
     /// <summary>All places, in a fixed order.</summary>
     /// <param name="config">The model.</param>
     /// <param name="chainCount">How many chains are frozen.</param>
-    public static FrozenSite[] Of(CoLMConfig config, int chainCount)
+    /// <param name="ofLast">Whether later chains are computed at the last token alone, which reads all keys and values.</param>
+    public static FrozenSite[] Of(CoLMConfig config, int chainCount, bool ofLast)
     {
         var chains = Enumerable.Range(0, chainCount).ToArray();
         int hidden = chains.Sum(config.Hidden), queries = chains.Sum(config.QueryWidth);
@@ -21,17 +23,17 @@ internal sealed record FrozenSite(int Layer, FeatureSite? Site, int Groups, int 
         List<FrozenSite> sites = [];
         for (var layer = 0; layer < config.LayerCount; layer++)
         {
-            sites.Add(new(layer, FeatureSite.AttentionInput, 1, hidden));
+            sites.Add(new(layer, FeatureSite.AttentionInput, 1, hidden, ofLast));
             if (config.KvSharing)
             {
-                sites.Add(new(layer, FeatureSite.Keys, config.KeyValueHeads(0), config.HeadWidth));
-                sites.Add(new(layer, FeatureSite.Values, config.KeyValueHeads(0), config.HeadWidth));
+                sites.Add(new(layer, FeatureSite.Keys, config.KeyValueHeads(0), config.HeadWidth, IsOfLast: false));
+                sites.Add(new(layer, FeatureSite.Values, config.KeyValueHeads(0), config.HeadWidth, IsOfLast: false));
             }
-            sites.Add(new(layer, FeatureSite.AttentionOutput, 1, queries));
-            sites.Add(new(layer, FeatureSite.FeedForwardInput, 1, hidden));
-            sites.Add(new(layer, FeatureSite.FeedForwardHidden, 1, intermediate));
+            sites.Add(new(layer, FeatureSite.AttentionOutput, 1, queries, ofLast));
+            sites.Add(new(layer, FeatureSite.FeedForwardInput, 1, hidden, ofLast));
+            sites.Add(new(layer, FeatureSite.FeedForwardHidden, 1, intermediate, ofLast));
         }
-        sites.Add(new(0, Site: null, 1, hidden));
+        sites.Add(new(0, Site: null, 1, hidden, ofLast));
         return [.. sites];
     }
 
@@ -50,5 +52,8 @@ internal sealed record FrozenSite(int Layer, FeatureSite? Site, int Groups, int 
     /// <summary>The shape of a batch's tensor.</summary>
     public long[] Shape(int sequences, int length) => Site is FeatureSite.Keys or FeatureSite.Values
         ? [(long)sequences * Groups, 1, length, Width]
-        : [(long)sequences * length, Width];
+        : [(long)sequences * Tokens(length), Width];
+
+    /// <summary>Tokens of so many that the site has numbers of.</summary>
+    public int Tokens(int length) => IsOfLast ? 1 : length;
 }

@@ -27,7 +27,7 @@ internal sealed class PredictionTask(
         using var scope = NewDisposeScope();
         var chosen = order.Examples(batch);
         var padded = features.Batch(chosen);
-        var pooled = features.Rows(chosen, padded, padded.LastRows(Model.Device)).to(float32);     // [examples, D]
+        var pooled = features.Last(chosen, padded).to(float32);                     // [examples, D]
         var scales = head.Scales(pooled, new ChainRange(0, Model.Config.ChainCount), earlier: null);
         var own = Array.ConvertAll(chosen, example => labels[example]);
         var sum = ScaleLosses.Sum(scales, scaleWeights, outputs => loss.Of(outputs, own));
