@@ -6,5 +6,5 @@ namespace Microsoft.ML.CoLM.Tests;
 internal static class Program
 {
     public static void Main(string[] arguments) =>
-        KilledTraining.Train(checkpointFolder: arguments[0], weightsFile: arguments[1]);
+        KilledTraining.Train(kind: arguments[0], checkpointFolder: arguments[1], weightsFile: arguments[2]);
 }

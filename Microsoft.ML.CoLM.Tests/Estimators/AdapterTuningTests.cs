@@ -189,6 +189,27 @@ public sealed class AdapterTuningTests
         Assert.Contains(named, error.Message);
     }
 
+    [TestMethod]
+    public void AdaptersAreMergedWhenTrainingEndsOnRequest()
+    {
+        using var model = TextModels.Random(4, 4);
+        using var source = _mlContext.Scorer(model);
+        var before = TrainingTask.Values(model);
+        using var apart = _mlContext.Tune(Options(source, steps: 3));
+        var options = Options(source, steps: 3);
+        options.Lora = options.Lora! with { MergeIntoWeights = true };
+        using var merged = _mlContext.Tune(options);
+
+        Assert.IsNull(merged.Model.Adapters);
+        Assert.IsEmpty(Tuning.Differences(before, model));
+        Assert.IsTrue(Array.TrueForAll(Tuning.Differences(before, merged.Model), name => name.EndsWith("chain_2", StringComparison.Ordinal)));
+        Assert.IsNotEmpty(Tuning.Differences(before, merged.Model));
+        var expected = _mlContext.Predict(apart).Scores();
+        var actual = _mlContext.Predict(merged).Scores();
+        for (var i = 0; i < expected.Length; i++)
+            Assert.AreEqual(expected[i], actual[i], 1e-5f);
+    }
+
     private static ChainTuningEstimator.Options Options(ElasticScoringTransformer source, int steps)
     {
         var options = Tuning.Steps(source, steps);

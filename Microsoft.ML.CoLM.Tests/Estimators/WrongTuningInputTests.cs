@@ -373,6 +373,21 @@ public sealed class WrongTuningInputTests
     }
 
     [TestMethod]
+    public void NumbersHaveNoClassesToWeigh()
+    {
+        foreach (var change in (Action<ChainTuningEstimator.Options>[])[
+            options => options.ClassWeights = [1, 2], options => options.LabelSmoothing = 0.1])
+        {
+            var options = Tuning.Steps(_source, steps: 1);
+            options.LabelColumnName = "Degrees";
+            change(options);
+            var error = Assert.ThrowsExactly<ArgumentException>(() => _mlContext.Tune(options, _mlContext.Labelled()));
+            Assert.Contains("ClassWeights and LabelSmoothing", error.Message);
+            Assert.Contains("'Degrees'", error.Message);
+        }
+    }
+
+    [TestMethod]
     public void WhatIsRefusedLeavesNoTensorsBehind()
     {
         var options = Tuning.Steps(_source, steps: 1);

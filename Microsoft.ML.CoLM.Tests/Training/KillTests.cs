@@ -18,7 +18,9 @@ public sealed class KillTests
     private const int LongestStart = 1200;
 
     [TestMethod]
-    public void ATrainingThatIsKilledAtRandomMomentsEndsAsOneThatIsNot()
+    [DataRow(KilledTraining.Expansion)]
+    [DataRow(KilledTraining.Tuning)]
+    public void ATrainingThatIsKilledAtRandomMomentsEndsAsOneThatIsNot(string kind)
     {
         using var folder = new TemporaryFolder();
         var (checkpoints, weights) = (folder["checkpoints"], folder["weights"]);
@@ -32,7 +34,7 @@ public sealed class KillTests
             kills.Insert(random.Next(kills.Count), null);
         foreach (var kill in kills)
         {
-            using var training = new KilledTraining(checkpoints, weights);
+            using var training = new KilledTraining(kind, checkpoints, weights);
             if (kill is { } step)
             {
                 Assert.IsTrue(training.WaitForStep(step), $"The process ended by itself before step {step}.");
@@ -45,7 +47,7 @@ public sealed class KillTests
             training.Kill();
             TakeNote(training);
         }
-        using (var last = new KilledTraining(checkpoints, weights))
+        using (var last = new KilledTraining(kind, checkpoints, weights))
         {
             Assert.AreEqual(0, last.WaitForEnd());
             Assert.AreEqual(KilledTraining.Steps, last.LastStep);
@@ -53,7 +55,7 @@ public sealed class KillTests
         }
         Console.WriteLine($"Steps that were done again: {string.Join(' ', redone)}");
         Assert.IsLessThanOrEqualTo(KilledTraining.Interval, redone.Max());
-        Assert.IsTrue(KilledTraining.TrainUninterrupted().AsSpan().SequenceEqual(File.ReadAllBytes(weights)));
+        Assert.IsTrue(KilledTraining.TrainUninterrupted(kind).AsSpan().SequenceEqual(File.ReadAllBytes(weights)));
         Assert.HasCount(6, Directory.GetFiles(checkpoints));
 
         void TakeNote(KilledTraining training)

@@ -1,23 +1,27 @@
 using System.Diagnostics;
 using System.Globalization;
 using Microsoft.ML.CoLM.Tests.Estimators;
+using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Training;
 
 /// <summary>A training in a process of its own, to be killed and started again.</summary>
 internal sealed class KilledTraining : IDisposable
 {
+    public const string Expansion = "expansion";
+    public const string Tuning = "tuning";
+
     public const int Steps = 240;
     public const int Interval = 3;
 
     private readonly Process _process;
 
     /// <summary>Starts the process.</summary>
-    public KilledTraining(string checkpointFolder, string weightsFile)
+    public KilledTraining(string kind, string checkpointFolder, string weightsFile)
     {
         var program = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
         _process = Process.Start(new ProcessStartInfo(
-            program, [typeof(KilledTraining).Assembly.Location, checkpointFolder, weightsFile])
+            program, [typeof(KilledTraining).Assembly.Location, kind, checkpointFolder, weightsFile])
         {
             RedirectStandardOutput = true,
         })!;
@@ -30,17 +34,16 @@ internal sealed class KilledTraining : IDisposable
     public int LastStep { get; private set; }
 
     /// <summary>What the process does: train, report its steps, and at the end write the weights.</summary>
-    public static void Train(string checkpointFolder, string weightsFile)
+    public static void Train(string kind, string checkpointFolder, string weightsFile)
     {
         using var output = Console.OpenStandardOutput();
         using var writer = new StreamWriter(output) { AutoFlush = true };
-        var options = Options(checkpointFolder);
-        options.Progress = new Recorder(progress => writer.WriteLine(progress.Step));
-        File.WriteAllBytes(weightsFile, Fit(options));
+        var progress = new Recorder(progress => writer.WriteLine(progress.Step));
+        File.WriteAllBytes(weightsFile, Fit(kind, checkpointFolder, progress));
     }
 
     /// <summary>The weights after the same training without checkpoints.</summary>
-    public static byte[] TrainUninterrupted() => Fit(Options(checkpointFolder: null));
+    public static byte[] TrainUninterrupted(string kind) => Fit(kind, checkpointFolder: null, progress: null);
 
     /// <summary>Waits until a step is done; false if the process ended before.</summary>
     public bool WaitForStep(int step)
@@ -72,20 +75,39 @@ internal sealed class KilledTraining : IDisposable
 
     public void Dispose() => _process.Dispose();
 
-    private static byte[] Fit(ChainExpansionEstimator.Options options)
+    private static byte[] Fit(string kind, string? checkpointFolder, Recorder? progress) =>
+        kind == Tuning ? Tune(checkpointFolder, progress) : Expand(checkpointFolder, progress);
+
+    private static byte[] Expand(string? checkpointFolder, Recorder? progress)
     {
         var mlContext = new MLContext();
-        (options.ValidationSet, options.ValidationInterval, options.RestoreBest) =
-            (mlContext.Rows(Expansion.Corpus[..2]), 20, true);
+        var options = Estimators.Expansion.FromNothing(Steps, 4, 4);
+        options.ValidationSet = mlContext.Rows(Estimators.Expansion.Corpus[..2]);
+        Prepare(options, checkpointFolder, progress);
         using var fitted = mlContext.Fit(options);
-        return [.. fitted.Model.parameters().SelectMany(parameter => parameter.bytes.ToArray())];
+        return Bytes(fitted.Model);
     }
 
-    private static ChainExpansionEstimator.Options Options(string? checkpointFolder)
+    // With dropout, whose random numbers go on with the training, and with features of the frozen chain that are kept.
+    private static byte[] Tune(string? checkpointFolder, Recorder? progress)
     {
-        var options = Expansion.FromNothing(Steps, 4, 4);
+        var mlContext = new MLContext();
+        using var model = TextModels.Random(4, 4);
+        using var source = mlContext.Scorer(model);
+        var options = Estimators.Tuning.Steps(source, Steps);
+        (options.ValidationSet, options.Lora) = (mlContext.Keyed(), new LoraOptions { Rank = 2, Dropout = 0.2 });
+        Prepare(options, checkpointFolder, progress);
+        using var fitted = mlContext.Tune(options);
+        return [.. Bytes(fitted.Model.Adapters!), .. Bytes(fitted.Head())];
+    }
+
+    private static void Prepare(TrainingOptions options, string? checkpointFolder, Recorder? progress)
+    {
         (options.CheckpointFolder, options.ResumeFrom, options.CheckpointInterval) =
             (checkpointFolder, checkpointFolder, Interval);
-        return options;
+        (options.ValidationInterval, options.RestoreBest, options.Progress) = (20, true, progress);
     }
+
+    private static byte[] Bytes(nn.Module module) =>
+        [.. module.parameters().SelectMany(parameter => parameter.detach().bytes.ToArray())];
 }

@@ -116,6 +116,9 @@ public sealed partial class ChainTuningEstimator
                 $"left out where {nameof(Task)} is {TuningTask.LanguageHeads}: every chain is frozen");
             Check(Task != TuningTask.LanguageHeads || AddedChains is null or [], nameof(AddedChains), "new chains",
                 $"left out where {nameof(Task)} is {TuningTask.LanguageHeads}");
+            Check(Task == TuningTask.Label || (ClassWeights is null && LabelSmoothing == 0),
+                $"{nameof(ClassWeights)} and {nameof(LabelSmoothing)}", "one of them",
+                $"left out unless {nameof(Task)} is {TuningTask.Label}");
             Check(LabelSmoothing is >= 0 and < 1, nameof(LabelSmoothing), LabelSmoothing, "at least 0 and below 1");
             foreach (var weight in ClassWeights ?? [])
                 Check(weight > 0 && double.IsFinite(weight), nameof(ClassWeights), weight, "numbers above 0");

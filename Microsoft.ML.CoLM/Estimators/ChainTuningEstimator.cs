@@ -95,6 +95,11 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
             using var run = _tuning.Prepare(setting);
             head = run.Head;
             var summary = Train(run, model, seed, checkpoints, messages);
+            if (_options.Lora is { MergeIntoWeights: true })
+            {
+                using var adapted = model;
+                model = adapted.MergeAdapters();
+            }
             return new(_host, new SharedModel(model, isOwned: true, head),
                 new ScoringSettings(_tuning.Columns, new ElasticScoringEstimator.Options().BatchSize, run.Scoring),
                 _options.Model.Tokenizer, summary);

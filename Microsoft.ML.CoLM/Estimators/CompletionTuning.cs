@@ -25,7 +25,7 @@ internal sealed class CompletionTuning(ChainTuningEstimator.Options options) : I
         var validation = options.ValidationSet is { } set ? Read(setting, set, "the validation set") : null;
         int[][] sequences = Array.ConvertAll(rows, row => row.Tokens);
         var weights = setting.ScaleWeights(setting.FrozenChains);
-        var frozen = LabelTuning.Frozen(setting, sequences, ofLast: false);
+        var frozen = setting.KeepFrozenFeatures(sequences, ofLast: false);
         var order = new ExampleOrder(Array.ConvertAll(sequences, ids => ids.Length), options.BatchSize, setting.Seed);
         var task = new CompletionTask(
             new ExampleFeatures(setting.Model, setting.FrozenChains, sequences, frozen), rows, order, weights);

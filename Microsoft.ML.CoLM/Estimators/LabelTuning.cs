@@ -42,6 +42,11 @@ internal sealed class LabelTuning(ChainTuningEstimator.Options options) : ITunin
     {
         var label = LabelColumn.In(setting.Input.Schema, options.LabelColumnName);
         var isRegression = label.Task == ScoringTask.Regression;
+        if (isRegression && (options.ClassWeights is not null || options.LabelSmoothing > 0))
+        {
+            throw new ArgumentException($"{nameof(options.ClassWeights)} and {nameof(options.LabelSmoothing)} must be left " +
+                $"out where column '{label.Name}' is a number, which has no classes.");
+        }
         var rows = Read(setting, setting.Input, "the training data", label);
         if (!isRegression)
             CheckClasses(label, rows, setting.Channel);
@@ -54,8 +59,8 @@ internal sealed class LabelTuning(ChainTuningEstimator.Options options) : ITunin
         try
         {
             head.Initialise(setting.Seed);
-            frozen = Frozen(setting, rows.Sequences,
-                ExampleFeatures.NeedLastAlone(model.Config, setting.FrozenChains));
+            frozen = setting.KeepFrozenFeatures(
+                rows.Sequences, ExampleFeatures.NeedLastAlone(model.Config, setting.FrozenChains));
             var order = new ExampleOrder(
                 Array.ConvertAll(rows.Sequences, ids => ids.Length), options.BatchSize, setting.Seed);
             var weights = setting.ScaleWeights(Math.Max(0, setting.FrozenChains - 1));
@@ -80,21 +85,6 @@ internal sealed class LabelTuning(ChainTuningEstimator.Options options) : ITunin
             rows.AddTo(data);
             validation?.AddTo(data);
         }
-    }
-
-    /// <summary>Keeps what the frozen chains compute, where rows are read more than once.</summary>
-    /// <param name="setting">What is tuned.</param>
-    /// <param name="sequences">Token ids of each row.</param>
-    /// <param name="ofLast">Whether tuned chains are computed at the last token of each row alone.</param>
-    internal static FrozenFeatures? Frozen(TuningSetting setting, IReadOnlyList<int[]> sequences, bool ofLast)
-    {
-        var options = setting.Options;
-        var batches = (long)(options.MaxSteps ?? int.MaxValue) * options.GradientAccumulationSteps * options.BatchSize;
-        var isReadTwice = options.MaxSteps is null ? options.Epochs > 1 : batches > sequences.Count;
-        return options.ReuseFrozenFeatures && setting.FrozenChains > 0 && isReadTwice
-            ? new FrozenFeatures(setting.Model, setting.FrozenChains, sequences,
-                new(options.FrozenFeatureMemory, options.FrozenFeatureDisk), setting.Channel.Warn, ofLast)
-            : null;
     }
 
     private static PredictionScoring Scoring(TuningSetting setting, ChainHead head, LabelColumn label, LabelRange range)

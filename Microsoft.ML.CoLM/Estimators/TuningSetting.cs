@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Training;
 using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Estimators;
@@ -16,6 +17,20 @@ internal sealed record TuningSetting(
 {
     /// <summary>Tokens of a row that are read.</summary>
     public int MaxLength => Math.Min(Options.SequenceLength, Model.Config.ContextLength);
+
+    /// <summary>What the frozen chains compute, where rows are read more than once; null where none is to be kept.</summary>
+    /// <param name="sequences">Token ids of each row.</param>
+    /// <param name="ofLast">Whether tuned chains are computed at the last token of each row alone.</param>
+    public FrozenFeatures? KeepFrozenFeatures(IReadOnlyList<int[]> sequences, bool ofLast)
+    {
+        var isReadTwice = Options.MaxSteps is { } steps
+            ? (long)steps * Options.GradientAccumulationSteps * Options.BatchSize > sequences.Count
+            : Options.Epochs > 1;
+        return Options.ReuseFrozenFeatures && FrozenChains > 0 && isReadTwice
+            ? new FrozenFeatures(Model, FrozenChains, sequences,
+                new(Options.FrozenFeatureMemory, Options.FrozenFeatureDisk), Channel.Warn, ofLast)
+            : null;
+    }
 
     /// <summary>Weight of the loss at each scale from 1 on.</summary>
     /// <param name="firstScale">The first scale with a gradient, 0-based; those before it count only where the options say so.</param>

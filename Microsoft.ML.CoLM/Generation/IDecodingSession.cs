@@ -39,7 +39,8 @@ internal interface IDecodingSession : IDisposable
     /// <paramref name="firstSlot"/> + i.
     /// </summary>
     /// <param name="rows">
-    /// A range that begins with the first chain appends: positions are each sequence's length, then one more, and so on.
+    /// Rows of one sequence stand beside each other. A range that begins with the first chain appends: positions are each
+    /// sequence's length, then one more, and so on.
     /// A range that begins later goes on from what the chains before it left in the same slots, for the same rows.
     /// </param>
     /// <param name="firstSlot">The first row's slot.</param>

@@ -21,6 +21,13 @@ public sealed record LoraOptions
     /// <summary>Which matrices get adapters.</summary>
     public LoraProjections Projections { get; init; } = LoraProjections.All;
 
+    /// <summary>
+    /// Whether the adapters are added to the weights when training ends: the model then costs no more than without, and has
+    /// weights of its own in the tuned chains. Otherwise they stay apart, and the weights are shared with the model that was
+    /// tuned.
+    /// </summary>
+    public bool MergeIntoWeights { get; init; }
+
     internal bool Covers(Projection projection) => Projections.HasFlag(projection switch
     {
         Projection.Query => LoraProjections.Query,

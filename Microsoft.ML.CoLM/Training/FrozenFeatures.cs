@@ -55,7 +55,10 @@ internal sealed class FrozenFeatures : IDisposable
         _elementSize = (int)model.DataType.ElementSize();
         int[] order = [.. Enumerable.Range(0, examples.Count).OrderBy(example => examples[example].Length)];
         var longest = order.Length == 0 ? 0 : Size(order[^1]);
-        _buffer = new SpillBuffer(Math.Max(budget.BlockBytes, longest), budget.MemoryBytes, budget.DiskBytes);
+        var block = Math.Min(budget.BlockBytes, order.Sum(Size));
+        if (budget.MemoryBytes > 0)
+            block = Math.Min(block, budget.MemoryBytes);
+        _buffer = new SpillBuffer(Math.Max(Math.Max(block, longest), 1), budget.MemoryBytes, budget.DiskBytes);
         _places = new (int, long)?[examples.Count];
         _groups = new int[examples.Count];
         Place(order);
@@ -75,12 +78,16 @@ internal sealed class FrozenFeatures : IDisposable
     {
         using var noGradients = no_grad();
         using var scope = NewDisposeScope();
-        return Array.TrueForAll(examples, IsThere)
+        return FitsSpans(batch) && Array.TrueForAll(examples, IsThere)
             ? Assemble(examples, batch.Length)
             : Computed(batch);
     }
 
     public void Dispose() => _buffer.Dispose();
+
+    // The bytes of a tensor on the CPU are addressed by Int32.
+    private bool FitsSpans(PaddedBatch batch) => Array.TrueForAll(_sites, site =>
+        site.Shape(batch.Count, batch.Length).Aggregate((long)_elementSize, (product, size) => product * size) <= int.MaxValue);
 
     private long Size(int example) =>
         _sites.Sum(site => (long)site.Tokens(_examples[example].Length) * site.Groups * site.Width) * _elementSize;

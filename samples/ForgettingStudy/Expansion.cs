@@ -31,6 +31,7 @@ internal static class Expansion
         {
             Model = baseModel,
             AddedChains = [.. ChainLayout.Parse(settings.Chains).Heads],
+            KvSharing = settings.KvSharing,
             MaxSteps = settings.Steps,
             WarmupSteps = Math.Min(30, settings.Steps / 10),
             SequenceLength = Math.Min(256, baseModel.Config.ContextLength),

@@ -24,11 +24,11 @@ internal sealed record Method(
         "lora", "LoRA on the base", IsExpanded: false, FreezesBase: false, HasAdapters: true, 4e-3);
 
     public static readonly Method Full = new(
-        "full", "full fine-tuning of the base", IsExpanded: false, FreezesBase: false, HasAdapters: false, 2e-3);
+        "full", "full fine-tuning of the base", IsExpanded: false, FreezesBase: false, HasAdapters: false, 1e-3);
 
     public static readonly Method FullExpanded = new(
         "full-expanded", "full fine-tuning of the expanded model", IsExpanded: true, FreezesBase: false,
-        HasAdapters: false, 2e-3);
+        HasAdapters: false, 1e-3);
 
     public static readonly Method[] All = [ChainTuning, ChainTuningLora, Lora, Full, FullExpanded];
 

@@ -19,6 +19,12 @@ var chains = new Option<string>("--chains")
     Description = "attention heads of each added chain, for example 8 or 8,4",
     DefaultValueFactory = _ => "8",
 };
+var kvSharing = new Option<bool>("--kv-sharing")
+{
+    Description = "whether the added chains read the base's keys and values, true or false; chains with their own learn " +
+        "more, chains that share are tuned several times as fast",
+    HelpName = "true|false",
+};
 var expansionSteps = Count(
     "--expansion-steps", "steps of the added chain's training on stories; 0 leaves it random", 300, 0);
 var rows = new Option<int?>("--rows") { Description = "how many first rows to tune on; without it, all", HelpName = "N" };
@@ -59,7 +65,7 @@ var chart = Output("--chart", "the picture to write, PNG", "forgetting.png");
 var command = new RootCommand(
     "Tunes a language model for a task in five ways, and measures what each reaches, costs and forgets.")
 {
-    model, storiesTrain, storiesValidation, train, validation, chains, expansionSteps, rows, epochs, batch, learningRate,
+    model, storiesTrain, storiesValidation, train, validation, chains, kvSharing, expansionSteps, rows, epochs, batch, learningRate,
     rates, loraRank, loraAlpha, validations, featureMemory, featureDisk, seeds, methods, output, json, chart,
     new WorkerCommand(),
 };
@@ -83,7 +89,7 @@ command.SetAction((result, cancellation) => Task.Run(() =>
             new InputFiles(result.GetValue(model)!.FullName, result.GetValue(storiesTrain)!.FullName,
                 result.GetValue(storiesValidation)!.FullName, result.GetValue(train)!.FullName,
                 result.GetValue(validation)!.FullName),
-            result.GetValue(chains)!, result.GetValue(expansionSteps), result.GetValue(rows), result.GetValue(epochs),
+            result.GetValue(chains)!, result.GetValue(kvSharing), result.GetValue(expansionSteps), result.GetValue(rows), result.GetValue(epochs),
             result.GetValue(batch), result.GetValue(learningRate), result.GetValue(rates) ?? [],
             result.GetValue(loraRank), result.GetValue(loraAlpha), result.GetValue(validations),
             result.GetValue(featureMemory), result.GetValue(featureDisk), result.GetValue(seeds),

@@ -3,6 +3,7 @@ namespace ForgettingStudy;
 /// <summary>What the command line asked for.</summary>
 /// <param name="Files">The base and the texts.</param>
 /// <param name="Chains">Attention heads of each added chain.</param>
+/// <param name="KvSharing">Whether the added chains read the base's keys and values.</param>
 /// <param name="ExpansionSteps">Steps of the added chains' training on stories.</param>
 /// <param name="Rows">How many first rows to tune on; null for all.</param>
 /// <param name="Epochs">Passes over them.</param>
@@ -20,7 +21,7 @@ namespace ForgettingStudy;
 /// <param name="Json">The file of all runs.</param>
 /// <param name="Chart">The picture to write.</param>
 internal sealed record Settings(
-    InputFiles Files, string Chains, int ExpansionSteps, int? Rows, int Epochs, int Batch, double? LearningRate,
+    InputFiles Files, string Chains, bool KvSharing, int ExpansionSteps, int? Rows, int Epochs, int Batch, double? LearningRate,
     double[] Rates, int LoraRank, double LoraAlpha, int Validations, int FeatureMemory, int FeatureDisk, int Seeds,
     Method[] Methods, string Out, string Json, string Chart)
 {
