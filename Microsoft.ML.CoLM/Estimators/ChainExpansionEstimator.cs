@@ -185,28 +185,9 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         return channel.Ended(trainer.Train(task, [.. trained.Select(entry => entry.parameter)]));
     }
 
-    /// <summary>Token ids of every row that has text.</summary>
-    /// <exception cref="OperationCanceledException">Training was cancelled meanwhile.</exception>
     private IEnumerable<IReadOnlyList<int>> Documents(
-        CoLMModel model, Tokenizer tokenizer, IDataView data, string name, TrainingChannel channel)
-    {
-        var column = data.Schema[_options.TextColumnName];
-        using var cursor = data.GetRowCursor([column]);
-        var read = cursor.GetGetter<ReadOnlyMemory<char>>(column);
-        ReadOnlyMemory<char> text = default;
-        var hasText = false;
-        while (cursor.MoveNext())
-        {
-            channel.ThrowIfCancelled();
-            read(ref text);
-            if (text.IsEmpty)
-                continue;
-            hasText = true;
-            yield return tokenizer.EncodeRow(text.ToString(), model.Config, column.Name);
-        }
-        if (!hasText)
-            throw new ArgumentException($"Column '{_options.TextColumnName}' of {name} has no row with text.");
-    }
+        CoLMModel model, Tokenizer tokenizer, IDataView data, string what, TrainingChannel channel) =>
+        TextDocuments.Read(data, what, new TextColumns(_options.TextColumnName), model, tokenizer, channel);
 
     private double[] ScaleWeights(CoLMModel model, int frozenChains)
     {

@@ -1,5 +1,3 @@
-using Microsoft.ML.CoLM.Evaluation;
-using Microsoft.ML.CoLM.Tokenizers;
 using Microsoft.ML.CoLM.Training;
 
 namespace Microsoft.ML.CoLM.Estimators;
@@ -27,7 +25,7 @@ internal sealed class LanguageHeadTuning(ChainTuningEstimator.Options options) :
                 throw new ArgumentException(
                     $"Column '{Columns.First}' of the training data has one token, and no next one to learn.");
             }
-            int[][]? validation = options.ValidationSet is { } set
+            IReadOnlyList<int>[]? validation = options.ValidationSet is { } set
                 ? [.. Documents(setting, set, "the validation set")] : null;
             var windows = new TokenWindows(spool, setting.MaxLength, setting.Seed);
             var weights = setting.ScaleWeights(firstScale: 0);
@@ -48,22 +46,6 @@ internal sealed class LanguageHeadTuning(ChainTuningEstimator.Options options) :
         }
     }
 
-    private IEnumerable<int[]> Documents(TuningSetting setting, IDataView data, string what)
-    {
-        var columns = Columns.In(data.Schema);
-        using var cursor = data.GetRowCursor(columns);
-        var reader = new RowTextReader(cursor, columns);
-        var hasText = false;
-        while (cursor.MoveNext())
-        {
-            setting.Channel.ThrowIfCancelled();
-            var text = reader.Read().First;
-            if (text.Length == 0)
-                continue;
-            hasText = true;
-            yield return setting.Tokenizer.EncodeRow(text, setting.Model.Config, Columns.First);
-        }
-        if (!hasText)
-            throw new ArgumentException($"Column '{Columns.First}' of {what} has no row with text.");
-    }
+    private IEnumerable<IReadOnlyList<int>> Documents(TuningSetting setting, IDataView data, string what) =>
+        TextDocuments.Read(data, what, Columns, setting.Model, setting.Tokenizer, setting.Channel);
 }

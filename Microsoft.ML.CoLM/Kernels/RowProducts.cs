@@ -25,8 +25,9 @@ internal static unsafe class RowProducts
     // So many bytes ahead of the reading, the processor is asked for weights.
     private const int Ahead = 512;
 
-    // Up to here, adding up an output's lanes takes about as long as its products.
-    private const int NarrowWidth = 384;
+    // Up to here, adding up an output's lanes takes about as long as its products. Wider rows are mostly those of models that
+    // memory has to deliver, and asking it ahead of time counts for more.
+    private const int NarrowWidth = 176;
 
     // Weights of a block of outputs: half of a small first-level cache.
     private const int BlockBytes = 1 << 14;
