@@ -15,8 +15,6 @@ internal sealed class TrainingChannel(IHost host, IChannel channel, TrainingOpti
 
     public void Warn(string message) => channel.Warning(message);
 
-    public void Error(string message) => channel.Error(message);
-
     public void Report(TrainingProgress progress)
     {
         options.Progress?.Report(progress);

@@ -14,13 +14,7 @@ internal sealed class TrainStepCommand : Benchmark
     private const int WarmUpSteps = 1;
     private const int BatchesOfTokens = 8;
 
-    private readonly ModelOptions _model = new();
-    private readonly Option<ChainLayout> _chains = new("--chains")
-    {
-        Description = "attention heads of the chains that a folder's model is grown by [default: 8]",
-        HelpName = "C1,C2,...",
-        CustomParser = CommonOptions.ParseLayout,
-    };
+    private readonly GrowthOptions _growth = new();
     private readonly Option<int> _sequence = CommonOptions.Count("--sequence", "tokens of a window", byDefault: 256);
     private readonly Option<int> _batch = CommonOptions.Count("--batch", "windows of a step", byDefault: 16);
     private readonly Option<int> _steps = CommonOptions.Count("--steps", "steps of a turn that count", byDefault: 3);
@@ -30,29 +24,22 @@ internal sealed class TrainStepCommand : Benchmark
     public TrainStepCommand() : base(
         "train-step", "A step behind a frozen first chain, against one that trains all chains of the same model.")
     {
-        Offer([.. _model.All, _chains, _sequence, _batch, _steps, _device, _rounds]);
-        Validators.Add(_model.Validate);
-        Validators.Add(result =>
-        {
-            if (result.GetValue(_model.Model) is null && result.GetValue(_chains) is not null)
-                result.AddError("--chains is for --model; --layout names the chains of a random model.");
-            if (result.GetValue(_model.Model) is null && result.GetValue(_model.Layout) is not { ChainCount: > 1 })
-                result.AddError("--layout must name the first chain and those to train, such as 9,3.");
-        });
+        Offer([.. _growth.All, _sequence, _batch, _steps, _device, _rounds]);
+        Validators.Add(_growth.Validate);
     }
 
     protected override Report Measure(ParseResult result)
     {
         var device = CommonOptions.ToDevice(result.GetRequiredValue(_device));
-        using var grown = Grow(result, device);
-        using var whole = _model.CreateRandom(grown.Config, result, device);
+        using var grown = _growth.Grow(result, device);
+        using var whole = _growth.Model.CreateRandom(grown.Config, result, device);
         var batch = result.GetValue(_batch);
         var length = Math.Min(result.GetValue(_sequence), grown.Config.ContextLength);
         using var spool = TokenSpool.Write([Tokens(grown.Config.VocabularySize, BatchesOfTokens * batch * length + 1)]);
         var windows = new TokenWindows(spool, length, seed: 1);
 
         var steps = result.GetValue(_steps);
-        var frozenChains = grown.Config.Layout.ChainCount - AddedChains(result).Count;
+        var frozenChains = _growth.FrozenChains(result, grown);
         var (later, all) = (new List<double>(), new List<double>());
         for (var round = 0; round < result.GetValue(_rounds); round++)
         {
@@ -60,7 +47,7 @@ internal sealed class TrainStepCommand : Benchmark
             all.Add(Step(whole, frozenChains: 0, windows, batch, steps));
         }
 
-        var settings = _model.Describe(result, grown);
+        var settings = _growth.Model.Describe(result, grown);
         settings.Add("sequence", length);
         settings.Add("batch", batch);
         settings.Add("rounds", result.GetValue(_rounds));
@@ -74,19 +61,6 @@ internal sealed class TrainStepCommand : Benchmark
 
         double TokensPerSecond(double milliseconds) => batch * length * 1000 / milliseconds;
     }
-
-    private CoLMModel Grow(ParseResult result, Device device)
-    {
-        int[] added = [.. AddedChains(result)];
-        var isRandom = result.GetValue(_model.Model) is null;
-        using var start = !isRandom ? _model.Create(result, device)
-            : _model.CreateRandom(_model.RandomConfig(result).WithChainCount(1), result, device);
-        return start.Expand(added, result.GetValue(_model.KvSharing), seed: 1);
-    }
-
-    private List<int> AddedChains(ParseResult result) => result.GetValue(_model.Model) is null
-        ? [.. result.GetRequiredValue(_model.Layout).Heads.Skip(1)]
-        : [.. result.GetValue(_chains)?.Heads ?? [8]];
 
     // What the tokens are makes no difference to the time they take.
     private static int[] Tokens(int vocabulary, int count)

@@ -21,13 +21,7 @@ internal sealed class TuneStepCommand : Benchmark
     private const int WarmUpSteps = 1;
     private const int BatchesOfRows = 4;
 
-    private readonly ModelOptions _model = new();
-    private readonly Option<ChainLayout> _chains = new("--chains")
-    {
-        Description = "attention heads of the chains that a folder's model is grown by [default: 8]",
-        HelpName = "C1,C2,...",
-        CustomParser = CommonOptions.ParseLayout,
-    };
+    private readonly GrowthOptions _growth = new();
     private readonly Option<int> _sequence = CommonOptions.Count("--sequence", "tokens of a row", byDefault: 32);
     private readonly Option<int> _batch = CommonOptions.Count("--batch", "rows of a step", byDefault: 32);
     private readonly Option<int> _steps = CommonOptions.Count("--steps", "steps of a turn that count", byDefault: 3);
@@ -43,25 +37,18 @@ internal sealed class TuneStepCommand : Benchmark
     public TuneStepCommand() : base(
         "tune-step", "A step of Chain Tuning for a label, against full fine-tuning of the same model; peak memory on Linux.")
     {
-        Offer([.. _model.All, _chains, _sequence, _batch, _steps, _device, _rounds, _peakOf]);
-        Validators.Add(_model.Validate);
-        Validators.Add(result =>
-        {
-            if (result.GetValue(_model.Model) is null && result.GetValue(_chains) is not null)
-                result.AddError("--chains is for --model; --layout names the chains of a random model.");
-            if (result.GetValue(_model.Model) is null && result.GetValue(_model.Layout) is not { ChainCount: > 1 })
-                result.AddError("--layout must name the first chain and those to tune, such as 9,3.");
-        });
+        Offer([.. _growth.All, _sequence, _batch, _steps, _device, _rounds, _peakOf]);
+        Validators.Add(_growth.Validate);
     }
 
     protected override Report? Measure(ParseResult result)
     {
         var device = CommonOptions.ToDevice(result.GetRequiredValue(_device));
-        using var model = Grow(result, device);
+        using var model = _growth.Grow(result, device);
         var (batch, steps) = (result.GetValue(_batch), result.GetValue(_steps));
         var length = Math.Min(result.GetValue(_sequence), model.Config.ContextLength);
         var rows = Rows(model.Config.VocabularySize, BatchesOfRows * batch, length);
-        var frozenChains = model.Config.Layout.ChainCount - Tuned(result).Count;
+        var frozenChains = _growth.FrozenChains(result, model);
 
         if (result.GetValue(_peakOf) is { } frozen)
         {
@@ -82,7 +69,7 @@ internal sealed class TuneStepCommand : Benchmark
             allTimes.Add(all.Step(steps));
         }
 
-        var settings = _model.Describe(result, model);
+        var settings = _growth.Model.Describe(result, model);
         settings.Add("sequence", length);
         settings.Add("batch", batch);
         settings.Add("rounds", result.GetValue(_rounds));
@@ -114,18 +101,6 @@ internal sealed class TuneStepCommand : Benchmark
             ? new([double.Parse(output, CultureInfo.InvariantCulture)])
             : throw new InvalidOperationException($"Peak memory could not be measured: {output}");
     }
-
-    private CoLMModel Grow(ParseResult result, Device device)
-    {
-        if (result.GetValue(_model.Model) is null)
-            return _model.Create(result, device);
-        using var start = _model.Create(result, device);
-        return start.Expand([.. Tuned(result)], result.GetValue(_model.KvSharing), seed: 1);
-    }
-
-    private List<int> Tuned(ParseResult result) => result.GetValue(_model.Model) is null
-        ? [.. result.GetRequiredValue(_model.Layout).Heads.Skip(1)]
-        : [.. result.GetValue(_chains)?.Heads ?? [8]];
 
     // What the tokens are makes no difference to the time they take.
     private static int[][] Rows(int vocabulary, int count, int length)
