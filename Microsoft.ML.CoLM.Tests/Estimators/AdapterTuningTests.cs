@@ -59,6 +59,18 @@ public sealed class AdapterTuningTests
     }
 
     [TestMethod]
+    public void AdaptersOfACopiedChainStartFromTheBase()
+    {
+        using var model = TextModels.Random(4);
+        using var source = _mlContext.Scorer(model);
+        var options = Options(source, steps: 0);
+        (options.AddedChains, options.Initialization) = ([4], ChainInitialization.CopyFirstChain);
+        using var tuned = _mlContext.Tune(options);
+        using var expected = model.Expand([4], options.KvSharing, initialization: ChainInitialization.CopyFirstChain);
+        ModelAssert.SameWeights(expected, tuned.Model);
+    }
+
+    [TestMethod]
     public void AdaptersLearn()
     {
         using var model = TextModels.Random(4, 4);

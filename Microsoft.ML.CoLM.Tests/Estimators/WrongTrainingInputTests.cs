@@ -50,6 +50,10 @@ public sealed class WrongTrainingInputTests
         ["AddedChains, none"] = (options => options.AddedChains = null!, []),
         ["AddedChains with an architecture"] = (options =>
             (options.Model, options.Architecture) = (null, TextModels.Config(4)), ["Architecture"]),
+        ["Initialization"] = (options => options.Initialization = (ChainInitialization)3, ["3"]),
+        ["Initialization with an architecture"] = (options =>
+            (options.Model, options.AddedChains, options.Architecture, options.Initialization) =
+            (null, [], TextModels.Config(4), ChainInitialization.CopyFirstChain), ["Architecture"]),
         ["TokenizerFolder"] = (options => options.TokenizerFolder = "folder", ["folder", "Architecture"]),
         ["TextColumnName"] = (options => options.TextColumnName = "", []),
         ["TextColumnName, none"] = (options => options.TextColumnName = null!, []),

@@ -34,6 +34,7 @@ public sealed class WrongTuningInputTests
             options => (options.Task, options.Lora) = (TuningTask.LanguageHeads, new LoraOptions()), ["LanguageHeads"]),
         ["AddedChains"] = (
             options => (options.Task, options.AddedChains) = (TuningTask.LanguageHeads, [4]), ["LanguageHeads"]),
+        ["Initialization"] = (options => options.Initialization = (ChainInitialization)3, ["3"]),
         ["Lora.Alpha"] = (options => options.Lora = new LoraOptions { Alpha = -1 }, ["-1"]),
         ["LabelSmoothing"] = (options => options.LabelSmoothing = 1, ["1"]),
         ["LabelSmoothing, no number"] = (options => options.LabelSmoothing = double.NaN, ["NaN"]),

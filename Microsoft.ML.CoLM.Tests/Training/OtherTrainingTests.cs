@@ -26,6 +26,8 @@ public sealed class OtherTrainingTests
         ["RestoreBest was False and is True"] = options => options.RestoreBest = true,
         ["EarlyStoppingPatience was none and is 2"] = options => options.EarlyStoppingPatience = 2,
         ["AddedChains was [] and is [4, 2]"] = options => options.AddedChains = [4, 2],
+        ["Initialization was Normal and is CopyFirstChain"] =
+            options => options.Initialization = ChainInitialization.CopyFirstChain,
         ["KvSharing was True and is False"] = options => options.KvSharing = false,
         ["Architecture.HiddenSize was none and is 16"] = options => options.Architecture = TestModels.Config(4),
         ["DataType was Float32 and is BFloat16"] = options => options.DataType = TorchSharp.torch.ScalarType.BFloat16,

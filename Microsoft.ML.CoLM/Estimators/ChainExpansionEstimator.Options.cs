@@ -37,6 +37,9 @@ public sealed partial class ChainExpansionEstimator
         /// </summary>
         public bool KvSharing { get; set; } = true;
 
+        /// <summary>What the new chains' weights are before training; copies must be as wide as the first chain.</summary>
+        public ChainInitialization Initialization { get; set; }
+
         /// <summary>The column of text to train on.</summary>
         [KeepsResult]
         public string TextColumnName { get; set; } = DefaultColumnNames.Text;
@@ -68,6 +71,9 @@ public sealed partial class ChainExpansionEstimator
             ArgumentNullException.ThrowIfNull(AddedChains);
             Check(AddedChains.Length == 0 == (Architecture is not null), nameof(AddedChains),
                 $"[{string.Join(", ", AddedChains)}]", $"empty with {nameof(Architecture)} and name at least one chain without it");
+            Check(Enum.IsDefined(Initialization), nameof(Initialization), Initialization, $"a {nameof(ChainInitialization)}");
+            Check(Architecture is null || Initialization == ChainInitialization.Normal, nameof(Initialization),
+                Initialization, $"{ChainInitialization.Normal} with {nameof(Architecture)}: there is no chain to copy");
             Check(TokenizerFolder is null || Architecture is not null, nameof(TokenizerFolder), TokenizerFolder,
                 $"left out unless {nameof(Architecture)} is given");
             Check(!string.IsNullOrEmpty(TextColumnName), nameof(TextColumnName), "an empty name", "the name of a column");

@@ -108,7 +108,7 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         {
             if (given is null)
                 start.TokenizerFiles ??= TokenizerFiles.Read(_options.ModelFolder!);
-            var grown = start.Expand(_options.AddedChains, _options.KvSharing, seed);
+            var grown = start.Expand(_options.AddedChains, _options.KvSharing, seed, _options.Initialization);
             if (given is not null)
                 grown.to(_options.DataType).to(device);
             return (grown, start.Config.ChainCount);

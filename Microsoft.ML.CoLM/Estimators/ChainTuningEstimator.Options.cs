@@ -39,6 +39,9 @@ public sealed partial class ChainTuningEstimator
         /// <summary>Whether chains that are added to a model of one share its keys and values.</summary>
         public bool KvSharing { get; set; } = true;
 
+        /// <summary>What added chains' weights are before tuning; copies must be as wide as the first chain.</summary>
+        public ChainInitialization Initialization { get; set; }
+
         /// <summary>
         /// The label's column, of <see cref="TuningTask.Label"/>: a key, Boolean or Single. Rows without a label (a missing
         /// key, NaN) are left out.
@@ -106,6 +109,7 @@ public sealed partial class ChainTuningEstimator
                 throw new ArgumentException($"{nameof(Model)} must be given: the transformer whose model is tuned.", nameof(Model));
             Check(Enum.IsDefined(Task), nameof(Task), Task, $"a {nameof(TuningTask)}");
             Check(FrozenChains is null or >= 0, nameof(FrozenChains), FrozenChains, "at least 0");
+            Check(Enum.IsDefined(Initialization), nameof(Initialization), Initialization, $"a {nameof(ChainInitialization)}");
             foreach (var name in ColumnNames())
                 Check(!string.IsNullOrEmpty(name.Value), name.Key, "an empty name", "the name of a column");
             Check(ColumnNames().DistinctBy(name => name.Value).Count() == ColumnNames().Count, "Column names",

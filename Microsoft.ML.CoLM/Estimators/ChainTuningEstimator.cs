@@ -134,7 +134,8 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
             return (CreateForHeads(start), start.Config.ChainCount);
 
         var added = _options.AddedChains ?? DefaultChains(start.Config);
-        using var grown = added.Length == 0 ? null : start.Expand(added, KvSharing(start.Config), seed);
+        using var grown = added.Length == 0 ? null
+            : start.Expand(added, KvSharing(start.Config), seed, _options.Initialization);
         start = grown ?? start;
         var chains = start.Config.ChainCount;
         var frozenChains = _options.FrozenChains ?? chains - 1;

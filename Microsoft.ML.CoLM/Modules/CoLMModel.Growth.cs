@@ -14,17 +14,21 @@ public sealed partial class CoLMModel
     /// <param name="kvSharing">
     /// Whether the chains share the first one's keys and values; a model of several chains keeps its own setting.
     /// </param>
-    /// <param name="seed">Seed of the new weights; null draws one.</param>
+    /// <param name="seed">Seed of the new weights that are random; null draws one.</param>
+    /// <param name="initialization">What the new chains' weights are.</param>
     /// <returns>
-    /// A model of its own, on the same device: this one's chains, copied and frozen, then the new ones, whose weights
-    /// are normal(0, 0.02) with norms of 1 and heads of 0, so that its logits at every chain count are this model's.
+    /// A model of its own, on the same device: this one's chains, copied and frozen, then the new ones, with heads of 0, so
+    /// that its logits at every chain count are this model's.
     /// </returns>
     /// <exception cref="ArgumentException">
-    /// There is no new chain, a division of the grown layout is not exact, or the model has several chains and
-    /// <paramref name="kvSharing"/> is not what they were made with.
+    /// There is no new chain, a division of the grown layout is not exact, the model has several chains and
+    /// <paramref name="kvSharing"/> is not what they were made with, or a new chain is to be a copy of the first and has not
+    /// as many heads.
     /// </exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
-    public CoLMModel Expand(int[] addedChains, bool kvSharing, int? seed = null)
+    public CoLMModel Expand(
+        int[] addedChains, bool kvSharing, int? seed = null,
+        ChainInitialization initialization = ChainInitialization.Normal)
     {
         CheckUsable();
         ArgumentNullException.ThrowIfNull(addedChains);
@@ -33,13 +37,14 @@ public sealed partial class CoLMModel
         if (Adapters is not null)
         {
             using var merged = MergeAdapters();
-            return merged.Expand(addedChains, kvSharing, seed);
+            return merged.Expand(addedChains, kvSharing, seed, initialization);
         }
         if (Config.ChainCount > 1 && kvSharing != Config.KvSharing)
         {
             throw new ArgumentException($"The model's {Config.ChainCount} chains {{{Config.Layout}}} were made with " +
                 $"kvSharing {Config.KvSharing}; found kvSharing {kvSharing}.", nameof(kvSharing));
         }
+        CheckFits(initialization, addedChains);
         var config = Config with { Layout = Config.Layout.Append(addedChains), KvSharing = kvSharing };
         var grown = new CoLMModel(config.Validated(), Device, DataType) { TokenizerFiles = TokenizerFiles };
         grown.Initialise(Config.ChainCount, seed);
@@ -51,7 +56,43 @@ public sealed partial class CoLMModel
             own[name].copy_(parameter);
             own[name].requires_grad = false;
         }
+        if (initialization == ChainInitialization.CopyFirstChain)
+            grown.CopyFirstChain(Config.ChainCount);
         return grown;
+    }
+
+    private void CheckFits(ChainInitialization initialization, int[] addedChains)
+    {
+        if (!Enum.IsDefined(initialization))
+        {
+            throw new ArgumentException(
+                $"Expected a {nameof(ChainInitialization)}, found {initialization}.", nameof(initialization));
+        }
+        var heads = Config.Heads(0);
+        if (initialization == ChainInitialization.CopyFirstChain && Array.Exists(addedChains, added => added != heads))
+        {
+            throw new ArgumentException($"Chains that start as copies of the first must have its {heads} heads each, found " +
+                $"[{string.Join(", ", addedChains)}].", nameof(addedChains));
+        }
+    }
+
+    /// <summary>
+    /// Makes the features of a chain and all after it the first chain's: its weights, and zeros for what earlier chains give.
+    /// </summary>
+    private void CopyFirstChain(int firstChain)
+    {
+        var weights = named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter);
+        foreach (var (name, parameter) in weights)
+        {
+            var (module, chain) = ParameterName.Parse(name);
+            if (chain < firstChain || module == ParameterName.Head)
+                continue;
+            var source = weights[$"{module}.{ParameterName.OfChain(0)}"];
+            parameter.zero_();
+            // The chain's own inputs come last: all of an embedding and a norm, the last columns of a linear layer.
+            var inputs = source.size(-1);
+            parameter.narrow(-1, parameter.size(-1) - inputs, inputs).copy_(source);
+        }
     }
 
     /// <summary>A model of its own whose weights have the adapters of this one in them.</summary>

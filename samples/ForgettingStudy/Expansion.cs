@@ -32,6 +32,7 @@ internal static class Expansion
             Model = baseModel,
             AddedChains = [.. ChainLayout.Parse(settings.Chains).Heads],
             KvSharing = settings.KvSharing,
+            Initialization = settings.Initialization,
             MaxSteps = settings.Steps,
             WarmupSteps = Math.Min(30, settings.Steps / 10),
             SequenceLength = Math.Min(256, baseModel.Config.ContextLength),

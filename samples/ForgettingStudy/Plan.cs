@@ -14,7 +14,8 @@ internal sealed class Plan(Settings settings)
         settings.Files.StoriesValidation, settings.Files.Train, settings.Files.Validation]);
 
     /// <summary>How the expanded model is made.</summary>
-    public ExpansionSettings Expansion { get; } = new(settings.Chains, settings.KvSharing, settings.ExpansionSteps,
+    public ExpansionSettings Expansion { get; } = new(
+        settings.Chains, settings.KvSharing, settings.Initialization, settings.ExpansionSteps,
         Fingerprint.Of([settings.Files.Model, settings.Files.StoriesTrain, settings.Files.StoriesValidation]));
 
     /// <summary>The runs that a method's learning rate is chosen by; none where it is given.</summary>

@@ -25,8 +25,13 @@ var kvSharing = new Option<bool>("--kv-sharing")
         "more, chains that share are tuned several times as fast",
     HelpName = "true|false",
 };
+var initialization = new Option<ChainInitialization>("--initialization")
+{
+    Description = "what the added chains start as: random weights, or a copy of the base (chains as wide as it)",
+    DefaultValueFactory = _ => ChainInitialization.Normal,
+};
 var expansionSteps = Count(
-    "--expansion-steps", "steps of the added chain's training on stories; 0 leaves it random", 300, 0);
+    "--expansion-steps", "steps of the added chain's training on stories; 0 leaves it as it starts", 300, 0);
 var rows = new Option<int?>("--rows") { Description = "how many first rows to tune on; without it, all", HelpName = "N" };
 var epochs = Count("--epochs", "passes over the rows", 3, 1);
 var batch = Count("--batch", "rows of a step", 32, 1);
@@ -65,8 +70,8 @@ var chart = Output("--chart", "the picture to write, PNG", "forgetting.png");
 var command = new RootCommand(
     "Tunes a language model for a task in five ways, and measures what each reaches, costs and forgets.")
 {
-    model, storiesTrain, storiesValidation, train, validation, chains, kvSharing, expansionSteps, rows, epochs, batch, learningRate,
-    rates, loraRank, loraAlpha, validations, featureMemory, featureDisk, seeds, methods, output, json, chart,
+    model, storiesTrain, storiesValidation, train, validation, chains, kvSharing, initialization, expansionSteps, rows,
+    epochs, batch, learningRate, rates, loraRank, loraAlpha, validations, featureMemory, featureDisk, seeds, methods, output, json, chart,
     new WorkerCommand(),
 };
 rows.Validators.Add(result =>
@@ -89,8 +94,9 @@ command.SetAction((result, cancellation) => Task.Run(() =>
             new InputFiles(result.GetValue(model)!.FullName, result.GetValue(storiesTrain)!.FullName,
                 result.GetValue(storiesValidation)!.FullName, result.GetValue(train)!.FullName,
                 result.GetValue(validation)!.FullName),
-            result.GetValue(chains)!, result.GetValue(kvSharing), result.GetValue(expansionSteps), result.GetValue(rows), result.GetValue(epochs),
-            result.GetValue(batch), result.GetValue(learningRate), result.GetValue(rates) ?? [],
+            result.GetValue(chains)!, result.GetValue(kvSharing), result.GetValue(initialization),
+            result.GetValue(expansionSteps), result.GetValue(rows), result.GetValue(epochs), result.GetValue(batch),
+            result.GetValue(learningRate), result.GetValue(rates) ?? [],
             result.GetValue(loraRank), result.GetValue(loraAlpha), result.GetValue(validations),
             result.GetValue(featureMemory), result.GetValue(featureDisk), result.GetValue(seeds),
             names.Length == 0 ? Method.All : [.. names.Select(Method.Of)],

@@ -1,9 +1,12 @@
+using Microsoft.ML.CoLM;
+
 namespace ForgettingStudy;
 
 /// <summary>What the command line asked for.</summary>
 /// <param name="Files">The base and the texts.</param>
 /// <param name="Chains">Attention heads of each added chain.</param>
 /// <param name="KvSharing">Whether the added chains read the base's keys and values.</param>
+/// <param name="Initialization">What the added chains start as.</param>
 /// <param name="ExpansionSteps">Steps of the added chains' training on stories.</param>
 /// <param name="Rows">How many first rows to tune on; null for all.</param>
 /// <param name="Epochs">Passes over them.</param>
@@ -21,9 +24,9 @@ namespace ForgettingStudy;
 /// <param name="Json">The file of all runs.</param>
 /// <param name="Chart">The picture to write.</param>
 internal sealed record Settings(
-    InputFiles Files, string Chains, bool KvSharing, int ExpansionSteps, int? Rows, int Epochs, int Batch, double? LearningRate,
-    double[] Rates, int LoraRank, double LoraAlpha, int Validations, int FeatureMemory, int FeatureDisk, int Seeds,
-    Method[] Methods, string Out, string Json, string Chart)
+    InputFiles Files, string Chains, bool KvSharing, ChainInitialization Initialization, int ExpansionSteps, int? Rows,
+    int Epochs, int Batch, double? LearningRate, double[] Rates, int LoraRank, double LoraAlpha, int Validations,
+    int FeatureMemory, int FeatureDisk, int Seeds, Method[] Methods, string Out, string Json, string Chart)
 {
     /// <summary>The command that asks for it, for the table.</summary>
     public required string Command { get; init; }

@@ -28,7 +28,8 @@ internal sealed class Study(Settings settings)
 
     // Its name tells all that it depends on.
     private string ExpandedFolder(ExpansionSettings expansion) =>
-        $"{settings.Json}.expanded-{expansion.Chains}-{(expansion.KvSharing ? "shared" : "own")}-{expansion.Steps}-{expansion.Inputs}";
+        $"{settings.Json}.expanded-{expansion.Chains}-{(expansion.KvSharing ? "shared" : "own")}-" +
+        $"{expansion.Initialization}-{expansion.Steps}-{expansion.Inputs}";
 
     // Before the trainings, not after them.
     private void CheckFiles()
