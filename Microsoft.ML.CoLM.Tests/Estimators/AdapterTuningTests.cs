@@ -132,6 +132,36 @@ public sealed class AdapterTuningTests
     }
 
     [TestMethod]
+    public void TasksFromTwoZipsShareOneModelAgain()
+    {
+        using var folder = new TemporaryFolder();
+        using var model = TextModels.Random(4, 4);
+        using var source = _mlContext.Scorer(model);
+        var loaded = new List<ElasticScoringTransformer>();
+        foreach (var label in new[] { "Label", "Degrees" })
+        {
+            var options = Options(source, steps: 5);
+            options.LabelColumnName = label;
+            using var tuned = _mlContext.Tune(options);
+            _mlContext.Model.Save(tuned, _mlContext.Keyed().Schema, folder[$"{label}.zip"]);
+            loaded.Add((ElasticScoringTransformer)new MLContext().Model.Load(folder[$"{label}.zip"], out _));
+        }
+        var (first, second) = (loaded[0], loaded[1]);
+        var expected = _mlContext.Predict(first).Scores();
+        // What the kernels read, which was made of the weights that are given up.
+        _ = first.Model.WithoutAdapters();
+
+        var bytes = first.Model.ShareWeights(second.Model);
+        Assert.AreEqual(sizeof(float) * model.ParameterCount(chainCount: 2), bytes);
+        foreach (var ((name, one), (_, other)) in first.Model.named_parameters().Zip(second.Model.named_parameters()))
+            Assert.IsTrue(Tuning.ShareMemory(one, other), name);
+        CollectionAssert.AreEqual(expected, _mlContext.Predict(first).Scores());
+        second.Dispose();
+        CollectionAssert.AreEqual(expected, _mlContext.Predict(first).Scores());
+        first.Dispose();
+    }
+
+    [TestMethod]
     public void AnAdaptedModelMayBeTunedAgain()
     {
         using var model = TextModels.Random(4, 4);

@@ -1,13 +1,17 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Kernels;
 
-/// <summary>The memory of tensors on the CPU, read and written in place.</summary>
+/// <summary>The memory of tensors.</summary>
 internal static unsafe class TensorMemory
 {
-    /// <summary>Where a contiguous tensor's first element lies; valid as long as the tensor is.</summary>
+    // Tensors elsewhere than on the CPU are copied to it, so many bytes at a time.
+    private const int ChunkLength = 4 << 20;
+
+    /// <summary>Where a contiguous tensor's first element lies on the CPU; valid as long as the tensor is.</summary>
     /// <remarks>libtorch's memory stays where it is: the garbage collector does not know it.</remarks>
     public static nint Address(Tensor tensor)
     {
@@ -15,5 +19,23 @@ internal static unsafe class TensorMemory
         using var flat = detached.view(-1);
         using var first = flat.narrow(0, 0, 1);
         return (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
+    }
+
+    /// <summary>Whether contiguous tensors have one shape and type, and the same elements, to the bit.</summary>
+    public static bool HaveSameBits(Tensor a, Tensor b)
+    {
+        if (a.dtype != b.dtype || !a.shape.AsSpan().SequenceEqual(b.shape))
+            return false;
+        using var scope = NewDisposeScope();
+        var (flatA, flatB) = (a.detach().view(-1), b.detach().view(-1));
+        var elements = ChunkLength / a.ElementSize;
+        for (long start = 0; start < flatA.numel(); start += elements)
+        {
+            using var chunk = NewDisposeScope();
+            var count = Math.Min(elements, flatA.numel() - start);
+            if (!flatA.narrow(0, start, count).cpu().bytes.SequenceEqual(flatB.narrow(0, start, count).cpu().bytes))
+                return false;
+        }
+        return true;
     }
 }

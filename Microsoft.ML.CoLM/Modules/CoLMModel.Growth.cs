@@ -95,56 +95,6 @@ public sealed partial class CoLMModel
         }
     }
 
-    /// <summary>A model of its own whose weights have the adapters of this one in them.</summary>
-    /// <returns>
-    /// The model, which the caller disposes. Chains without an adapter share their memory with this model's.
-    /// </returns>
-    /// <remarks>
-    /// W_i + alpha / rank · B_i · A_i (Hu et al. 2021): it computes the same, to rounding, without the adapters' cost. A
-    /// model without adapters gives one that shares all its weights.
-    /// </remarks>
-    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
-    public CoLMModel MergeAdapters()
-    {
-        var merged = Share(Adapters?.FirstChain ?? Config.ChainCount);
-        Adapters?.AddTo(merged);
-        return merged;
-    }
-
-    /// <summary>
-    /// A model whose first chains are this one's, not copied and frozen, and whose later chains are copies of their own.
-    /// </summary>
-    /// <param name="sharedChains">How many chains to share.</param>
-    internal CoLMModel Share(int sharedChains) =>
-        Share(Config, name => ParameterName.Parse(name).Chain < sharedChains);
-
-    /// <summary>
-    /// A model whose chains are this one's, not copied and frozen, with language heads of their own: copies, the first
-    /// chain's of the embedding that it was tied to.
-    /// </summary>
-    internal CoLMModel ShareAllButHeads() => Share(
-        Config with { TieWordEmbeddings = false }, name => ParameterName.Parse(name).Module != ParameterName.Head);
-
-    private CoLMModel Share(CoLMConfig config, Predicate<string> isShared)
-    {
-        CheckUsable();
-        var model = new CoLMModel(config, Device, DataType) { TokenizerFiles = TokenizerFiles };
-        using var noGradients = no_grad();
-        using var scope = NewDisposeScope();
-        var sources = named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter);
-        foreach (var (name, parameter) in model.named_parameters())
-        {
-            var source = sources.GetValueOrDefault(name) ?? Head.HeadWeight(ParameterName.Parse(name).Chain);
-            // libtorch counts who uses a tensor's memory: either model may be disposed first.
-            if (isShared(name))
-                parameter.set_(source.detach());
-            else
-                parameter.copy_(source);
-            parameter.requires_grad = !isShared(name);
-        }
-        return model;
-    }
-
     /// <summary>A model with random weights, all chains trainable and with heads of their own.</summary>
     internal static CoLMModel Create(CoLMConfig config, int? seed, Device device, ScalarType dtype)
     {

@@ -15,9 +15,9 @@ internal sealed class Chart(SavedRun[] runs)
     // Steps that a point of the loss is the mean of, as a share of all.
     private const double Smoothing = 0.02;
 
-    // Okabe and Ito 2008, a color for each method; without the black and the yellow.
+    // Okabe and Ito 2008, a color for each method; without the yellow, and a grey for the black.
     private static readonly Color[] Colors =
-        [.. new[] { "#0072B2", "#56B4E9", "#E69F00", "#009E73", "#D55E00" }.Select(Color.FromHex)];
+        [.. new[] { "#0072B2", "#56B4E9", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#999999" }.Select(Color.FromHex)];
 
     public void Save(string path)
     {
@@ -30,7 +30,7 @@ internal sealed class Chart(SavedRun[] runs)
             var method = Method.Of(group.Key);
             RunResult[] own = [.. group.Select(run => run.Result)];
             var color = Colors[Array.IndexOf(Method.All, method)];
-            AddLosses(loss, own, method.Title, color);
+            AddLosses(loss, own, method, color);
             AddAccuracies(accuracy, own, method.Title, color);
         }
         var steps = runs.Max(run => run.Result.Steps);
@@ -39,16 +39,16 @@ internal sealed class Chart(SavedRun[] runs)
         plots.SavePng(path, Width, Height);
     }
 
-    private static void AddLosses(Plot plot, RunResult[] own, string title, Color color)
+    private static void AddLosses(Plot plot, RunResult[] own, Method method, Color color)
     {
         var steps = own.Min(run => run.Losses.Length);
-        // The objective is the sum of all chain counts' losses.
-        var mean = Enumerable.Range(0, steps)
-            .Select(step => own.Average(run => run.Losses[step] / run.Accuracies.Length)).ToArray();
+        // The multi-chain objective is the sum of all chain counts' losses.
+        var scales = method.Scales == TrainedScales.All ? own[0].Accuracies.Length : 1;
+        var mean = Enumerable.Range(0, steps).Select(step => own.Average(run => run.Losses[step] / scales)).ToArray();
         var window = Math.Max(1, (int)(Smoothing * steps));
         // Of whole windows alone: single batches say little.
         double[] xs = [.. Enumerable.Range(window, steps - window + 1).Select(step => (double)step)];
-        Add(plot, xs, [.. xs.Select(step => mean.AsSpan((int)step - window, window).ToArray().Average())], title, color);
+        Add(plot, xs, [.. xs.Select(step => mean.AsSpan((int)step - window, window).ToArray().Average())], method.Title, color);
     }
 
     private static void AddAccuracies(Plot plot, RunResult[] own, string title, Color color)

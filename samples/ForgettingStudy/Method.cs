@@ -30,7 +30,31 @@ internal sealed record Method(
         "full-expanded", "full fine-tuning of the expanded model", IsExpanded: true, FreezesBase: false,
         HasAdapters: false, 1e-3);
 
-    public static readonly Method[] All = [ChainTuning, ChainTuningLora, Lora, Full, FullExpanded];
+    public static readonly Method ChainTuningFirst = ChainTuning with
+    {
+        Name = "chain-first",
+        Title = "Chain Tuning for 1 chain alone",
+        Scales = TrainedScales.First,
+    };
+
+    public static readonly Method ChainTuningLast = ChainTuning with
+    {
+        Name = "chain-last",
+        Title = "Chain Tuning for all chains alone",
+        Scales = TrainedScales.Last,
+    };
+
+    /// <summary>Those that the study compares.</summary>
+    public static readonly Method[] Compared = [ChainTuning, ChainTuningLora, Lora, Full, FullExpanded];
+
+    /// <summary>And those that show what training all chain counts together costs each.</summary>
+    public static readonly Method[] All = [.. Compared, ChainTuningFirst, ChainTuningLast];
+
+    // What the other scale counts where one is trained alone: the library has the last one count for something.
+    private const double Nothing = 1e-9;
+
+    /// <summary>Which chain counts are trained.</summary>
+    public TrainedScales Scales { get; init; }
 
     /// <summary>The method of a name.</summary>
     /// <exception cref="ArgumentException">There is none.</exception>
@@ -46,6 +70,10 @@ internal sealed record Method(
         Model = model,
         FrozenChains = FreezesBase ? 1 : 0,
         AddedChains = [],
+        Objective = Scales == TrainedScales.Last ? TrainingObjective.LastScale : TrainingObjective.MultiChain,
+        ScaleWeights = Scales == TrainedScales.First ? FirstOf(model.ChainCount) : null,
         Lora = HasAdapters ? new LoraOptions { Rank = run.LoraRank, Alpha = run.LoraAlpha } : null,
     };
+
+    private static double[] FirstOf(int scales) => [1, .. new double[scales - 2], Nothing];
 }

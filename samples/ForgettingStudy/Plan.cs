@@ -5,7 +5,7 @@ namespace ForgettingStudy;
 internal sealed class Plan(Settings settings)
 {
     /// <summary>Rows that a learning rate is tried on.</summary>
-    public const int TrialRows = 4000;
+    public const int TrialRows = 10000;
 
     /// <summary>Rows that it is judged by.</summary>
     public const int HeldOutRows = 2000;

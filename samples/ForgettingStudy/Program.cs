@@ -38,7 +38,7 @@ var batch = Count("--batch", "rows of a step", 32, 1);
 var learningRate = new Option<double?>("--learning-rate")
 {
     Description = "the learning rate of every method; without it, each one's own: " +
-        string.Join(", ", Method.All.Select(method => $"{method.Name} {method.LearningRate}")),
+        string.Join(", ", Method.Compared.Select(method => $"{method.Name} {method.LearningRate}")),
 };
 var rates = new Option<double[]>("--rates")
 {
@@ -58,9 +58,10 @@ var featureMemory = Count(
     "--feature-memory", "MiB of memory for features of frozen chains, kept for later epochs", 1024, 0);
 var featureDisk = Count("--feature-disk", "MiB of temporary files for more of them", 16384, 0);
 var seeds = Count("--seeds", "how many seeds: 1, 2 and so on", 1, 1);
+var atOnce = Count("--at-once", "runs at a time, each with its share of the cores", 1, 1);
 var methods = new Option<string[]>("--methods")
 {
-    Description = $"which methods, of {string.Join(", ", Method.All.Select(method => method.Name))}; without it, all",
+    Description = $"which methods, of {string.Join(", ", Method.All.Select(method => method.Name))}; without it, the first {Method.Compared.Length}",
     AllowMultipleArgumentsPerToken = true,
 };
 var output = Output("--out", "the table to write, as Markdown", "forgetting.md");
@@ -71,7 +72,8 @@ var command = new RootCommand(
     "Tunes a language model for a task in five ways, and measures what each reaches, costs and forgets.")
 {
     model, storiesTrain, storiesValidation, train, validation, chains, kvSharing, initialization, expansionSteps, rows,
-    epochs, batch, learningRate, rates, loraRank, loraAlpha, validations, featureMemory, featureDisk, seeds, methods, output, json, chart,
+    epochs, batch, learningRate, rates, loraRank, loraAlpha, validations, featureMemory, featureDisk, seeds, atOnce,
+    methods, output, json, chart,
     new WorkerCommand(),
 };
 rows.Validators.Add(result =>
@@ -98,8 +100,8 @@ command.SetAction((result, cancellation) => Task.Run(() =>
             result.GetValue(expansionSteps), result.GetValue(rows), result.GetValue(epochs), result.GetValue(batch),
             result.GetValue(learningRate), result.GetValue(rates) ?? [],
             result.GetValue(loraRank), result.GetValue(loraAlpha), result.GetValue(validations),
-            result.GetValue(featureMemory), result.GetValue(featureDisk), result.GetValue(seeds),
-            names.Length == 0 ? Method.All : [.. names.Select(Method.Of)],
+            result.GetValue(featureMemory), result.GetValue(featureDisk), result.GetValue(seeds), result.GetValue(atOnce),
+            names.Length == 0 ? Method.Compared : [.. names.Select(Method.Of)],
             result.GetValue(output)!.FullName, result.GetValue(json)!.FullName, result.GetValue(chart)!.FullName)
         {
             Command = "dotnet run -c Release --project samples/ForgettingStudy -- " +

@@ -101,7 +101,8 @@ internal sealed class Report(
         yield return $"{seeds}; {rows}, {Counted(settings.Epochs, "epoch")} of batches of {settings.Batch}, the last " +
             $"step's weights; learning rates: {rates}{Choice()}; adapters of rank {settings.LoraRank}, alpha " +
             $"{settings.LoraAlpha.ToString(Culture)}. Each run in a process of its own: peak memory is what training's " +
-            $"steps add to it, without validations. {Environment.ProcessorCount} cores, {Machine()}.";
+            $"steps add to it, without validations. {Environment.ProcessorCount} cores, {Machine()}" +
+            (settings.AtOnce == 1 ? "." : $"; {settings.AtOnce} runs at a time share the cores.");
         if (Compared() is { } compared)
             yield return compared;
     }

@@ -19,6 +19,7 @@ namespace ForgettingStudy;
 /// <param name="FeatureMemory">MiB of memory for features of frozen chains.</param>
 /// <param name="FeatureDisk">MiB of disk for them, beside it.</param>
 /// <param name="Seeds">How many seeds, from 1 on.</param>
+/// <param name="AtOnce">Runs at a time, each with its share of the cores.</param>
 /// <param name="Methods">The methods.</param>
 /// <param name="Out">The Markdown file to write.</param>
 /// <param name="Json">The file of all runs.</param>
@@ -26,7 +27,7 @@ namespace ForgettingStudy;
 internal sealed record Settings(
     InputFiles Files, string Chains, bool KvSharing, ChainInitialization Initialization, int ExpansionSteps, int? Rows,
     int Epochs, int Batch, double? LearningRate, double[] Rates, int LoraRank, double LoraAlpha, int Validations,
-    int FeatureMemory, int FeatureDisk, int Seeds, Method[] Methods, string Out, string Json, string Chart)
+    int FeatureMemory, int FeatureDisk, int Seeds, int AtOnce, Method[] Methods, string Out, string Json, string Chart)
 {
     /// <summary>The command that asks for it, for the table.</summary>
     public required string Command { get; init; }

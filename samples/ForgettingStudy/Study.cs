@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Runtime.ExceptionServices;
 using Spectre.Console;
 
 namespace ForgettingStudy;
@@ -13,15 +15,12 @@ internal sealed class Study(Settings settings)
         var plan = new Plan(settings);
         var (expansion, folder) = (plan.Expansion, ExpandedFolder(plan.Expansion));
         var before = Expand(expansion, folder, cancellation);
-        var rates = settings.Methods.ToDictionary(
-            method => method, method => LearningRate(method, plan.Trials(method), folder, cancellation));
+        var trials = settings.Methods.ToDictionary(method => method, plan.Trials);
+        Do([.. trials.Values.SelectMany(own => own)], folder, done: () => { }, cancellation);
+        var rates = trials.ToDictionary(own => own.Key, own => LearningRate(own.Key, own.Value));
         var runs = plan.Runs(rates);
         Write(before, rates, runs);
-        foreach (var run in runs)
-        {
-            if (Do(run, "", folder, cancellation))
-                Write(before, rates, runs);
-        }
+        Do(runs, folder, done: () => Write(before, rates, runs), cancellation);
         Report(before, rates, runs).Print();
         AnsiConsole.WriteLine($"Saved {settings.Out}, {settings.Json} and {settings.Chart}.");
     }
@@ -47,7 +46,9 @@ internal sealed class Study(Settings settings)
     {
         if (_document.Find(expansion) is { } known && Directory.Exists(folder))
             return known;
-        var found = Work("Expansion", new(settings.Files, folder, expansion, Run: null), cancellation).Expansion!;
+        var request = new WorkerRequest(settings.Files, folder, expansion, Run: null);
+        var found = Display()
+            .Start(display => Work(display, "Expansion", request, threads: null, cancellation)).Expansion!;
         _document.Expansions.RemoveAll(saved => saved.Settings == expansion);
         _document.Expansions.Add(new(expansion, found));
         _document.Save(settings.Json);
@@ -55,37 +56,53 @@ internal sealed class Study(Settings settings)
     }
 
     // The one with the smallest loss on rows that are neither trained on nor in the table.
-    private double LearningRate(Method method, RunSettings[] trials, string folder, CancellationToken cancellation)
-    {
-        foreach (var trial in trials)
-            _ = Do(trial, $", learning rate {trial.LearningRate}", folder, cancellation);
-        return trials.MinBy(trial => _document.Find(trial)!.Validations[^1].Losses[^1])?.LearningRate ??
-            settings.LearningRate ?? method.LearningRate;
-    }
+    private double LearningRate(Method method, RunSettings[] trials) =>
+        trials.MinBy(trial => _document.Find(trial)!.Validations[^1].Losses[^1])?.LearningRate ??
+        settings.LearningRate ?? method.LearningRate;
 
-    /// <summary>Does a run, unless it is done.</summary>
-    private bool Do(RunSettings run, string remark, string folder, CancellationToken cancellation)
+    /// <summary>Does the runs that are not done yet, and saves each as it ends.</summary>
+    private void Do(RunSettings[] runs, string folder, Action done, CancellationToken cancellation)
     {
-        if (_document.Find(run) is not null)
-            return false;
-        var title = $"{Method.Of(run.Method).Title}, seed {run.Seed}{remark}";
-        var found = Work(title, new(settings.Files, folder, Expansion: null, run), cancellation).Run!;
-        _document.Runs.Add(new(run, found));
-        _document.Save(settings.Json);
-        return true;
-    }
-
-    private static WorkerMessage Work(string title, WorkerRequest request, CancellationToken cancellation) =>
-        AnsiConsole.Progress()
-            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(),
-                new RemainingTimeColumn())
-            .Start(display =>
+        RunSettings[] left = [.. runs.Where(run => _document.Find(run) is null)];
+        if (left.Length == 0)
+            return;
+        int? threads = settings.AtOnce == 1 ? null : Math.Max(1, Environment.ProcessorCount / settings.AtOnce);
+        var order = new ParallelOptions { MaxDegreeOfParallelism = settings.AtOnce, CancellationToken = cancellation };
+        // One after the other is handed out, the first first.
+        var queue = Partitioner.Create(left, EnumerablePartitionerOptions.NoBuffering);
+        try
+        {
+            Display().Start(display => Parallel.ForEach(queue, order, run =>
             {
-                var bar = display.AddTask(title, maxValue: 1);
-                var result = Worker.Run(request, done => bar.Value = done, cancellation);
-                bar.Value = 1;
-                return result;
-            });
+                var title = $"{Method.Of(run.Method).Title}, seed {run.Seed}, learning rate {run.LearningRate}";
+                var request = new WorkerRequest(settings.Files, folder, Expansion: null, run);
+                var found = Work(display, title, request, threads, cancellation).Run!;
+                lock (_document)
+                {
+                    _document.Runs.Add(new(run, found));
+                    _document.Save(settings.Json);
+                    done();
+                }
+            }));
+        }
+        catch (AggregateException e)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
+        }
+    }
+
+    private static Progress Display() => AnsiConsole.Progress().AutoClear(false).HideCompleted(true)
+        .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn());
+
+    private static WorkerMessage Work(
+        ProgressContext display, string title, WorkerRequest request, int? threads, CancellationToken cancellation)
+    {
+        var bar = display.AddTask(title, maxValue: 1);
+        var result = Worker.Run(request, threads, done => bar.Value = done, cancellation);
+        bar.Value = 1;
+        return result;
+    }
 
     private Report Report(ExpansionResult before, Dictionary<Method, double> rates, RunSettings[] runs) =>
         new(settings, before, rates, Done(runs));

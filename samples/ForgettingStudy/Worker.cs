@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
 
 namespace ForgettingStudy;
@@ -13,14 +14,16 @@ internal static class Worker
 
     /// <summary>Waits for the worker's result.</summary>
     /// <param name="request">What to do.</param>
+    /// <param name="threads">Threads of its arithmetic; null for one on each core.</param>
     /// <param name="report">Told the share that is done.</param>
     /// <param name="cancellation">Ends the worker.</param>
     /// <exception cref="InvalidOperationException">The worker found no result; the message says why.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public static WorkerMessage Run(WorkerRequest request, Action<double> report, CancellationToken cancellation)
+    public static WorkerMessage Run(
+        WorkerRequest request, int? threads, Action<double> report, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        using var process = Process.Start(StartInfo())!;
+        using var process = Process.Start(StartInfo(threads))!;
         using var registration = cancellation.Register(() => process.Kill(entireProcessTree: true));
         WorkerMessage? last = null;
         try
@@ -50,7 +53,7 @@ internal static class Worker
             $"{request.Run?.Method ?? "The expansion"}: {last?.Error ?? "its process ended without a result."}");
     }
 
-    private static ProcessStartInfo StartInfo()
+    private static ProcessStartInfo StartInfo(int? threads)
     {
         var program = Environment.ProcessPath!;
         var start = new ProcessStartInfo(program) { RedirectStandardInput = true, RedirectStandardOutput = true };
@@ -58,6 +61,9 @@ internal static class Worker
         if (Path.GetFileNameWithoutExtension(program) == "dotnet")
             start.ArgumentList.Add(Environment.GetCommandLineArgs()[0]);
         start.ArgumentList.Add(WorkerCommand.CommandName);
+        // libtorch reads it where it is loaded.
+        if (threads is { } count)
+            start.Environment["OMP_NUM_THREADS"] = count.ToString(CultureInfo.InvariantCulture);
         return start;
     }
 }
