@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Modules;
+using Microsoft.ML.CoLM.Tests.Checkpoints;
 using Microsoft.ML.CoLM.Tests.Estimators;
 using Microsoft.ML.CoLM.Training;
 using TorchSharp;
@@ -88,6 +89,43 @@ public sealed class FrozenFeaturesTests
                 foreach (var site in FrozenSite.Of(model.Config, frozenChains, ofLast: false))
                     AreClose(site, batch, whole, kept);
             }
+        }
+    }
+
+    [TestMethod]
+    public void WhereTheDiskIsFullTheRestIsComputedEachTimeAndTheWarningSaysSo()
+    {
+        using var disk = new SmallDisk();
+        var folder = Environment.GetEnvironmentVariable("TMPDIR");
+        Environment.SetEnvironmentVariable("TMPDIR", disk.Path);
+        try
+        {
+            using var model = Model(kvSharing: true);
+            var bytes = FrozenSite.Of(model.Config, 1, ofLast: false).Sum(site => site.Groups * site.Width) * sizeof(float);
+            var longest = bytes * 60;
+            disk.Fill(bytesLeft: longest + longest / 2);
+            List<string> warnings = [];
+            using var all = new FrozenFeatures(model, 1, Examples, Ample, Assert.Fail);
+            using var frozen = new FrozenFeatures(model, 1, Examples, new(0, 3 * longest, 1), warnings.Add);
+            Assert.AreEqual(10, frozen.KeptExamples);
+            for (var round = 0; round < 2; round++)
+            {
+                foreach (var chosen in (int[][])[[2, 7], [9, 0], [6, 3, 8], [1, 4, 5]])
+                {
+                    var batch = Batch(chosen);
+                    using var kept = frozen.Of(chosen, batch);
+                    using var whole = all.Of(chosen, batch);
+                    foreach (var site in FrozenSite.Of(model.Config, 1, ofLast: false))
+                        AreClose(site, batch, whole, kept);
+                }
+            }
+            Assert.HasCount(1, warnings);
+            Assert.Contains("could not be kept", warnings[0]);
+            Assert.IsLessThan(10, frozen.KeptExamples);
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("TMPDIR", folder);
         }
     }
 
