@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.ML.CoLM.Tests.Checkpoints;
 using Microsoft.ML.CoLM.Tests.Training;
+using Microsoft.ML.CoLM.Tokenizers;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using TorchSharp;
@@ -227,6 +228,25 @@ public sealed class WrongTuningInputTests
         Assert.Contains("'Degrees'", Assert.ContainsSingle(_warnings));
         Assert.Contains("'Degrees'", Assert.Throws<ArgumentException>(
             () => _mlContext.Tune(some, _mlContext.Labelled(missing))).Message);
+    }
+
+    [TestMethod]
+    public void RowsThatLoseTokensAreWarnedOf()
+    {
+        int[] lengths = [.. Tuning.Data.Select(
+            row => _source.Tokenizer.EncodeDocument(row.Text!, _model.Config.BosTokenId).Length)];
+        var options = Tuning.Steps(_source, steps: 1);
+        options.SequenceLength = lengths.Max() - 1;
+        _mlContext.Tune(options).Dispose();
+        var cut = lengths.Count(length => length > options.SequenceLength);
+        Assert.Contains($"{cut} rows of the training data have more than {options.SequenceLength} tokens",
+            Assert.ContainsSingle(_warnings));
+        Assert.Contains("SequenceLength", _warnings.First());
+
+        _warnings.Clear();
+        options.SequenceLength++;
+        _mlContext.Tune(options).Dispose();
+        Assert.IsEmpty(_warnings);
     }
 
     [TestMethod]

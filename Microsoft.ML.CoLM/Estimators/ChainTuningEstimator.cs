@@ -26,12 +26,13 @@ namespace Microsoft.ML.CoLM;
 /// A label is read from the last token's normalised features by a head that is nested like the language head: scale k uses
 /// its first D_1 + ... + D_k columns. All scales from the frozen prefix upward are trained together (multi-chain
 /// cross-entropy), so the transformer predicts at any of these chain counts; with <see cref="TrainingObjective.LastScale"/>
-/// at the last one alone. Texts longer than <see cref="TrainingOptions.SequenceLength"/> lose their end, here and in the
-/// transformer. Numbers are scaled to mean 0 and deviation 1 for training.
+/// at the last one alone. Texts longer than <see cref="TrainingOptions.SequenceLength"/> or the model's context lose their end,
+/// here, with a warning, and in the transformer. Numbers are scaled to mean 0 and deviation 1 for training.
 /// <para>
 /// Rows stand in memory as token ids, and are batched with others of like length. With frozen chains, what these compute is
 /// kept for later epochs. With <see cref="LoraOptions"/> the weights themselves stay, and adapters on the tuned chains are
-/// trained: the model is then not copied at all, so several tasks share its weights.
+/// trained: the model is then not copied at all, so several tasks share its weights. Tasks that were read from zips of their
+/// own share them after <see cref="CoLMModel.ShareWeights"/>.
 /// </para>
 /// </remarks>
 public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTransformer>

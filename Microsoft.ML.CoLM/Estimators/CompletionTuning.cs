@@ -60,14 +60,15 @@ internal sealed class CompletionTuning(ChainTuningEstimator.Options options) : I
         using var cursor = data.GetRowCursor(columns);
         var reader = new RowTextReader(cursor, columns);
         List<CompletionExample> rows = [];
-        var empty = 0L;
+        var (empty, cut) = (0L, 0L);
         while (cursor.MoveNext())
         {
             setting.Channel.ThrowIfCancelled();
             var text = reader.Read();
             var config = setting.Model.Config;
-            var tokens = _template.Encode(setting.Tokenizer, config, text.First, text.Second!, Columns.Names)
-                .Truncated(setting.MaxLength, config.BosTokenId);
+            var whole = _template.Encode(setting.Tokenizer, config, text.First, text.Second!, Columns.Names);
+            var tokens = whole.Truncated(setting.MaxLength, config.BosTokenId);
+            cut += whole.Ids.Length > setting.MaxLength ? 1 : 0;
             if (text.Second!.Length == 0 || tokens.ResponseLength == 0)
                 empty++;
             else
@@ -75,6 +76,7 @@ internal sealed class CompletionTuning(ChainTuningEstimator.Options options) : I
         }
         if (empty > 0)
             setting.Channel.Warn($"{empty} rows of {what} have no response in column '{Columns.Second}' and are left out.");
+        setting.Channel.WarnOfCutRows(cut, what, setting.MaxLength);
         return rows.Count > 0
             ? [.. rows]
             : throw new ArgumentException($"No row of {what} has a response in column '{Columns.Second}'.");

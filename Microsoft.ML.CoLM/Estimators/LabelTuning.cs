@@ -99,8 +99,8 @@ internal sealed class LabelTuning(ChainTuningEstimator.Options options) : ITunin
     }
 
     private LabelledRows Read(TuningSetting setting, IDataView data, string what, LabelColumn label) =>
-        LabelledRows.Read(data, what, Columns, label, text => TaskText.Encode(setting.Tokenizer, setting.Model.Config,
-            text.First, text.Second, setting.MaxLength, Columns.Names), setting.Channel);
+        LabelledRows.Read(data, what, Columns, label, text => (TaskText.Encode(setting.Tokenizer, setting.Model.Config,
+            text.First, text.Second, setting.MaxLength, Columns.Names, out var isCut), isCut), setting.Channel);
 
     private void CheckClasses(LabelColumn label, LabelledRows rows, TrainingChannel channel)
     {

@@ -14,17 +14,17 @@ internal sealed record LabelledRows(int[][] Sequences, float[] Labels)
         fingerprint.Add<float>(Labels);
     }
 
-    /// <summary>Reads rows that have a label and tokens, and says how many have not.</summary>
+    /// <summary>Reads rows that have a label and tokens, and says how many have not, or lose their end.</summary>
     /// <param name="data">The rows.</param>
     /// <param name="what">What they are, for messages.</param>
     /// <param name="text">Their text columns.</param>
     /// <param name="label">Their label.</param>
-    /// <param name="encode">Makes token ids of a text.</param>
+    /// <param name="encode">Makes token ids of a text, and says whether some were left out.</param>
     /// <param name="channel">Told of rows that are left out.</param>
     /// <exception cref="ArgumentException">No row is left.</exception>
     /// <exception cref="OperationCanceledException">Training was cancelled meanwhile.</exception>
     public static LabelledRows Read(
-        IDataView data, string what, TextColumns text, LabelColumn label, Func<RowText, int[]> encode,
+        IDataView data, string what, TextColumns text, LabelColumn label, Func<RowText, (int[] Ids, bool IsCut)> encode,
         TrainingChannel channel)
     {
         var columns = text.In(data.Schema);
@@ -33,7 +33,7 @@ internal sealed record LabelledRows(int[][] Sequences, float[] Labels)
         var readLabel = label.GetterOf(cursor);
         List<int[]> sequences = [];
         List<float> labels = [];
-        var (missing, empty) = (0L, 0L);
+        var (missing, empty, cut) = (0L, 0L, 0L);
         var value = float.NaN;
         while (cursor.MoveNext())
         {
@@ -44,12 +44,13 @@ internal sealed record LabelledRows(int[][] Sequences, float[] Labels)
                 missing++;
                 continue;
             }
-            var ids = encode(reader.Read());
+            var (ids, isCut) = encode(reader.Read());
             if (ids.Length == 0)
             {
                 empty++;
                 continue;
             }
+            cut += isCut ? 1 : 0;
             sequences.Add(ids);
             labels.Add(value);
         }
@@ -57,6 +58,7 @@ internal sealed record LabelledRows(int[][] Sequences, float[] Labels)
             channel.Warn($"{missing} rows of {what} have no label in column '{label.Name}' and are left out.");
         if (empty > 0)
             channel.Warn($"{empty} rows of {what} have no text in column '{text.Names}' and are left out.");
+        channel.WarnOfCutRows(cut, what, sequences.Count == 0 ? 0 : sequences.Max(ids => ids.Length));
         return sequences.Count > 0
             ? new([.. sequences], [.. labels])
             : throw new ArgumentException(

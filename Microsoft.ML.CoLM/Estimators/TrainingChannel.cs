@@ -15,6 +15,19 @@ internal sealed class TrainingChannel(IHost host, IChannel channel, TrainingOpti
 
     public void Warn(string message) => channel.Warning(message);
 
+    /// <summary>Says how many rows lose tokens, where there are any.</summary>
+    /// <param name="count">How many.</param>
+    /// <param name="what">Rows of what.</param>
+    /// <param name="length">Tokens that are left of each.</param>
+    public void WarnOfCutRows(long count, string what, int length)
+    {
+        if (count > 0)
+        {
+            Warn($"{count} rows of {what} have more than {length} tokens, which is {nameof(options.SequenceLength)} or the " +
+                "model's context, and are cut to so many.");
+        }
+    }
+
     public void Report(TrainingProgress progress)
     {
         options.Progress?.Report(progress);

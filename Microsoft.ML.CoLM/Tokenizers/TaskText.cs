@@ -21,14 +21,18 @@ internal static class TaskText
     /// </returns>
     /// <exception cref="ArgumentException">A token is outside the model's vocabulary.</exception>
     public static int[] Encode(
-        Tokenizer tokenizer, CoLMConfig config, string first, string? second, int maxLength, string columns)
+        Tokenizer tokenizer, CoLMConfig config, string first, string? second, int maxLength, string columns) =>
+        Encode(tokenizer, config, first, second, maxLength, columns, out _);
+
+    /// <summary>As without <paramref name="isCut"/>, which says whether tokens were left out.</summary>
+    public static int[] Encode(
+        Tokenizer tokenizer, CoLMConfig config, string first, string? second, int maxLength, string columns, out bool isCut)
     {
         var ids = Tokens(first);
-        if (second is null)
-            return ids.Length <= maxLength ? ids : ids[..maxLength];
-        var more = Tokens(second);
-        if (config.BosTokenId is null && config.EosTokenIds.Count > 0)
+        var more = second is null ? [] : Tokens(second);
+        if (second is not null && config.BosTokenId is null && config.EosTokenIds.Count > 0)
             more = [config.EosTokenIds[0], .. more];
+        isCut = ids.Length + more.Length > maxLength;
         var (kept, keptMore) = LongestFirst(ids.Length, more.Length, maxLength);
         return [.. ids.AsSpan(0, kept), .. more.AsSpan(0, keptMore)];
 
