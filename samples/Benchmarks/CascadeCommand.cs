@@ -57,7 +57,7 @@ internal sealed class CascadeCommand : Benchmark
         var device = CommonOptions.ToDevice(result.GetRequiredValue(_device));
         using var model = CoLMModel.Load(result.GetRequiredValue(_model).FullName, device: device);
         var chains = model.Config.Layout.ChainCount;
-        var texts = JsonLines.Read(result.GetRequiredValue(_validation));
+        var texts = Document.Read(result.GetRequiredValue(_validation));
         var counts = Score(model, texts, new() { ChainCount = 1 });
         texts = [.. texts.Where((_, row) =>
             counts[row].TokenCount > 0 && counts[row].TokenCount < result.GetValue(_maxTokens))];

@@ -40,7 +40,7 @@ internal sealed class SpeculateCommand : Benchmark
         using var model = Create(result, device);
         var generator = new TextGenerator(model, model.TokenizerFiles!.CreateTokenizer());
         var rows = result.GetValue(_texts) is { } file
-            ? JsonLines.Read(file)
+            ? Document.Read(file)
             : Texts.Rows(result.GetValue(_prompts), PromptWords);
         string[] prompts = [.. rows.Take(result.GetValue(_prompts))
             .Select(row => string.Join(' ', row.Text.Split(' ').Take(PromptWords)))];

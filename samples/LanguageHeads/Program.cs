@@ -1,15 +1,15 @@
 // Trains two chains from nothing for the last chain count, then the language heads alone for both:
 // [TRAIN.jsonl VALIDATION.jsonl TOKENIZER_FOLDER [STEPS]]
-using System.Text.Json;
 using Microsoft.ML;
 using Microsoft.ML.CoLM;
+using Samples;
 
 var mlContext = new MLContext(seed: 1);
 string[] lines = ["the cat sat on the mat. ", "the dog sat on the mat. ", "the dog ran to the cat. ", "the cat ran to the dog. "];
 var hasFiles = args.Length >= 3;
 var steps = args.Length > 3 ? int.Parse(args[3], System.Globalization.CultureInfo.InvariantCulture) : hasFiles ? 600 : 100;
-var train = Rows(hasFiles ? File.ReadLines(args[0]).Select(Story) : Enumerable.Repeat(string.Concat(lines), 60));
-var validation = Rows(hasFiles ? File.ReadLines(args[1]).Select(Story) : [lines[3] + lines[0] + lines[2] + lines[1]]);
+var train = Rows(hasFiles ? JsonLines.Texts(args[0]) : Enumerable.Repeat(string.Concat(lines), 60));
+var validation = Rows(hasFiles ? JsonLines.Texts(args[1]) : [lines[3] + lines[0] + lines[2] + lines[1]]);
 
 using var plain = mlContext.Transforms.ChainExpansion(new ChainExpansionEstimator.Options
 {
@@ -45,8 +45,6 @@ using var heads = mlContext.Transforms.ChainTuning(new ChainTuningEstimator.Opti
 Show("then the heads alone, both", heads.Training!.ValidationLosses);
 
 IDataView Rows(IEnumerable<string> texts) => mlContext.Data.LoadFromEnumerable(texts.Select(text => new Row(text)).ToArray());
-
-static string Story(string line) => JsonDocument.Parse(line).RootElement.GetProperty("text").GetString()!;
 
 static void Show(string what, IReadOnlyList<double> losses) => Console.WriteLine(
     $"{what,-35} {string.Join("  ", losses.Select((loss, i) => $"loss at chain count {i + 1}: {loss:F4}"))}");
