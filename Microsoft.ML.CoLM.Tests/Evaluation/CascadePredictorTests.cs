@@ -1,5 +1,6 @@
 using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Modules;
+using Microsoft.ML.CoLM.Tests.Estimators;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Evaluation;
@@ -51,13 +52,15 @@ public sealed class CascadePredictorTests
         var predictor = new CascadePredictor(model, head, new Cascade([1, 2, 3], [threshold, threshold]));
         var used = predictor.Predict(sequences).Select(prediction => prediction.ChainsUsed).ToArray();
         Assert.AreEqual(18, used.Count(count => count == 1));
+        // With shared keys and values later chains are computed at the last token alone.
+        long[] tokens = kvSharing ? [Length, 1, 1] : [Length, Length, Length];
         CollectionAssert.AreEqual(
-            Enumerable.Range(1, 3).Select(chain => Length * (long)used.Count(count => count >= chain)).ToArray(),
+            tokens.Select((each, chain) => each * used.Count(count => count > chain)).ToArray(),
             predictor.FeaturesComputed.ToArray());
 
         var whole = new CascadePredictor(model, head, new Cascade([1, 3], [2]));
         _ = whole.Predict(sequences);
-        CollectionAssert.AreEqual((long[])[600, 600, 600], whole.FeaturesComputed.ToArray());
+        CollectionAssert.AreEqual(Array.ConvertAll(tokens, each => 30 * each), whole.FeaturesComputed.ToArray());
     }
 
     [TestMethod]
@@ -78,6 +81,22 @@ public sealed class CascadePredictorTests
             for (var c = 0; c < 4; c++)
                 Assert.AreEqual(every[i][count - 1][c], predictions[i].Outputs[c], 1e-4);
         }
+    }
+
+    [TestMethod]
+    [DataRow(true)]
+    [DataRow(false)]
+    public void NothingIsLeftBehind(bool kvSharing)
+    {
+        using var model = Model(kvSharing);
+        using var head = Head(model);
+        var sequences = Sequences(10, 1, 30);
+        void Predict() => _ = new CascadePredictor(model, head, new Cascade([1, 2, 3], [0.3, 0.6])).Predict(sequences);
+        Predict();
+        var before = LiveTensors.CountSettled();
+        for (var round = 0; round < 10; round++)
+            Predict();
+        Assert.AreEqual(before, LiveTensors.Count);
     }
 
     [TestMethod]

@@ -43,23 +43,20 @@ internal sealed class CascadePredictor(CoLMModel model, ChainHead head, Cascade 
     {
         using var scope = NewDisposeScope();
         var batch = new PaddedBatch(Array.ConvertAll(chosen, i => sequences[i]));
-        using var stages = new ChainStages(model, batch.TokenIds(model.Device));
+        using var stages = new LastTokenStages(model, batch);
         Tensor? outputs = null;                                             // [sequences, outputs]
         for (var stage = 0; ; stage++)
         {
             var isLast = stage == cascade.ChainCounts.Count - 1;
             var (chains, features) = stages.Advance(cascade.ChainCounts[stage], isLast);
             for (var chain = chains.First; chain < chains.End; chain++)
-                _featuresComputed[chain] += (long)chosen.Length * batch.Length;
-            var rows = tensor(chosen.Select((example, i) => i * (long)batch.Length + sequences[example].Length - 1).ToArray(),
-                device: model.Device);
-            outputs = head.forward(features.index_select(0, rows).to(float32), chains, outputs);
+                _featuresComputed[chain] += stages.Tokens(chain);
+            outputs = head.forward(features.to(float32), chains, outputs);
             var goingOn = Record(chosen, outputs, stage, predictions);
             if (isLast || goingOn.Length == 0)
                 return;
-            var kept = tensor(goingOn.Select(i => (long)i).ToArray(), device: model.Device);
-            stages.Take(kept);
-            outputs = outputs.index_select(0, kept);
+            stages.Take(goingOn);
+            outputs = outputs.index_select(0, tensor(Array.ConvertAll(goingOn, i => (long)i), device: model.Device));
             chosen = Array.ConvertAll(goingOn, i => chosen[i]);
         }
     }

@@ -37,7 +37,8 @@ internal static class SequencePredictor
             using var scope = NewDisposeScope();
             var batch = new PaddedBatch(Array.ConvertAll(chosen, i => sequences[i]));
             var chains = new ChainRange(0, reported.End);
-            var pooled = Last(model, batch, chains).to(float32);                           // [sequences, D]
+            using var stages = new LastTokenStages(model, batch);
+            var pooled = stages.Advance(chains.End, isLast: true).Features.to(float32);    // [sequences, D]
             var scales = head.Scales(pooled, chains, earlier: null);
             for (var scale = reported.First; scale < reported.End; scale++)
             {
@@ -51,15 +52,5 @@ internal static class SequencePredictor
             done += count;
         }
         return outputs;
-    }
-
-    // With KV sharing the later chains are computed at the last tokens alone: the paper's fast prefill.
-    private static Tensor Last(CoLMModel model, PaddedBatch batch, ChainRange chains)
-    {
-        var (ids, rows) = (batch.TokenIds(model.Device), batch.LastRows(model.Device));
-        if (!model.Config.KvSharing || chains.Count == 1)
-            return model.Features(ids, chains).index_select(0, rows);
-        using var first = model.Keep(ids, 1, rows);
-        return cat([first.HeadInput!, model.LastFeatures(batch, chains with { First = 1 }, first)], dim: 1);
     }
 }

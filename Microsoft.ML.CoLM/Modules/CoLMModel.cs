@@ -137,13 +137,15 @@ public sealed partial class CoLMModel : nn.Module
     /// <param name="batch">The sequences.</param>
     /// <param name="chains">The chains to compute, behind the first.</param>
     /// <param name="earlier">Features of all chains before them, of the last tokens, with all keys and values.</param>
+    /// <param name="kept">Where to keep this pass's features for chains behind these; null to keep none.</param>
     /// <returns>[sequences, width of the chains].</returns>
-    internal Tensor LastFeatures(PaddedBatch batch, ChainRange chains, ChainFeatures earlier)
+    internal Tensor LastFeatures(
+        PaddedBatch batch, ChainRange chains, ChainFeatures earlier, ChainFeatures? kept = null)
     {
         using var scope = NewDisposeScope();
         var (ids, mask) = (batch.LastTokenIds(Device), batch.KeyMask(Config.KeyValueHeads(0), Device));
         var (cosine, sine) = Rotary.Angles(0, batch.Length, Device, DataType);
-        var pass = new ForwardPass(chains, batch.Count, 1, OfLast(cosine), OfLast(sine), earlier, Kept: null, Cache: null,
+        var pass = new ForwardPass(chains, batch.Count, 1, OfLast(cosine), OfLast(sine), earlier, kept, Cache: null,
             Adapters, mask);
         return Walk(ids, pass).MoveToOuterDisposeScope();
 

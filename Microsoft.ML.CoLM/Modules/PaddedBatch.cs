@@ -11,9 +11,13 @@ internal sealed class PaddedBatch
 
     /// <param name="examples">Token ids of each, at least one.</param>
     public PaddedBatch(IReadOnlyList<int[]> examples)
+        : this(examples, examples.Max(example => example.Length))
     {
-        _examples = examples;
-        Length = examples.Max(example => example.Length);
+    }
+
+    private PaddedBatch(IReadOnlyList<int[]> examples, int length)
+    {
+        (_examples, Length) = (examples, length);
         TokenCount = examples.Sum(example => (long)example.Length);
     }
 
@@ -28,6 +32,9 @@ internal sealed class PaddedBatch
 
     /// <summary>Token ids of an example, without padding.</summary>
     public int[] Example(int index) => _examples[index];
+
+    /// <summary>Some of the examples, padded to the length of all.</summary>
+    public PaddedBatch Take(int[] examples) => new(Array.ConvertAll(examples, i => _examples[i]), Length);
 
     /// <summary>[examples, length], Int64.</summary>
     public Tensor TokenIds(Device device)

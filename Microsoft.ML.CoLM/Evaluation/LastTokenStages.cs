@@ -1,0 +1,85 @@
+using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Modules;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Evaluation;
+
+/// <summary>
+/// As <see cref="ChainStages"/>, for what is read from the last token of each sequence: with KV sharing the chains behind the
+/// first are computed at that token alone.
+/// </summary>
+internal sealed class LastTokenStages : IDisposable
+{
+    private readonly CoLMModel _model;
+    private readonly ChainStages? _allTokens;
+    private PaddedBatch _batch;
+    private ChainFeatures? _features;
+    private int _chainCount;
+
+    /// <param name="model">The model.</param>
+    /// <param name="batch">Sequences, checked.</param>
+    public LastTokenStages(CoLMModel model, PaddedBatch batch)
+    {
+        (_model, _batch) = (model, batch);
+        if (!model.Config.KvSharing)
+            _allTokens = new ChainStages(model, batch.TokenIds(model.Device));
+    }
+
+    /// <summary>Runs the chains from the last count up to this one.</summary>
+    /// <param name="chainCount">How many chains, more than before.</param>
+    /// <param name="isLast">Whether no further chains will be run.</param>
+    /// <returns>The chains that were added, and their normalised features, [sequences, width of the added chains].</returns>
+    public (ChainRange Chains, Tensor Features) Advance(int chainCount, bool isLast)
+    {
+        using var scope = NewDisposeScope();
+        var chains = new ChainRange(_chainCount, chainCount);
+        var features = _allTokens is { } stages
+            ? stages.Advance(chainCount, isLast).Features.index_select(0, _batch.LastRows(_model.Device))
+            : AtLast(chains, isLast);
+        _chainCount = chainCount;
+        return (chains, features.MoveToOuterDisposeScope());
+    }
+
+    /// <summary>Tokens, padding included, at which a chain is computed.</summary>
+    public long Tokens(int chain) => _batch.Count * (long)(_allTokens is null && chain > 0 ? 1 : _batch.Length);
+
+    /// <summary>Goes on with some of the sequences only.</summary>
+    /// <param name="sequences">Which of those that are left.</param>
+    public void Take(int[] sequences)
+    {
+        using var scope = NewDisposeScope();
+        var kept = tensor(Array.ConvertAll(sequences, i => (long)i), device: _model.Device);
+        _allTokens?.Take(kept);
+        _features?.Take(kept, _batch.Count);
+        _batch = _batch.Take(sequences);
+    }
+
+    public void Dispose()
+    {
+        _allTokens?.Dispose();
+        _features?.Dispose();
+    }
+
+    private Tensor AtLast(ChainRange chains, bool isLast)
+    {
+        if (_features is not null)
+            return Added(chains, isLast);
+        var (ids, rows) = (_batch.TokenIds(_model.Device), _batch.LastRows(_model.Device));
+        if (isLast && chains.End == 1)
+            return _model.Features(ids, chains).index_select(0, rows);
+        // The first chain at all tokens: its keys and values are everyone's.
+        _features = _model.Keep(ids, 1, rows);
+        var first = _features.HeadInput!;
+        return chains.End == 1 ? first.alias() : cat([first, Added(chains with { First = 1 }, isLast)], dim: 1);
+    }
+
+    private Tensor Added(ChainRange chains, bool isLast)
+    {
+        using var added = isLast ? null : new ChainFeatures(_model.Config.LayerCount);
+        var features = _model.LastFeatures(_batch, chains, _features!, added);
+        if (added is not null)
+            _features!.Append(added);
+        return features;
+    }
+}
