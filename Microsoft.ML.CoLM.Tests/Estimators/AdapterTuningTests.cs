@@ -156,6 +156,8 @@ public sealed class AdapterTuningTests
         foreach (var ((name, one), (_, other)) in first.Model.named_parameters().Zip(second.Model.named_parameters()))
             Assert.IsTrue(Tuning.ShareMemory(one, other), name);
         CollectionAssert.AreEqual(expected, _mlContext.Predict(first).Scores());
+        Assert.IsTrue(Tuning.ShareMemory(first.Model.WithoutAdapters().Norm.Weight(0), second.Model.Norm.Weight(0)),
+            "What the kernels read was made anew.");
         second.Dispose();
         CollectionAssert.AreEqual(expected, _mlContext.Predict(first).Scores());
         first.Dispose();

@@ -69,6 +69,17 @@ public sealed class ChainExpansionTests
     }
 
     [TestMethod]
+    public void AChainMayStartAsACopyOfTheFirst()
+    {
+        using var model = TextModels.Random(4);
+        var options = Expansion.Grow(model, 0, 4);
+        options.Initialization = ChainInitialization.CopyFirstChain;
+        using var fitted = _mlContext.Fit(options);
+        using var expected = model.Expand([4], options.KvSharing, initialization: options.Initialization);
+        ModelAssert.SameWeights(expected, fitted.Model);
+    }
+
+    [TestMethod]
     [DataRow(new[] { 4 }, TrainingObjective.LastScale)]
     [DataRow(new[] { 4, 4 }, TrainingObjective.LastScale)]
     [DataRow(new[] { 4, 4 }, TrainingObjective.MultiChain)]

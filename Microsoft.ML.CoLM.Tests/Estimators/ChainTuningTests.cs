@@ -1,6 +1,7 @@
 using Microsoft.ML.CoLM.Chains;
 using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Modules;
+using Microsoft.ML.CoLM.Tests.Checkpoints;
 using Microsoft.ML.CoLM.Tests.Training;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -128,6 +129,18 @@ public sealed class ChainTuningTests
         if (frozenChains != 0)
             CollectionAssert.AreEqual(before["layers.1.mlp.up_proj.chain_1"], own["layers.1.mlp.up_proj.chain_1"]);
         Assert.AreEqual(config.ChainCount, tuned.ChainCount);
+    }
+
+    [TestMethod]
+    public void AChainThatIsAddedAsACopyIsAsWideAsTheFirst()
+    {
+        using var model = TextModels.Random(4);
+        using var source = _mlContext.Scorer(model);
+        var options = Tuning.Steps(source, steps: 0);
+        options.Initialization = ChainInitialization.CopyFirstChain;
+        using var tuned = _mlContext.Tune(options);
+        using var expected = model.Expand([4], options.KvSharing, initialization: options.Initialization);
+        ModelAssert.SameWeights(expected, tuned.Model);
     }
 
     [TestMethod]

@@ -124,16 +124,27 @@ public sealed class CompletionTuningTests
     }
 
     [TestMethod]
+    public void RowsThatLoseTokensAreWarnedOf()
+    {
+        using var model = TextModels.Random(4, 4);
+        using var source = _mlContext.Scorer(model);
+        var warnings = Warnings();
+        var options = Options(source, steps: 1);
+        // A byte is a token, with one before and one behind each row: "the sea" and "deep" alone have more than ten.
+        options.SequenceLength = 10;
+        CompletionRow leftOut = new() { Prompt = "a prompt of many tokens", Response = "" };
+        Tune(options, [leftOut, .. Data]).Dispose();
+        Assert.HasCount(2, warnings);
+        Assert.Contains("1 rows of the training data have no response", warnings.First());
+        Assert.Contains("1 rows of the training data have more than 10 tokens", warnings.Last());
+    }
+
+    [TestMethod]
     public void RowsWithoutAResponseAreLeftOutWithAWarning()
     {
         using var model = TextModels.Random(4, 4);
         using var source = _mlContext.Scorer(model);
-        var warnings = new ConcurrentQueue<string>();
-        _mlContext.Log += (_, message) =>
-        {
-            if (message.Kind == ChannelMessageKind.Warning)
-                warnings.Enqueue(message.RawMessage);
-        };
+        var warnings = Warnings();
         CompletionRow[] empty = [new() { Prompt = "a", Response = "" }, new() { Prompt = "b" }];
         using var expected = Tune(Options(source, steps: 2));
         using var tuned = Tune(Options(source, steps: 2), [.. empty, .. Data]);
@@ -162,6 +173,17 @@ public sealed class CompletionTuningTests
         Assert.Contains($"'{column}'", Assert.Throws<ArgumentException>(() => tuned.Transform(without)).Message);
         Assert.Throws<NotSupportedException>(
             () => tuned.WithCascade(new CascadeOptions { ChainCounts = [1, 2], Thresholds = [1] }));
+    }
+
+    private ConcurrentQueue<string> Warnings()
+    {
+        var warnings = new ConcurrentQueue<string>();
+        _mlContext.Log += (_, message) =>
+        {
+            if (message.Kind == ChannelMessageKind.Warning)
+                warnings.Enqueue(message.RawMessage);
+        };
+        return warnings;
     }
 
     private static ChainTuningEstimator.Options Options(ElasticScoringTransformer source, int steps)

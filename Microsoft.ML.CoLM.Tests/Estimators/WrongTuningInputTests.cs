@@ -36,6 +36,9 @@ public sealed class WrongTuningInputTests
         ["AddedChains"] = (
             options => (options.Task, options.AddedChains) = (TuningTask.LanguageHeads, [4]), ["LanguageHeads"]),
         ["Initialization"] = (options => options.Initialization = (ChainInitialization)3, ["3"]),
+        ["Initialization, of heads alone"] = (options =>
+            (options.Task, options.Initialization) = (TuningTask.LanguageHeads, ChainInitialization.CopyFirstChain),
+            ["LanguageHeads"]),
         ["Lora.Alpha"] = (options => options.Lora = new LoraOptions { Alpha = -1 }, ["-1"]),
         ["LabelSmoothing"] = (options => options.LabelSmoothing = 1, ["1"]),
         ["LabelSmoothing, no number"] = (options => options.LabelSmoothing = double.NaN, ["NaN"]),
@@ -86,6 +89,16 @@ public sealed class WrongTuningInputTests
         change(options);
         var error = Assert.Throws<ArgumentException>(() => _mlContext.Transforms.ChainTuning(options));
         foreach (var part in (string[])[name.Split(',')[0], .. named])
+            Assert.Contains(part, error.Message);
+    }
+
+    [TestMethod]
+    public void CopiesOfTheFirstChainAreRefusedWhereNoneIsAdded()
+    {
+        var options = Tuning.Steps(_source);
+        options.Initialization = ChainInitialization.CopyFirstChain;
+        var error = Assert.Throws<ArgumentException>(() => _mlContext.Tune(options));
+        foreach (var part in (string[])["Initialization", "CopyFirstChain", "AddedChains", "{4,4}"])
             Assert.Contains(part, error.Message);
     }
 
@@ -245,8 +258,16 @@ public sealed class WrongTuningInputTests
 
         _warnings.Clear();
         options.SequenceLength++;
+        options.ValidationSet = _mlContext.Keyed();
         _mlContext.Tune(options).Dispose();
         Assert.IsEmpty(_warnings);
+
+        // Of a pair, the tokens of both count.
+        options.SecondTextColumnName = "Second";
+        _mlContext.Tune(options).Dispose();
+        Assert.HasCount(2, _warnings);
+        foreach (var what in new[] { "the training data", "the validation set" })
+            Assert.Contains(warning => warning.Contains($"rows of {what} have more", StringComparison.Ordinal), _warnings);
     }
 
     [TestMethod]

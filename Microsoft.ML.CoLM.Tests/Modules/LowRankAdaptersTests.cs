@@ -219,6 +219,10 @@ public sealed class LowRankAdaptersTests
         using var expected = merged.Expand([2], kvSharing: true, seed: 1);
         Assert.IsNull(grown.Adapters);
         Checkpoints.ModelAssert.SameWeights(expected, grown);
+        var copied = ChainInitialization.CopyFirstChain;
+        using var copy = model.Expand([4], kvSharing: true, initialization: copied);
+        using var expectedCopy = merged.Expand([4], kvSharing: true, initialization: copied);
+        Checkpoints.ModelAssert.SameWeights(expectedCopy, copy);
         using var ids = TestIds.Of(model.Config, 2, 9);
         using var before = Logits(merged, ids);
         using var after = Logits(grown, ids, chainCount: 4);

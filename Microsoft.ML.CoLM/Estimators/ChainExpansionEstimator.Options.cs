@@ -71,7 +71,8 @@ public sealed partial class ChainExpansionEstimator
             ArgumentNullException.ThrowIfNull(AddedChains);
             Check(AddedChains.Length == 0 == (Architecture is not null), nameof(AddedChains),
                 $"[{string.Join(", ", AddedChains)}]", $"empty with {nameof(Architecture)} and name at least one chain without it");
-            Check(Enum.IsDefined(Initialization), nameof(Initialization), Initialization, $"a {nameof(ChainInitialization)}");
+            Check(Enum.IsDefined(Initialization), nameof(Initialization), Initialization,
+                $"a {nameof(ChainInitialization)}");
             Check(Architecture is null || Initialization == ChainInitialization.Normal, nameof(Initialization),
                 Initialization, $"{ChainInitialization.Normal} with {nameof(Architecture)}: there is no chain to copy");
             Check(TokenizerFolder is null || Architecture is not null, nameof(TokenizerFolder), TokenizerFolder,

@@ -32,14 +32,16 @@ public sealed partial class ChainTuningEstimator
 
         /// <summary>
         /// Attention heads of chains to add before tuning. Null adds none to a model of several chains; to a model of one,
-        /// unless it is itself tuned or gets adapters, a chain a quarter as wide.
+        /// unless it is itself tuned or gets adapters, a chain a quarter as wide, or as wide where it is a copy.
         /// </summary>
         public int[]? AddedChains { get; set; }
 
         /// <summary>Whether chains that are added to a model of one share its keys and values.</summary>
         public bool KvSharing { get; set; } = true;
 
-        /// <summary>What added chains' weights are before tuning; copies must be as wide as the first chain.</summary>
+        /// <summary>
+        /// What added chains' weights are before tuning. Copies must be as wide as the first chain, and there must be some.
+        /// </summary>
         public ChainInitialization Initialization { get; set; }
 
         /// <summary>
@@ -109,7 +111,10 @@ public sealed partial class ChainTuningEstimator
                 throw new ArgumentException($"{nameof(Model)} must be given: the transformer whose model is tuned.", nameof(Model));
             Check(Enum.IsDefined(Task), nameof(Task), Task, $"a {nameof(TuningTask)}");
             Check(FrozenChains is null or >= 0, nameof(FrozenChains), FrozenChains, "at least 0");
-            Check(Enum.IsDefined(Initialization), nameof(Initialization), Initialization, $"a {nameof(ChainInitialization)}");
+            Check(Enum.IsDefined(Initialization), nameof(Initialization), Initialization,
+                $"a {nameof(ChainInitialization)}");
+            Check(Task != TuningTask.LanguageHeads || Initialization == ChainInitialization.Normal, nameof(Initialization),
+                Initialization, $"left out where {nameof(Task)} is {TuningTask.LanguageHeads}");
             foreach (var name in ColumnNames())
                 Check(!string.IsNullOrEmpty(name.Value), name.Key, "an empty name", "the name of a column");
             Check(ColumnNames().DistinctBy(name => name.Value).Count() == ColumnNames().Count, "Column names",

@@ -26,8 +26,8 @@ namespace Microsoft.ML.CoLM;
 /// A label is read from the last token's normalised features by a head that is nested like the language head: scale k uses
 /// its first D_1 + ... + D_k columns. All scales from the frozen prefix upward are trained together (multi-chain
 /// cross-entropy), so the transformer predicts at any of these chain counts; with <see cref="TrainingObjective.LastScale"/>
-/// at the last one alone. Texts longer than <see cref="TrainingOptions.SequenceLength"/> or the model's context lose their end,
-/// here, with a warning, and in the transformer. Numbers are scaled to mean 0 and deviation 1 for training.
+/// at the last one alone. Texts longer than <see cref="TrainingOptions.SequenceLength"/> or the model's context lose their
+/// end, here, with a warning, and in the transformer. Numbers are scaled to mean 0 and deviation 1 for training.
 /// <para>
 /// Rows stand in memory as token ids, and are batched with others of like length. With frozen chains, what these compute is
 /// kept for later epochs. With <see cref="LoraOptions"/> the weights themselves stay, and adapters on the tuned chains are
@@ -135,6 +135,11 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
             return (CreateForHeads(start), start.Config.ChainCount);
 
         var added = _options.AddedChains ?? DefaultChains(start.Config);
+        if (added.Length == 0 && _options.Initialization != ChainInitialization.Normal)
+        {
+            throw new ArgumentException($"{nameof(Options.Initialization)} {_options.Initialization} is of added chains, " +
+                $"but {nameof(Options.AddedChains)} names none for the model's {{{start.Config.Layout}}}.");
+        }
         using var grown = added.Length == 0 ? null
             : start.Expand(added, KvSharing(start.Config), seed, _options.Initialization);
         start = grown ?? start;
@@ -171,12 +176,14 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
         return start.ShareAllButHeads();
     }
 
-    // A quarter as wide as the first, in whole groups of the heads that share keys.
+    // A quarter as wide as the first, in whole groups of the heads that share keys; a copy is as wide.
     private int[] DefaultChains(CoLMConfig config)
     {
         if (config.ChainCount > 1 || _options.FrozenChains is not null || _options.Lora is not null)
             return [];
         var (heads, groups) = (config.Heads(0), config.KeyValueHeads(0));
+        if (_options.Initialization == ChainInitialization.CopyFirstChain)
+            return [heads];
         return [Math.Max(groups, (heads + 3) / 4 / groups * groups)];
     }
 

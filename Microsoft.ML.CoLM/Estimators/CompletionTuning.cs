@@ -68,11 +68,13 @@ internal sealed class CompletionTuning(ChainTuningEstimator.Options options) : I
             var config = setting.Model.Config;
             var whole = _template.Encode(setting.Tokenizer, config, text.First, text.Second!, Columns.Names);
             var tokens = whole.Truncated(setting.MaxLength, config.BosTokenId);
-            cut += whole.Ids.Length > setting.MaxLength ? 1 : 0;
             if (text.Second!.Length == 0 || tokens.ResponseLength == 0)
+            {
                 empty++;
-            else
-                rows.Add(new(tokens.Ids, Math.Max(1, tokens.ResponseStart)));
+                continue;
+            }
+            cut += whole.Ids.Length > setting.MaxLength ? 1 : 0;
+            rows.Add(new(tokens.Ids, Math.Max(1, tokens.ResponseStart)));
         }
         if (empty > 0)
             setting.Channel.Warn($"{empty} rows of {what} have no response in column '{Columns.Second}' and are left out.");

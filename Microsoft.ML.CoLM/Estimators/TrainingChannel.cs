@@ -23,8 +23,8 @@ internal sealed class TrainingChannel(IHost host, IChannel channel, TrainingOpti
     {
         if (count > 0)
         {
-            Warn($"{count} rows of {what} have more than {length} tokens, which is {nameof(options.SequenceLength)} or the " +
-                "model's context, and are cut to so many.");
+            Warn($"{count} rows of {what} have more than {length} tokens, which is " +
+                $"{nameof(options.SequenceLength)} or the model's context, and are cut to so many.");
         }
     }
 

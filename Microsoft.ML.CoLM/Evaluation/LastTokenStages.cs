@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Evaluation;
 
 /// <summary>
-/// As <see cref="ChainStages"/>, for what is read from the last token of each sequence: with KV sharing the chains behind the
-/// first are computed at that token alone.
+/// As <see cref="ChainStages"/>, for what is read from the last token of each sequence: with KV sharing the chains behind
+/// the first are computed at that token alone.
 /// </summary>
 internal sealed class LastTokenStages : IDisposable
 {

@@ -22,8 +22,8 @@ public sealed partial class CoLMModel
     /// </returns>
     /// <exception cref="ArgumentException">
     /// There is no new chain, a division of the grown layout is not exact, the model has several chains and
-    /// <paramref name="kvSharing"/> is not what they were made with, or a new chain is to be a copy of the first and has not
-    /// as many heads.
+    /// <paramref name="kvSharing"/> is not what they were made with, a new chain is to be a copy of the first and has not as
+    /// many heads, or <paramref name="initialization"/> is none that there is.
     /// </exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public CoLMModel Expand(
@@ -71,13 +71,14 @@ public sealed partial class CoLMModel
         var heads = Config.Heads(0);
         if (initialization == ChainInitialization.CopyFirstChain && Array.Exists(addedChains, added => added != heads))
         {
-            throw new ArgumentException($"Chains that start as copies of the first must have its {heads} heads each, found " +
-                $"[{string.Join(", ", addedChains)}].", nameof(addedChains));
+            throw new ArgumentException($"Chains that start as copies of the first must have its {heads} heads each, " +
+                $"found [{string.Join(", ", addedChains)}].", nameof(addedChains));
         }
     }
 
     /// <summary>
-    /// Makes the features of a chain and all after it the first chain's: its weights, and zeros for what earlier chains give.
+    /// Makes the features of a chain and all after it the first chain's: its weights, and zeros for what earlier chains
+    /// give.
     /// </summary>
     private void CopyFirstChain(int firstChain)
     {

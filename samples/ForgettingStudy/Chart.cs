@@ -31,11 +31,11 @@ internal sealed class Chart(SavedRun[] runs)
             RunResult[] own = [.. group.Select(run => run.Result)];
             var color = Colors[Array.IndexOf(Method.All, method)];
             AddLosses(loss, own, method, color);
-            AddAccuracies(accuracy, own, method.Title, color);
+            AddAccuracies(accuracy, own, method, color);
         }
         var steps = runs.Max(run => run.Result.Steps);
         Describe(loss, "training loss of a row, moving mean", steps);
-        Describe(accuracy, "validation accuracy, all chains (%)", steps);
+        Describe(accuracy, "validation accuracy, all that are trained (%)", steps);
         plots.SavePng(path, Width, Height);
     }
 
@@ -44,19 +44,20 @@ internal sealed class Chart(SavedRun[] runs)
         var steps = own.Min(run => run.Losses.Length);
         // The multi-chain objective is the sum of all chain counts' losses.
         var scales = method.Scales == TrainedScales.All ? own[0].Accuracies.Length : 1;
-        var mean = Enumerable.Range(0, steps).Select(step => own.Average(run => run.Losses[step] / scales)).ToArray();
+        double[] mean = [.. Enumerable.Range(0, steps)
+            .Select(step => own.Average(run => run.Losses[step] / scales))];
         var window = Math.Max(1, (int)(Smoothing * steps));
         // Of whole windows alone: single batches say little.
         double[] xs = [.. Enumerable.Range(window, steps - window + 1).Select(step => (double)step)];
         Add(plot, xs, [.. xs.Select(step => mean.AsSpan((int)step - window, window).ToArray().Average())], method.Title, color);
     }
 
-    private static void AddAccuracies(Plot plot, RunResult[] own, string title, Color color)
+    private static void AddAccuracies(Plot plot, RunResult[] own, Method method, Color color)
     {
         var points = own[0].Validations.Select(point => point.Step).ToArray();
         Add(plot, [.. points.Select(step => (double)step)], [.. points.Select((_, i) =>
-            100 * own.Where(run => run.Validations.Length > i).Average(run => run.Validations[i].Accuracies[^1]))], title,
-            color);
+            100 * own.Where(run => run.Validations.Length > i)
+                .Average(run => run.Validations[i].Accuracies[method.Judged]))], method.Title, color);
     }
 
     private static void Add(Plot plot, double[] xs, double[] ys, string title, Color color)

@@ -50,11 +50,25 @@ internal sealed record Method(
     /// <summary>And those that show what training all chain counts together costs each.</summary>
     public static readonly Method[] All = [.. Compared, ChainTuningFirst, ChainTuningLast];
 
-    // What the other scale counts where one is trained alone: the library has the last one count for something.
-    private const double Nothing = 1e-9;
+    // What the last scale counts where the first is trained alone: the library has it count for something, and the optimizer
+    // adds 1e-8 to what it divides by.
+    private const double Nothing = 1e-15;
 
     /// <summary>Which chain counts are trained.</summary>
     public TrainedScales Scales { get; init; }
+
+    /// <summary>Whether a chain count is trained: 0 is the first.</summary>
+    /// <param name="scale">Which.</param>
+    /// <param name="count">How many there are.</param>
+    public bool Trains(int scale, int count) => Scales switch
+    {
+        TrainedScales.First => scale == 0,
+        TrainedScales.Last => scale == count - 1,
+        _ => true,
+    };
+
+    /// <summary>The chain count that tells how well it does, the largest that is trained.</summary>
+    public Index Judged => Scales == TrainedScales.First ? 0 : ^1;
 
     /// <summary>The method of a name.</summary>
     /// <exception cref="ArgumentException">There is none.</exception>

@@ -55,13 +55,14 @@ var loraAlpha = new Option<double>("--lora-alpha")
 };
 var validations = Count("--validations", "validations of an epoch, for the chart", 2, 1);
 var featureMemory = Count(
-    "--feature-memory", "MiB of memory for features of frozen chains, kept for later epochs", 1024, 0);
-var featureDisk = Count("--feature-disk", "MiB of temporary files for more of them", 16384, 0);
+    "--feature-memory", "MiB of memory in each run for features of frozen chains, kept for later epochs", 1024, 0);
+var featureDisk = Count("--feature-disk", "MiB of temporary files in each run for more of them", 16384, 0);
 var seeds = Count("--seeds", "how many seeds: 1, 2 and so on", 1, 1);
 var atOnce = Count("--at-once", "runs at a time, each with its share of the cores", 1, 1);
 var methods = new Option<string[]>("--methods")
 {
-    Description = $"which methods, of {string.Join(", ", Method.All.Select(method => method.Name))}; without it, the first {Method.Compared.Length}",
+    Description = $"which methods, of {string.Join(", ", Method.All.Select(method => method.Name))}; without it, the first " +
+        $"{Method.Compared.Length}",
     AllowMultipleArgumentsPerToken = true,
 };
 var output = Output("--out", "the table to write, as Markdown", "forgetting.md");

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
+using Microsoft.ML.CoLM;
 using Spectre.Console;
 
 namespace ForgettingStudy;
@@ -75,7 +76,7 @@ internal sealed class Report(
     private string[] Row(Method method, RunResult[] own) =>
     [
         own.Length == settings.Seeds ? method.Title : $"{method.Title} ({own.Length} of {settings.Seeds} seeds)",
-        .. Enumerable.Range(0, Scales).Select(scale => scale >= own[0].Accuracies.Length ? ""
+        .. Enumerable.Range(0, Scales).Select(scale => scale >= own[0].Accuracies.Length || !method.Trains(scale, own[0].Accuracies.Length) ? ""
             : Spread(own.Select(run => 100 * run.Accuracies[scale]), "F2") + " %"),
         own[0].TrainedParameters.ToString("N0", Culture),
         string.Create(Culture, $"{100.0 * own[0].TrainedParameters / own[0].Parameters:F1} %"),
@@ -92,8 +93,8 @@ internal sealed class Report(
     {
         yield return string.Create(Culture, $"Stories: mean loss of a token (natural log) on {before.Stories} stories, " +
             $"and what it is more than the base's. The expanded model has {before.Parameters:N0} parameters, the base " +
-            $"{before.BaseParameters:N0}; the added chain ({settings.Chains} heads) was trained on stories in " +
-            $"{settings.ExpansionSteps} steps ({before.Seconds / 60:F1} minutes).");
+            $"{before.BaseParameters:N0}; the added chain ({settings.Chains} heads, {Keys()}) started as " +
+            $"{Start()} and was trained on stories in {settings.ExpansionSteps} steps ({before.Seconds / 60:F1} minutes).");
         var seeds = settings.Seeds == 1 ? "One seed" : $"{settings.Seeds} seeds, mean ± deviation";
         var rows = settings.Rows is { } count ? string.Create(Culture, $"the first {count:N0} rows") : "all rows";
         var rates = string.Join(", ", settings.Methods.Select(method => string.Create(
@@ -106,6 +107,11 @@ internal sealed class Report(
         if (Compared() is { } compared)
             yield return compared;
     }
+
+    private string Keys() => settings.KvSharing ? "the base's keys and values" : "keys and values of its own";
+
+    private string Start() =>
+        settings.Initialization == ChainInitialization.CopyFirstChain ? "a copy of the base" : "random weights";
 
     private string Choice() => settings.Rates.Length == 0 ? "" : string.Create(Culture,
         $" (of {string.Join(", ", settings.Rates)}, by the loss on the training file's last {Plan.HeldOutRows:N0} rows " +

@@ -15,9 +15,10 @@ namespace ForgettingStudy;
 /// <param name="ValidationsPerEpoch">How often an epoch is interrupted for a validation.</param>
 /// <param name="FeatureMemory">MiB of memory that features of frozen chains may take.</param>
 /// <param name="FeatureDisk">MiB of disk that they may take beside it.</param>
+/// <param name="AtOnce">How many runs share the cores: times depend on it, and sums to rounding.</param>
 /// <param name="Expansion">How the expanded model was made; null for methods on the base.</param>
 /// <param name="Inputs">Fingerprint of the base and all texts.</param>
 internal sealed record RunSettings(
     string Method, int Seed, int? Rows, int HeldOut, int Epochs, int Batch, double LearningRate, int LoraRank,
-    double LoraAlpha, int ValidationsPerEpoch, int FeatureMemory, int FeatureDisk, ExpansionSettings? Expansion,
+    double LoraAlpha, int ValidationsPerEpoch, int FeatureMemory, int FeatureDisk, int AtOnce, ExpansionSettings? Expansion,
     string Inputs);

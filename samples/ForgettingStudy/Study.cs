@@ -57,13 +57,13 @@ internal sealed class Study(Settings settings)
 
     // The one with the smallest loss on rows that are neither trained on nor in the table.
     private double LearningRate(Method method, RunSettings[] trials) =>
-        trials.MinBy(trial => _document.Find(trial)!.Validations[^1].Losses[^1])?.LearningRate ??
+        trials.MinBy(trial => _document.Find(trial)!.Validations[^1].Losses[method.Judged])?.LearningRate ??
         settings.LearningRate ?? method.LearningRate;
 
     /// <summary>Does the runs that are not done yet, and saves each as it ends.</summary>
     private void Do(RunSettings[] runs, string folder, Action done, CancellationToken cancellation)
     {
-        RunSettings[] left = [.. runs.Where(run => _document.Find(run) is null)];
+        RunSettings[] left = [.. runs.Where(run => _document.Find(run) is null).Distinct()];
         if (left.Length == 0)
             return;
         int? threads = settings.AtOnce == 1 ? null : Math.Max(1, Environment.ProcessorCount / settings.AtOnce);

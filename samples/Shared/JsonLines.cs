@@ -6,7 +6,9 @@ namespace Samples;
 internal static class JsonLines
 {
     /// <summary>The texts, in their order; blank lines are passed over.</summary>
-    /// <exception cref="InvalidDataException">A line is not JSON, or has no text; the message names file and line.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A line is not JSON, or has no text; the message names file and line.
+    /// </exception>
     public static IEnumerable<string> Texts(string path)
     {
         var number = 0;
