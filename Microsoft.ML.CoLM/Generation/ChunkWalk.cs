@@ -176,7 +176,7 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
                 continue;
             }
             var sums = _sums.narrow(0, 0, chunk.Length).narrow(1, _weights.Columns.Hidden[chain], weight.Outputs);
-            residual.add_(sums.addmm_(read, weight.Transposed, beta: 0));
+            residual.add_(sums.addmm_(read, weight.Transposed, beta: 0), Scalars.One);
         }
     }
 

@@ -122,6 +122,6 @@ internal static class ChainLinearKernel
             return;
         }
         var product = left.contiguous().mm(right);
-        _ = adds ? target.add_(product) : target.copy_(product);
+        _ = adds ? target.add_(product, Scalars.One) : target.copy_(product);
     }
 }

@@ -56,7 +56,7 @@ internal sealed class ChainRmsNormFunction : SingleTensorFunction<ChainRmsNormFu
                     results[2 + i] = gradient.mul(normalised).sum([0]).to(weight.dtype);
                 var scaled = gradient.mul(weight);
                 var projection = scaled.mul(normalised).mean([1], keepdim: true);           // [rows, 1]
-                scaled.addcmul_(normalised, projection, -1).mul_(inverseNorm);
+                scaled.addcmul_(normalised, projection, Scalars.MinusOne).mul_(inverseNorm);
                 inputGradient.narrow(1, start, width).copy_(scaled);
                 start += width;
             }
@@ -67,12 +67,13 @@ internal sealed class ChainRmsNormFunction : SingleTensorFunction<ChainRmsNormFu
     private static Tensor Forward(Tensor x, double epsilon, Tensor[] weights, List<Tensor>? inverseNorms)
     {
         var y = empty_like(x);
+        using var bias = epsilon.ToScalar();
         long start = 0;
         foreach (var weight in weights)
         {
             // The mean square is taken in float32 whatever the model's type, as Hugging Face's LLaMA does.
             var own = x.narrow(1, start, weight.size(0)).to(float32);
-            var inverseNorm = own.square().mean([1], keepdim: true).add_(epsilon).rsqrt_();  // [rows, 1]
+            var inverseNorm = own.square().mean([1], keepdim: true).add_(bias, Scalars.One).rsqrt_();  // [rows, 1]
             y.narrow(1, start, weight.size(0)).copy_(own.mul(inverseNorm)).mul_(weight);
             inverseNorms?.Add(inverseNorm);
             start += weight.size(0);

@@ -43,8 +43,9 @@ internal sealed class RotaryFunction : SingleTensorFunction<RotaryFunction>
         var half = x.size(-1) / 2;
         var (first, second) = (x.narrow(-1, 0, half), x.narrow(-1, half, half));
         var y = empty(x.shape, dtype: x.dtype, device: x.device);
-        y.narrow(-1, 0, half).copy_(first).mul_(cosine).sub_(second.mul(sine).mul_(direction));
-        y.narrow(-1, half, half).copy_(second).mul_(cosine).add_(first.mul(sine).mul_(direction));
+        var sign = direction < 0 ? Scalars.MinusOne : Scalars.One;
+        y.narrow(-1, 0, half).copy_(first).mul_(cosine).sub_(second.mul(sine).mul_(sign));
+        y.narrow(-1, half, half).copy_(second).mul_(cosine).add_(first.mul(sine).mul_(sign), Scalars.One);
         return y;
     }
 }

@@ -36,7 +36,7 @@ internal sealed class SwiGluFunction : SingleTensorFunction<SwiGluFunction>
             var (gate, up, activated) = (saved[0], saved[1], saved[2]);
             // silu'(x) = s + silu(x) · (1 - s) with s the sigmoid of x
             var sigmoid = gate.sigmoid();
-            var slope = sigmoid.addcmul(activated, 1 - sigmoid, 1);
+            var slope = sigmoid.addcmul(activated, sigmoid.neg().add_(Scalars.One, Scalars.One), Scalars.One);
             return [slope.mul_(up).mul_(grad_output), grad_output.mul(activated), null];
         });
 

@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -44,8 +45,9 @@ internal sealed class DecoderLayer : nn.Module
     public Tensor forward(Tensor x, ForwardPass pass)
     {
         using var scope = NewDisposeScope();
-        var h = x + _attention.forward(_attentionNorm.forward(x, pass.Chains), pass);
-        return (h + _feedForward.forward(_feedForwardNorm.forward(h, pass.Chains), pass)).MoveToOuterDisposeScope();
+        var h = x.add(_attention.forward(_attentionNorm.forward(x, pass.Chains), pass), Scalars.One);
+        return h.add(_feedForward.forward(_feedForwardNorm.forward(h, pass.Chains), pass), Scalars.One)
+            .MoveToOuterDisposeScope();
     }
 
     /// <summary>Caches the keys and values that <see cref="forward"/> would, and computes nothing else.</summary>

@@ -65,9 +65,12 @@ internal sealed class LowRankAdapter : nn.Module
         List<Tensor> parts = [];
         for (var chain = adapted.First; chain < adapted.End; chain++)
             parts.Add(reduced.narrow(1, (chain - adapted.First) * rank, rank).mm(_up.Weight(chain).t()));
-        var added = (parts.Count == 1 ? parts[0] : cat(parts, dim: 1)).mul(_scale).to(y.dtype);
+        using var scale = _scale.ToScalar();
+        var added = (parts.Count == 1 ? parts[0] : cat(parts, dim: 1)).mul(scale).to(y.dtype);
         var start = y.size(1) - added.size(1);
-        var sum = start == 0 ? y + added : cat([y.narrow(1, 0, start), y.narrow(1, start, added.size(1)) + added], dim: 1);
+        var sum = start == 0
+            ? y.add(added, Scalars.One)
+            : cat([y.narrow(1, 0, start), y.narrow(1, start, added.size(1)).add(added, Scalars.One)], dim: 1);
         y.Dispose();
         return sum.MoveToOuterDisposeScope();
     }

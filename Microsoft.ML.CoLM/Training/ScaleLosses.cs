@@ -1,3 +1,5 @@
+using Microsoft.ML.CoLM.Kernels;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Training;
@@ -16,8 +18,9 @@ internal static class ScaleLosses
         {
             if (weights[i] == 0)
                 continue;
-            var weighted = loss(scales[i]).mul(weights[i]);
-            sum = sum is null ? weighted : sum.add(weighted);
+            using var weight = weights[i].ToScalar();
+            var weighted = loss(scales[i]).mul(weight);
+            sum = sum is null ? weighted : sum.add(weighted, Scalars.One);
         }
         return sum!;
     }

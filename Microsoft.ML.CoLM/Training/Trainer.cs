@@ -125,12 +125,13 @@ internal sealed class Trainer(
         RandomState.BeginStep(task.Model.Device);
         run.Optimizer.zero_grad();
         var passes = options.GradientAccumulationSteps;
+        using var share = passes.ToScalar();
         var (loss, tokens) = (0.0, 0L);
         for (var pass = 0; pass < passes; pass++)
         {
             var batch = task.Loss(BatchNumber(run.Step, pass));
             using var passLoss = batch.Value;
-            using var scaled = passLoss / passes;
+            using var scaled = passLoss.div(share);
             loss += scaled.ToDouble();
             tokens += batch.TokenCount;
             if (!double.IsFinite(loss))
@@ -155,7 +156,7 @@ internal sealed class Trainer(
             ForgetGradients(parameters);
             throw new NonFiniteLossException(run.Step + 1, "the gradient's norm", task.Model, wasFinite: true);
         }
-        run.Optimizer.step();
+        AdamWStep.Take(run.Optimizer);
         (run.Step, run.Loss, run.Tokens) = (run.Step + 1, loss, run.Tokens + tokens);
     }
 
