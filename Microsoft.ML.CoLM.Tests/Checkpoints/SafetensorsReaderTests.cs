@@ -126,7 +126,7 @@ public sealed class SafetensorsReaderTests
     public void AFileThatIsCutShortWhileItIsReadIsRefusedByTheTensorsName(int left)
     {
         if (OperatingSystem.IsWindows())
-            Assert.Inconclusive("Windows does not cut a mapped file.");
+            Assert.Inconclusive("This test cuts a file while it is mapped, which Windows does not let it: it needs another system.");
         const int Length = 12_000_000;
         using var folder = new TemporaryFolder();
         File.WriteAllBytes(folder["a"], SafetensorsBytes.Of(

@@ -12,7 +12,7 @@ internal sealed class SmallDisk : IDisposable
         if (OperatingSystem.IsLinux() && Run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", Path) == 0)
             return;
         _mount.Dispose();
-        Assert.Inconclusive("This test fills a small disk of its own, which takes Linux and root to mount.");
+        Assert.Inconclusive("This test fills a disk of one megabyte of its own: it needs Linux, and root to mount that.");
     }
 
     public string Path => _mount.Path;

@@ -84,6 +84,6 @@ public sealed class HostSettingsTests
     private static void SkipWithCuda()
     {
         if (torch.cuda.is_available())
-            Assert.Inconclusive("This machine has a GPU; what happens without one cannot be seen here.");
+            Assert.Inconclusive("This test needs a machine without a GPU, since it asks for one that is not there; torch found one here.");
     }
 }

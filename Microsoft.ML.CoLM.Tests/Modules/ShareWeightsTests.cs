@@ -46,6 +46,15 @@ public sealed class ShareWeightsTests
     }
 
     [TestMethod]
+    public void AModelSharesAllWithItself()
+    {
+        using var model = TestModels.Random(TestModels.Config(4));
+        using var expected = TestModels.Random(TestModels.Config(4));
+        Assert.AreEqual(sizeof(float) * model.ParameterCount(chainCount: 1), model.ShareWeights(model));
+        ModelAssert.SameWeights(expected, model);
+    }
+
+    [TestMethod]
     public void ModelsOfOtherWidthsShareNothing()
     {
         using var model = TestModels.Random(TestModels.Config(4));

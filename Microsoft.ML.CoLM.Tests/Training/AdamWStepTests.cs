@@ -18,6 +18,7 @@ public sealed class AdamWStepTests
         var (expected, actual) = (Parameters(dtype), Parameters(dtype));
         using var theirs = Optimizer(expected);
         using var ours = Optimizer(actual);
+        var update = new AdamWStep(ours);
         using var generator = new Generator(9);
         for (var step = 0; step < 20; step++)
         {
@@ -33,7 +34,7 @@ public sealed class AdamWStepTests
                 (expected[i].grad, actual[i].grad) = i == step % 5 ? (null, null) : (gradient, gradient.clone());
             }
             theirs.step();
-            AdamWStep.Take(ours);
+            update.Take();
             for (var i = 0; i < expected.Length; i++)
                 TensorAssert.SameBits(expected[i], actual[i], $"step {step}, parameter {i}");
         }
@@ -54,28 +55,19 @@ public sealed class AdamWStepTests
     }
 
     private static AdamW Optimizer(Parameter[] parameters) => optim.AdamW(
-        [
-            new AdamW.ParamGroup(parameters[..2], new AdamW.Options
-            {
-                LearningRate = 0.01,
-                InitialLearningRate = 0.01,
-                beta1 = 0.9,
-                beta2 = 0.95,
-                eps = 1e-8,
-                weight_decay = 0.1,
-                amsgrad = false,
-                maximize = false,
-            }),
-            new AdamW.ParamGroup(parameters[2..], new AdamW.Options
-            {
-                LearningRate = 0.01,
-                InitialLearningRate = 0.01,
-                beta1 = 0.8,
-                beta2 = 0.99,
-                eps = 1e-6,
-                weight_decay = 0,
-                amsgrad = false,
-                maximize = false,
-            }),
-        ]);
+        [Group(parameters[..2], 0.9, 0.95, 1e-8, 0.1), Group(parameters[2..], 0.8, 0.99, 1e-6, 0)]);
+
+    private static AdamW.ParamGroup Group(
+        Parameter[] parameters, double beta1, double beta2, double epsilon, double weightDecay) => new(
+        parameters, new AdamW.Options
+        {
+            LearningRate = 0.01,
+            InitialLearningRate = 0.01,
+            beta1 = beta1,
+            beta2 = beta2,
+            eps = epsilon,
+            weight_decay = weightDecay,
+            amsgrad = false,
+            maximize = false,
+        });
 }

@@ -66,7 +66,7 @@ public sealed class TokenSpoolTests
     {
         if (!OperatingSystem.IsLinux())
         {
-            Assert.Inconclusive("This test looks into Linux's list of the process's open files.");
+            Assert.Inconclusive("This test needs Linux: it looks for the file in the list of open files, /proc/self/fd.");
             return;
         }
         var before = Files();

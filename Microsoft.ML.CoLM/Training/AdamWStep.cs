@@ -9,20 +9,22 @@ namespace Microsoft.ML.CoLM.Training;
 /// The step of TorchSharp's AdamW (Loshchilov and Hutter 2019), operation by operation on the optimizer's own state, with
 /// numbers that live as long as libtorch reads them; see <see cref="Scalars"/>.
 /// </summary>
-internal static class AdamWStep
+/// <param name="optimizer">The optimizer, whose parameters are complete; it is not disposed.</param>
+internal sealed class AdamWStep(AdamW optimizer)
 {
+    private readonly Dictionary<Parameter, AdamW.State> _states = CheckpointTensors.StatesOf(optimizer);
+
     /// <summary>Updates every parameter that has a gradient.</summary>
-    public static void Take(AdamW optimizer)
+    public void Take()
     {
         using var noGradients = no_grad();
-        var states = CheckpointTensors.StatesOf(optimizer);
         foreach (var group in optimizer.ParamGroups.Cast<AdamW.ParamGroup>())
         {
             foreach (var parameter in group.Parameters)
             {
                 using var scope = NewDisposeScope();
                 if (parameter.grad is { } gradient)
-                    Update(parameter, gradient, states[parameter], (AdamW.Options)group.Options);
+                    Update(parameter, gradient, _states[parameter], (AdamW.Options)group.Options);
             }
         }
     }

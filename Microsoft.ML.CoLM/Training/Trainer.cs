@@ -156,7 +156,7 @@ internal sealed class Trainer(
             ForgetGradients(parameters);
             throw new NonFiniteLossException(run.Step + 1, "the gradient's norm", task.Model, wasFinite: true);
         }
-        AdamWStep.Take(run.Optimizer);
+        run.UpdateParameters();
         (run.Step, run.Loss, run.Tokens) = (run.Step + 1, loss, run.Tokens + tokens);
     }
 

@@ -8,6 +8,7 @@ namespace Microsoft.ML.CoLM.Training;
 /// <param name="best">The best validation, disposed with this.</param>
 internal sealed class TrainingRun(AdamW optimizer, BestState best) : IDisposable
 {
+    private readonly AdamWStep _update = new(optimizer);
     private TimeSpan _before;
 
     public AdamW Optimizer => optimizer;
@@ -34,6 +35,9 @@ internal sealed class TrainingRun(AdamW optimizer, BestState best) : IDisposable
 
     /// <summary>Time spent on steps, before the training was resumed, too.</summary>
     public TimeSpan Elapsed => _before + Clock.Elapsed;
+
+    /// <summary>Takes the optimizer's step by the parameters' gradients.</summary>
+    public void UpdateParameters() => _update.Take();
 
     /// <summary>Goes to where a checkpoint was; its tensors are read elsewhere.</summary>
     public void Restore(CheckpointRecord record)

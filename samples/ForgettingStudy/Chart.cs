@@ -49,7 +49,8 @@ internal sealed class Chart(SavedRun[] runs)
         var window = Math.Max(1, (int)(Smoothing * steps));
         // Of whole windows alone: single batches say little.
         double[] xs = [.. Enumerable.Range(window, steps - window + 1).Select(step => (double)step)];
-        Add(plot, xs, [.. xs.Select(step => mean.AsSpan((int)step - window, window).ToArray().Average())], method.Title, color);
+        Add(plot, xs, [.. xs.Select(step => mean.AsSpan((int)step - window, window).ToArray().Average())], method.Title,
+            color);
     }
 
     private static void AddAccuracies(Plot plot, RunResult[] own, Method method, Color color)

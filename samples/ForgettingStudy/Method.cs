@@ -64,7 +64,7 @@ internal sealed record Method(
     {
         TrainedScales.First => scale == 0,
         TrainedScales.Last => scale == count - 1,
-        _ => true,
+        _ => scale < count,
     };
 
     /// <summary>The chain count that tells how well it does, the largest that is trained.</summary>

@@ -76,7 +76,7 @@ internal sealed class Report(
     private string[] Row(Method method, RunResult[] own) =>
     [
         own.Length == settings.Seeds ? method.Title : $"{method.Title} ({own.Length} of {settings.Seeds} seeds)",
-        .. Enumerable.Range(0, Scales).Select(scale => scale >= own[0].Accuracies.Length || !method.Trains(scale, own[0].Accuracies.Length) ? ""
+        .. Enumerable.Range(0, Scales).Select(scale => !method.Trains(scale, own[0].Accuracies.Length) ? ""
             : Spread(own.Select(run => 100 * run.Accuracies[scale]), "F2") + " %"),
         own[0].TrainedParameters.ToString("N0", Culture),
         string.Create(Culture, $"{100.0 * own[0].TrainedParameters / own[0].Parameters:F1} %"),

@@ -92,7 +92,7 @@ internal sealed class Study(Settings settings)
         }
     }
 
-    private static Progress Display() => AnsiConsole.Progress().AutoClear(false).HideCompleted(true)
+    private static Progress Display() => AnsiConsole.Progress().HideCompleted(true)
         .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn());
 
     private static WorkerMessage Work(
