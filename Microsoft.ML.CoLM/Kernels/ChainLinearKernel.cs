@@ -32,6 +32,11 @@ internal static class ChainLinearKernel
             outputWidth += weight.size(0);
 
         var y = empty([x.size(0), outputWidth], dtype: x.dtype, device: x.device);
+        if (BlockProducts.Suit(x))
+        {
+            ChainLinearBlocks.Forward(y, x, earlier, weights);
+            return y.MoveToOuterDisposeScope();
+        }
         long start = 0;
         foreach (var weight in weights)
         {
@@ -57,6 +62,11 @@ internal static class ChainLinearKernel
     {
         using var scope = NewDisposeScope();
         var result = empty([gradient.size(0), inputWidth], dtype: gradient.dtype, device: gradient.device);
+        if (BlockProducts.Suit(gradient))
+        {
+            ChainLinearBlocks.InputGradient(result, gradient, (int)earlierWidth, weights);
+            return result.MoveToOuterDisposeScope();
+        }
         var end = gradient.size(1);
         for (var i = weights.Length - 1; i >= 0; i--)
         {
@@ -80,23 +90,31 @@ internal static class ChainLinearKernel
         Tensor gradient, Tensor x, Tensor? earlier, ReadOnlySpan<Tensor> weights, ReadOnlySpan<bool> needed)
     {
         using var scope = NewDisposeScope();
+        var results = new Tensor?[weights.Length];
+        for (var i = 0; i < weights.Length; i++)
+        {
+            if (needed[i])
+                results[i] = empty(weights[i].shape, dtype: gradient.dtype, device: gradient.device).MoveToOuterDisposeScope();
+        }
+        if (BlockProducts.Suit(x))
+        {
+            ChainLinearBlocks.WeightGradients(results, gradient, x, earlier, weights);
+            return results;
+        }
+
         var earlierWidth = earlier?.size(1) ?? 0;
         var transposed = gradient.t();
-        var results = new Tensor?[weights.Length];
         var products = new List<MatrixProduct>();
         long start = 0;
         for (var i = 0; i < weights.Length; i++)
         {
-            var (height, width) = (weights[i].size(0), weights[i].size(1));
-            if (needed[i])
+            var (height, width) = (weights[i].size(0), weights[i].size(1) - earlierWidth);
+            if (results[i] is { } result)
             {
                 var own = transposed.narrow(0, start, height);
-                var result = empty([height, width], dtype: gradient.dtype, device: gradient.device);
                 if (earlier is not null)
                     products.Add(new(Columns(result, 0, earlierWidth), own, earlier));
-                products.Add(new(Columns(result, earlierWidth, width - earlierWidth), own,
-                    Columns(x, 0, width - earlierWidth)));
-                results[i] = result.MoveToOuterDisposeScope();
+                products.Add(new(Columns(result, earlierWidth, width), own, Columns(x, 0, width)));
             }
             start += height;
         }

@@ -1,5 +1,4 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
+using Microsoft.ML.CoLM.Interop;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -13,13 +12,7 @@ internal static unsafe class TensorMemory
 
     /// <summary>Where a contiguous tensor's first element lies on the CPU; valid as long as the tensor is.</summary>
     /// <remarks>libtorch's memory stays where it is: the garbage collector does not know it.</remarks>
-    public static nint Address(Tensor tensor)
-    {
-        using var detached = tensor.detach();
-        using var flat = detached.view(-1);
-        using var first = flat.narrow(0, 0, 1);
-        return (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
-    }
+    public static nint Address(Tensor tensor) => TensorData.AddressOf(tensor);
 
     /// <summary>Whether contiguous tensors have one shape and type, and the same elements, to the bit.</summary>
     public static bool HaveSameBits(Tensor a, Tensor b)

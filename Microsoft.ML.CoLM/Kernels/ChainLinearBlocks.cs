@@ -1,0 +1,89 @@
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Kernels;
+
+/// <summary><see cref="ChainLinearKernel"/>'s products by <see cref="BlockProducts"/>, all of a call at once.</summary>
+internal static class ChainLinearBlocks
+{
+    /// <summary>As <see cref="ChainLinearKernel.Forward"/>.</summary>
+    /// <param name="y">[rows, Y], written.</param>
+    /// <param name="x">[rows, X].</param>
+    /// <param name="earlier">[rows, E], or null.</param>
+    /// <param name="weights">[Y_i, E + X_≤i] each.</param>
+    public static void Forward(Tensor y, Tensor x, Tensor? earlier, ReadOnlySpan<Tensor> weights)
+    {
+        var (rows, earlierWidth) = ((int)x.size(0), (int)(earlier?.size(1) ?? 0));
+        var (target, own) = (MatrixView.Of(y), MatrixView.Of(x));
+        var before = earlier is null ? default : MatrixView.Of(earlier);
+        var blocks = new TargetBlock[weights.Length];
+        for (var i = 0; i < weights.Length; i++)
+        {
+            var (height, width) = ((int)weights[i].size(0), (int)weights[i].size(1));
+            var weight = MatrixView.Of(weights[i]);
+            var term = new ProductTerm(own, weight.FromColumn(earlierWidth).Transposed(), width - earlierWidth);
+            blocks[i] = new(target, rows, height,
+                earlier is null ? [term] : [new(before, weight.Transposed(), earlierWidth), term]);
+            target = target.FromColumn(height);
+        }
+        BlockProducts.Run(blocks);
+    }
+
+    /// <summary>As <see cref="ChainLinearKernel.InputGradient"/>.</summary>
+    /// <param name="result">[rows, X], written.</param>
+    /// <param name="gradient">[rows, Y].</param>
+    /// <param name="earlierWidth">E.</param>
+    /// <param name="weights">[Y_i, E + X_≤i] each; the last chain reads all of X.</param>
+    public static void InputGradient(Tensor result, Tensor gradient, int earlierWidth, ReadOnlySpan<Tensor> weights)
+    {
+        var (rows, own) = ((int)gradient.size(0), MatrixView.Of(gradient));
+        var terms = new ProductTerm[weights.Length];
+        for (var (i, start) = (0, 0); i < weights.Length; i++)
+        {
+            var height = (int)weights[i].size(0);
+            terms[i] = new(own.FromColumn(start), MatrixView.Of(weights[i]).FromColumn(earlierWidth), height);
+            start += height;
+        }
+
+        // A chain's inputs are read by it and by those behind it.
+        var target = MatrixView.Of(result);
+        var blocks = new TargetBlock[weights.Length];
+        for (var (i, start) = (0, 0); i < weights.Length; i++)
+        {
+            var end = (int)weights[i].size(1) - earlierWidth;
+            var first = start;
+            blocks[i] = new(target.FromColumn(start), rows, end - start,
+                Array.ConvertAll(terms[i..], term => term with { Right = term.Right.FromColumn(first) }));
+            start = end;
+        }
+        BlockProducts.Run(blocks);
+    }
+
+    /// <summary>As <see cref="ChainLinearKernel.WeightGradients"/>.</summary>
+    /// <param name="results">[Y_i, E + X_≤i] each, written; null where none is wanted.</param>
+    /// <param name="gradient">[rows, Y].</param>
+    /// <param name="x">[rows, X].</param>
+    /// <param name="earlier">[rows, E], or null.</param>
+    /// <param name="weights">[Y_i, E + X_≤i] each.</param>
+    public static void WeightGradients(
+        Tensor?[] results, Tensor gradient, Tensor x, Tensor? earlier, ReadOnlySpan<Tensor> weights)
+    {
+        var (rows, earlierWidth) = ((int)x.size(0), (int)(earlier?.size(1) ?? 0));
+        var (transposed, own) = (MatrixView.Of(gradient).Transposed(), MatrixView.Of(x));
+        var before = earlier is null ? default : MatrixView.Of(earlier);
+        var blocks = new List<TargetBlock>();
+        for (var i = 0; i < weights.Length; i++)
+        {
+            var height = (int)weights[i].size(0);
+            if (results[i] is { } result)
+            {
+                var target = MatrixView.Of(result);
+                if (earlier is not null)
+                    blocks.Add(new(target, height, earlierWidth, [new(transposed, before, rows)]));
+                blocks.Add(new(target.FromColumn(earlierWidth), height, (int)weights[i].size(1) - earlierWidth,
+                    [new(transposed, own, rows)]));
+            }
+            transposed = transposed.FromRow(height);
+        }
+        BlockProducts.Run(blocks);
+    }
+}
