@@ -67,7 +67,7 @@ public sealed unsafe class CachedAttentionTests
         }
         var four = zeros([4, d]);
         four.narrow(0, 0, lengths.Length).copy_(queries.narrow(0, 0, lengths.Length));
-        var (scores, output) = (zeros([4, CachedAttention.Padded(longest)]), zeros([4, padded]));
+        var (scores, output) = (zeros([4, CachedAttention.ScoreStride(longest)]), zeros([4, padded]));
         CachedAttention.Attend<TCache>((float*)TensorMemory.Address(four), lengths.Length, lengths, d, keyMemory, valueMemory,
             (float*)TensorMemory.Address(scores), (float*)TensorMemory.Address(output));
         return output.narrow(1, 0, d);

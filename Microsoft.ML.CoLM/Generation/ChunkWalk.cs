@@ -7,15 +7,15 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Generation;
 
 /// <summary>
-/// The decoder for a chunk of a sequence's tokens on the CPU, to cache their keys and values: libtorch multiplies, kernels
-/// do the rest. No logits are computed, and of the last layer only keys and values.
+/// The decoder for a chunk of a sequence's tokens on the CPU, to cache their keys and values: products and kernels
+/// by turns. No logits are computed, and of the last layer only keys and values.
 /// </summary>
 /// <typeparam name="T">The type of weights, features and cache; the residual and all sums are float32.</typeparam>
 internal sealed unsafe class ChunkWalk<T> : IDisposable
     where T : struct, IElement
 {
     /// <summary>Tokens that are worked on at once; what a prompt's features take does not grow beyond it.</summary>
-    public const int ChunkLength = 512;
+    public const int ChunkLength = 1024;
 
     private readonly InferenceWeights _weights;
     private readonly KvCache _cache;
@@ -27,9 +27,9 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
     private readonly Tensor _values;
     private readonly Tensor _gates;
     private readonly Tensor _ups;
-    private readonly Tensor _sums;
+    private readonly ChunkProducts _products;
     private readonly Tensor _angles;
-    private readonly float[][] _scratch;
+    private readonly ChunkAttention<T> _attention;
     private readonly int _d;
 
     /// <param name="weights">The model.</param>
@@ -48,11 +48,10 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
         _values = New(weights.Columns.KeyValues[^1], T.Type);
         _gates = New(weights.Columns.Intermediate[^1], T.Type);
         _ups = New(weights.Columns.Intermediate[^1], T.Type);
-        _sums = New(weights.Columns.Hidden[^1], T.Type);
+        _products = new ChunkProducts(
+            team, sums: T.Type == ScalarType.Float32 ? null : New(weights.Columns.Hidden[^1], T.Type));
         _angles = New(_d, ScalarType.Float32);
-        const int Tile = CachedAttention.QueriesAtOnce;
-        var scratch = Tile * (_d + CachedAttention.Padded(_d) + CachedAttention.Padded(cache.Capacity));
-        _scratch = [.. Enumerable.Range(0, team.Count).Select(_ => GC.AllocateUninitializedArray<float>(scratch, pinned: true))];
+        _attention = new ChunkAttention<T>(weights, cache, team, _angles);
 
         Tensor New(int width, ScalarType dtype) => zeros([rows, width], dtype: dtype).DetachFromDisposeScope();
     }
@@ -83,8 +82,10 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
     {
         if (!_features.KeepsLayers)
             _features.Dispose();
-        foreach (var tensor in new[] { _residual, _queries, _keys, _values, _gates, _ups, _sums, _angles })
+        foreach (var tensor in new[] { _residual, _queries, _keys, _values, _gates, _ups, _angles })
             tensor.Dispose();
+        _attention.Dispose();
+        _products.Dispose();
     }
 
     private void Embed(ReadOnlySpan<int> tokens, Chunk chunk)
@@ -110,17 +111,18 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
         var input = Normalise(weights.AttentionNorm, _features[layer, FeatureSite.AttentionInput], chunk);
         for (var chain = chunk.Chains.First; chain < Math.Min(chunk.Chains.End, _weights.Config.KeyValueChains); chain++)
         {
-            Multiply(input, weights.Key[chain], _keys, _weights.Columns.KeyValues[chain], chunk);
-            Multiply(input, weights.Value[chain], _values, _weights.Columns.KeyValues[chain], chunk);
+            _products.Add(input, weights.Key[chain], _keys, _weights.Columns.KeyValues[chain]);
+            _products.Add(input, weights.Value[chain], _values, _weights.Columns.KeyValues[chain]);
         }
-        Store(layer, chunk);
+        for (var chain = chunk.Chains.First; chain < chunk.Chains.End && !isLast; chain++)
+            _products.Add(input, weights.Query[chain], _queries, _weights.Columns.Queries[chain]);
+        _products.Run();
+        _attention.Store(layer, chunk, _keys, _values);
         if (isLast)
             return;
-        for (var chain = chunk.Chains.First; chain < chunk.Chains.End; chain++)
-            Multiply(input, weights.Query[chain], _queries, _weights.Columns.Queries[chain], chunk);
         var output = _features[layer, FeatureSite.AttentionOutput];
-        Mix(layer, chunk, output);
-        AddProducts(output.narrow(0, chunk.FirstRow, chunk.Length), weights.Output, chunk);
+        _attention.Attend(layer, chunk, _queries, output);
+        AddToResidual(output.narrow(0, chunk.FirstRow, chunk.Length), weights.Output, chunk);
     }
 
     private void FeedForward(int layer, Chunk chunk)
@@ -129,12 +131,13 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
         var input = Normalise(weights.FeedForwardNorm, _features[layer, FeatureSite.FeedForwardInput], chunk);
         for (var chain = chunk.Chains.First; chain < chunk.Chains.End; chain++)
         {
-            Multiply(input, weights.Gate[chain], _gates, _weights.Columns.Intermediate[chain], chunk);
-            Multiply(input, weights.Up[chain], _ups, _weights.Columns.Intermediate[chain], chunk);
+            _products.Add(input, weights.Gate[chain], _gates, _weights.Columns.Intermediate[chain]);
+            _products.Add(input, weights.Up[chain], _ups, _weights.Columns.Intermediate[chain]);
         }
+        _products.Run();
         var hidden = _features[layer, FeatureSite.FeedForwardHidden];
         Activate(chunk, hidden);
-        AddProducts(hidden.narrow(0, chunk.FirstRow, chunk.Length), weights.Down, chunk);
+        AddToResidual(hidden.narrow(0, chunk.FirstRow, chunk.Length), weights.Down, chunk);
     }
 
     /// <summary>Normalises the chains' residual into their columns of the features, and gives the chunk's rows.</summary>
@@ -158,109 +161,11 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
         return features.narrow(0, chunk.FirstRow, chunk.Length);
     }
 
-    private static void Multiply(Tensor input, WeightMatrix weight, Tensor output, int column, Chunk chunk) =>
-        output.narrow(0, 0, chunk.Length).narrow(1, column, weight.Outputs)
-            .addmm_(input.narrow(1, 0, weight.Width), weight.Transposed, beta: 0);
-
-    /// <summary>Adds each chain's product to its residual.</summary>
-    private void AddProducts(Tensor input, WeightMatrix[] matrices, Chunk chunk)
+    private void AddToResidual(Tensor input, WeightMatrix[] matrices, Chunk chunk)
     {
         for (var chain = chunk.Chains.First; chain < chunk.Chains.End; chain++)
-        {
-            var weight = matrices[chain];
-            var residual = _residual.narrow(0, 0, chunk.Length).narrow(1, _weights.Columns.Hidden[chain], weight.Outputs);
-            var read = input.narrow(1, 0, weight.Width);
-            if (T.Type == ScalarType.Float32)
-            {
-                residual.addmm_(read, weight.Transposed);
-                continue;
-            }
-            var sums = _sums.narrow(0, 0, chunk.Length).narrow(1, _weights.Columns.Hidden[chain], weight.Outputs);
-            residual.add_(sums.addmm_(read, weight.Transposed, beta: 0), Scalars.One);
-        }
-    }
-
-    private void Store(int layer, Chunk chunk)
-    {
-        var config = _weights.Config;
-        var (from, of, angles) = (TensorMemory.Address(_keys), TensorMemory.Address(_values), TensorMemory.Address(_angles));
-        var width = _weights.Columns.KeyValues[^1];
-        for (var chain = chunk.Chains.First; chain < Math.Min(chunk.Chains.End, config.KeyValueChains); chain++)
-        {
-            var (column, heads) = (_weights.Columns.KeyValues[chain], config.KeyValueHeads(chain));
-            var keys = TensorMemory.Address(_cache.Keys(layer, chain));
-            var values = TensorMemory.Address(_cache.Values(layer, chain));
-            _team.Run(thread =>
-            {
-                var (first, end) = _team.Share(thread, chunk.Length);
-                var rotated = stackalloc float[2 * _d];
-                for (var row = first; row < end; row++)
-                {
-                    var cosine = (float*)angles + (long)row * _d;
-                    for (var head = 0; head < heads; head++)
-                    {
-                        var at = (long)row * width + column + head * _d;
-                        RowKernels.Rotate<T>((void*)(from + (nint)at * T.Size), rotated, _d, cosine, cosine + _d / 2, scale: 1);
-                        RowKernels.Widen<T>((void*)of, at, rotated + _d, _d);
-                        CachedAttention.Store<T>(rotated, rotated + _d, _d, chunk.Start + row,
-                            Head(keys, chunk.Sequence, head, heads, _d),
-                            Head(values, chunk.Sequence, head, heads, CachedAttention.Padded(_d)));
-                    }
-                }
-            });
-        }
-    }
-
-    // Queries of neighbouring positions and one head share the reading of keys and values.
-    private void Mix(int layer, Chunk chunk, Tensor output)
-    {
-        const int Most = CachedAttention.QueriesAtOnce;
-        var config = _weights.Config;
-        var (queries, results, angles) = (TensorMemory.Address(_queries), TensorMemory.Address(output), TensorMemory.Address(_angles));
-        var width = _weights.Columns.Queries[^1];
-        var scale = 1 / MathF.Sqrt(_d);
-        var groups = (chunk.Length + Most - 1) / Most;
-        for (var chain = chunk.Chains.First; chain < chunk.Chains.End; chain++)
-        {
-            var source = config.KeyValueChain(chain);
-            var (column, heads, sourceHeads) = (_weights.Columns.Queries[chain], config.Heads(chain), config.KeyValueHeads(source));
-            var keys = TensorMemory.Address(_cache.Keys(layer, source));
-            var values = TensorMemory.Address(_cache.Values(layer, source));
-            _team.Run(thread =>
-            {
-                var lengths = stackalloc int[Most];
-                fixed (float* query = _scratch[thread])
-                {
-                    var mixed = query + Most * _d;
-                    var scores = mixed + Most * CachedAttention.Padded(_d);
-                    // Later positions cost more: threads take turns.
-                    for (var unit = thread; unit < heads * groups; unit += _team.Count)
-                    {
-                        var (head, first) = (unit / groups, unit % groups * Most);
-                        var count = Math.Min(Most, chunk.Length - first);
-                        new Span<float>(query + count * _d, (Most - count) * _d).Clear();
-                        var at = (long)first * width + column + head * _d;
-                        for (var q = 0; q < count; q++)
-                        {
-                            var cosine = (float*)angles + (long)(first + q) * _d;
-                            RowKernels.Rotate<T>((void*)(queries + (nint)(at + (long)q * width) * T.Size),
-                                query + q * _d, _d, cosine, cosine + _d / 2, scale);
-                            lengths[q] = chunk.Start + first + q + 1;
-                        }
-                        var sourceHead = head / (heads / sourceHeads);
-                        CachedAttention.Attend<T>(query, count, new ReadOnlySpan<int>(lengths, count), _d,
-                            Head(keys, chunk.Sequence, sourceHead, sourceHeads, _d),
-                            Head(values, chunk.Sequence, sourceHead, sourceHeads, CachedAttention.Padded(_d)),
-                            scores, mixed);
-                        for (var q = 0; q < count; q++)
-                        {
-                            RowKernels.Narrow<T>(mixed + q * CachedAttention.Padded(_d), (void*)results,
-                                at + (long)(chunk.FirstRow + q) * width, _d);
-                        }
-                    }
-                }
-            });
-        }
+            _products.Add(input, matrices[chain], _residual, _weights.Columns.Hidden[chain], adds: true);
+        _products.Run();
     }
 
     private void Activate(Chunk chunk, Tensor hidden)
@@ -279,14 +184,4 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
             }
         });
     }
-
-    private void* Head(nint tensor, int sequence, int head, int heads, int width) =>
-        (void*)(tensor + ((nint)sequence * heads + head) * CachedAttention.Padded(_cache.Capacity) * width * T.Size);
-
-    /// <param name="Sequence">The sequence.</param>
-    /// <param name="Start">Position of the first token.</param>
-    /// <param name="Length">Tokens.</param>
-    /// <param name="Chains">The chains that are computed.</param>
-    /// <param name="FirstRow">The first token's row in the features.</param>
-    private readonly record struct Chunk(int Sequence, int Start, int Length, ChainRange Chains, int FirstRow);
 }

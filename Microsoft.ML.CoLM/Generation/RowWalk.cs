@@ -42,7 +42,7 @@ internal sealed unsafe class RowWalk<T> : IDisposable
         _values = Addresses(cache.Values);
         _angles = (float*)Allocate((long)slots.Slots * _d);
         const int Tile = CachedAttention.QueriesAtOnce;
-        var scratch = Tile * ((long)_d + CachedAttention.Padded(_d) + CachedAttention.Padded(cache.Capacity));
+        var scratch = Tile * ((long)_d + CachedAttention.Padded(_d) + CachedAttention.ScoreStride(cache.Capacity));
         _scratch = [.. Enumerable.Range(0, team.Count).Select(_ => Allocate(scratch))];
 
         nint[][] Addresses(Func<int, int, TorchSharp.torch.Tensor> tensors) =>

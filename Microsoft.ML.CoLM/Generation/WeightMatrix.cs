@@ -25,6 +25,9 @@ internal sealed class WeightMatrix : IDisposable
 
     public nint Address { get; }
 
+    /// <summary>[outputs, width], of a float32 weight.</summary>
+    public MatrixView View => new(Address, Width, 1);
+
     public int Outputs { get; }
 
     public int Width { get; }

@@ -13,17 +13,23 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// </remarks>
 internal static unsafe class CachedAttention
 {
-    /// <summary>Queries that are worked on together.</summary>
+    /// <summary>Queries that share registers; their number is rounded up to whole fours.</summary>
     public const int QueriesAtOnce = 4;
 
     /// <summary>Positions of a block of keys, and floats of a vector.</summary>
     public const int Lanes = 16;
+
+    // So many positions' keys, or values, take half of a small first-level cache.
+    private const int PositionsAtOnce = 4 * Lanes;
 
     // Features of a value that are mixed together where there are as many: sixteen sums.
     private const int WideMix = 4 * Lanes;
 
     /// <summary>Rounded up to whole vectors.</summary>
     public static int Padded(int count) => (count + Lanes - 1) / Lanes * Lanes;
+
+    /// <summary>Floats from a query's scores to the next one's: in caches they must not take each other's places.</summary>
+    public static int ScoreStride(int length) => Padded(length) + Lanes;
 
     /// <summary>Copies a position's key and value into the cache.</summary>
     /// <param name="key">[d].</param>
@@ -43,41 +49,43 @@ internal static unsafe class CachedAttention
             TCache.Set(values, row + c, value[c]);
     }
 
-    /// <summary>Up to four queries of one key-value head.</summary>
-    /// <param name="queries">[4, d], scaled by 1 / sqrt(d); rows beyond <paramref name="count"/> are zero.</param>
+    /// <summary>Some queries of one key-value head.</summary>
+    /// <param name="queries">
+    /// [count, rounded up to fours, d], scaled by 1 / sqrt(d); rows beyond <paramref name="count"/> are zero.
+    /// </param>
     /// <param name="count">How many queries.</param>
     /// <param name="lengths">For each query, the positions it reads, from the first on; at least 1.</param>
     /// <param name="d">The head's width.</param>
     /// <param name="keys">The head's keys.</param>
     /// <param name="values">The head's values.</param>
-    /// <param name="scores">Room for [4, longest length, padded].</param>
-    /// <param name="output">[4, d, padded], written for <paramref name="count"/> queries.</param>
+    /// <param name="scores">Room for [count, rounded up to fours, <see cref="ScoreStride"/> of the longest length].</param>
+    /// <param name="output">[count, rounded up to fours, d, padded], written for <paramref name="count"/> queries.</param>
     public static void Attend<TCache>(
         float* queries, int count, ReadOnlySpan<int> lengths, int d, void* keys, void* values, float* scores,
         float* output)
         where TCache : struct, IElement
     {
         var longest = 0;
-        for (var q = 0; q < count; q++)
-            longest = Math.Max(longest, lengths[q]);
-        var stride = Padded(longest);
+        foreach (var length in lengths)
+            longest = Math.Max(longest, length);
+        var stride = ScoreStride(longest);
         if (count == 1)
-            ScoresOfOne<TCache>(queries, d, keys, stride / Lanes, scores);
+            ScoresOfOne<TCache>(queries, d, keys, Padded(longest) / Lanes, scores);
         else
-            ScoresOfFour<TCache>(queries, d, keys, stride / Lanes, scores, stride);
-        var sums = stackalloc float[QueriesAtOnce];
+            Score<TCache>(queries, lengths, d, keys, longest, scores, stride);
+        var sums = stackalloc float[count];
         for (var q = 0; q < count; q++)
-            sums[q] = Softmax(scores + (long)q * stride, lengths[q], stride);
+            sums[q] = Softmax(scores + q * stride, lengths[q], Padded(LongestOfFour(lengths, q / QueriesAtOnce * QueriesAtOnce)));
 
-        var (width, mixed) = (Padded(d), 0);
-        for (; count > 1 && mixed + WideMix <= width; mixed += WideMix)
-            MixFourWide<TCache>(scores, stride, values, longest, width, mixed, output);
-        for (; mixed < width; mixed += Lanes)
+        var width = Padded(d);
+        if (count == 1)
         {
-            if (count == 1)
+            for (var mixed = 0; mixed < width; mixed += Lanes)
                 MixOne<TCache>(scores, values, longest, width, mixed, output);
-            else
-                MixFour<TCache>(scores, stride, values, longest, width, mixed, output);
+        }
+        else
+        {
+            Mix<TCache>(lengths, longest, width, values, scores, stride, output);
         }
         for (var q = 0; q < count; q++)
         {
@@ -87,14 +95,61 @@ internal static unsafe class CachedAttention
         }
     }
 
+    // Four by four, all queries go over the keys that the first-level cache holds, before the next ones are read.
+    private static void Score<TCache>(
+        float* queries, ReadOnlySpan<int> lengths, int d, void* keys, int longest, float* scores, long stride)
+        where TCache : struct, IElement
+    {
+        for (var first = 0; first < longest; first += PositionsAtOnce)
+        {
+            for (var q = 0; q < lengths.Length; q += QueriesAtOnce)
+            {
+                var end = Math.Min(first + PositionsAtOnce, LongestOfFour(lengths, q));
+                if (first < end)
+                {
+                    ScoresOfFour<TCache>(queries + q * d, d, keys, first / Lanes, Padded(end) / Lanes, scores + q * stride, stride);
+                }
+            }
+        }
+    }
+
+    // As the scores, with the values.
+    private static void Mix<TCache>(
+        ReadOnlySpan<int> lengths, int longest, int width, void* values, float* weights, long stride, float* output)
+        where TCache : struct, IElement
+    {
+        new Span<float>(output, (lengths.Length + QueriesAtOnce - 1) / QueriesAtOnce * QueriesAtOnce * width).Clear();
+        for (var first = 0; first < longest; first += PositionsAtOnce)
+        {
+            for (var q = 0; q < lengths.Length; q += QueriesAtOnce)
+            {
+                var end = Math.Min(first + PositionsAtOnce, LongestOfFour(lengths, q));
+                float* from = weights + q * stride, to = output + q * width;
+                var mixed = 0;
+                for (; first < end && mixed + WideMix <= width; mixed += WideMix)
+                    MixFourWide<TCache>(from, stride, values, first, end, width, mixed, to);
+                for (; first < end && mixed < width; mixed += Lanes)
+                    MixFour<TCache>(from, stride, values, first, end, width, mixed, to);
+            }
+        }
+    }
+
+    private static int LongestOfFour(ReadOnlySpan<int> lengths, int first)
+    {
+        var longest = 0;
+        foreach (var length in lengths[first..Math.Min(first + QueriesAtOnce, lengths.Length)])
+            longest = Math.Max(longest, length);
+        return longest;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ScoresOfFour<TCache>(
-        float* q0, int d, void* keys, int blocks, float* scores, long stride)
+        float* q0, int d, void* keys, int first, int blocks, float* scores, long stride)
         where TCache : struct, IElement
     {
         float* q1 = q0 + d, q2 = q1 + d, q3 = q2 + d;
         var block = (long)d * Lanes;
-        var b = 0;
+        var b = first;
         for (; b + 4 <= blocks; b += 4)
         {
             Vector512<float> a00 = default, a01 = default, a02 = default, a03 = default;
@@ -184,6 +239,10 @@ internal static unsafe class CachedAttention
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector512<float> A, Vector512<float> B, Vector512<float> C, Vector512<float> D) Load(float* row) =>
+        (Vector512.Load(row), Vector512.Load(row + Lanes), Vector512.Load(row + 2 * Lanes), Vector512.Load(row + 3 * Lanes));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Store(
         Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, float* row)
     {
@@ -223,19 +282,20 @@ internal static unsafe class CachedAttention
         return LaneSums.Sum(sums);
     }
 
-    // 64 features of four queries. A position whose weight is zero adds nothing, to the bit.
+    // 64 features of four queries, with what is there added. A position whose weight is zero adds nothing, to the bit.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void MixFourWide<TCache>(
-        float* w0, long stride, void* values, int length, int width, int first, float* output)
+        float* w0, long stride, void* values, int position, int end, int width, int first, float* output)
         where TCache : struct, IElement
     {
         float* w1 = w0 + stride, w2 = w1 + stride, w3 = w2 + stride;
-        Vector512<float> a0 = default, b0 = default, c0 = default, d0 = default;
-        Vector512<float> a1 = default, b1 = default, c1 = default, d1 = default;
-        Vector512<float> a2 = default, b2 = default, c2 = default, d2 = default;
-        Vector512<float> a3 = default, b3 = default, c3 = default, d3 = default;
-        long at = first;
-        for (var i = 0; i < length; i++, at += width)
+        output += first;
+        var (a0, b0, c0, d0) = Load(output);
+        var (a1, b1, c1, d1) = Load(output + width);
+        var (a2, b2, c2, d2) = Load(output + 2 * width);
+        var (a3, b3, c3, d3) = Load(output + 3 * width);
+        var at = (long)position * width + first;
+        for (var i = position; i < end; i++, at += width)
         {
             var (a, b) = (TCache.Load(values, at), TCache.Load(values, at + Lanes));
             var (c, d) = (TCache.Load(values, at + 2 * Lanes), TCache.Load(values, at + 3 * Lanes));
@@ -260,23 +320,24 @@ internal static unsafe class CachedAttention
             c3 = Vector512.FusedMultiplyAdd(w, c, c3);
             d3 = Vector512.FusedMultiplyAdd(w, d, d3);
         }
-        output += first;
         Store(a0, b0, c0, d0, output);
         Store(a1, b1, c1, d1, output + width);
         Store(a2, b2, c2, d2, output + 2 * width);
         Store(a3, b3, c3, d3, output + 3 * width);
     }
 
-    // 16 features of four queries.
+    // As of 64 features, of 16.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void MixFour<TCache>(
-        float* w0, long stride, void* values, int length, int width, int first, float* output)
+        float* w0, long stride, void* values, int position, int end, int width, int first, float* output)
         where TCache : struct, IElement
     {
         float* w1 = w0 + stride, w2 = w1 + stride, w3 = w2 + stride;
-        Vector512<float> a0 = default, a1 = default, a2 = default, a3 = default;
-        long at = first;
-        for (var i = 0; i < length; i++, at += width)
+        output += first;
+        var (a0, a1) = (Vector512.Load(output), Vector512.Load(output + width));
+        var (a2, a3) = (Vector512.Load(output + 2 * width), Vector512.Load(output + 3 * width));
+        var at = (long)position * width + first;
+        for (var i = position; i < end; i++, at += width)
         {
             var v = TCache.Load(values, at);
             a0 = Vector512.FusedMultiplyAdd(Vector512.Create(w0[i]), v, a0);
@@ -284,7 +345,6 @@ internal static unsafe class CachedAttention
             a2 = Vector512.FusedMultiplyAdd(Vector512.Create(w2[i]), v, a2);
             a3 = Vector512.FusedMultiplyAdd(Vector512.Create(w3[i]), v, a3);
         }
-        output += first;
         a0.Store(output);
         a1.Store(output + width);
         a2.Store(output + 2 * width);

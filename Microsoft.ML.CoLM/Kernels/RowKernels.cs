@@ -71,11 +71,19 @@ internal static unsafe class RowKernels
     /// <param name="cosine">[d / 2].</param>
     /// <param name="sine">[d / 2].</param>
     /// <param name="scale">Multiplies the result.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Rotate<TIn>(void* x, float* y, int d, float* cosine, float* sine, float scale)
         where TIn : struct, IElement
     {
-        var half = d / 2;
-        for (var i = 0; i < half; i++)
+        var (half, i) = (d / 2, 0);
+        for (; i + Lanes <= half; i += Lanes)
+        {
+            var (first, second) = (TIn.Load(x, i), TIn.Load(x, half + i));
+            var (cosines, sines) = (Vector512.Load(cosine + i), Vector512.Load(sine + i));
+            ((first * cosines - second * sines) * scale).Store(y + i);
+            ((second * cosines + first * sines) * scale).Store(y + half + i);
+        }
+        for (; i < half; i++)
         {
             var (first, second) = (TIn.Get(x, i), TIn.Get(x, half + i));
             y[i] = (first * cosine[i] - second * sine[i]) * scale;

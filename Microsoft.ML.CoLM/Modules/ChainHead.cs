@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -55,11 +56,15 @@ internal sealed class ChainHead : ChainModule
         {
             var head = HeadWeight(chain);
             var own = features.narrow(1, start, head.size(1));
-            logits = logits is null ? own.mm(head.t()) : logits.addmm(own, head.t());
+            logits = BlockProducts.Suit(own)
+                ? Add(logits, ChainLinearFunction.Apply(own, earlier: null, [head]))
+                : logits?.addmm(own, head.t()) ?? own.mm(head.t());
             scales.Add(logits.MoveToOuterDisposeScope());
             start += head.size(1);
         }
         return scales;
+
+        static Tensor Add(Tensor? logits, Tensor own) => logits is null ? own : logits + own;
     }
 
     /// <summary>Logits at the scale that ends with the range; parameters as in <see cref="Scales"/>.</summary>
