@@ -23,7 +23,7 @@ internal static unsafe class RowProducts
     private const int Step = 4 * Lanes;
 
     // So many bytes ahead of the reading, the processor is asked for weights.
-    private const int Ahead = 512;
+    private const int Ahead = 4096;
 
     // Up to here, adding up an output's lanes takes about as long as its products. Wider rows are mostly those of models that
     // memory has to deliver, and asking it ahead of time counts for more.
