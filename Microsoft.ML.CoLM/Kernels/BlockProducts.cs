@@ -40,9 +40,9 @@ internal sealed class BlockProducts
 
     /// <summary>
     /// Whether this is faster here than libtorch, which leaves float32 products to MKL: that one uses vectors of 512 bits on
-    /// Intel's processors alone.
+    /// Intel's processors alone. A benchmark may turn it off, to compare.
     /// </summary>
-    public static bool ArePreferred { get; } = Avx512F.IsSupported && X86Base.CpuId(0, 0).Ebx != Intel;
+    public static bool ArePreferred { get; set; } = Avx512F.IsSupported && X86Base.CpuId(0, 0).Ebx != Intel;
 
     /// <summary>Whether one thread does it as soon.</summary>
     public bool IsSmall { get; }

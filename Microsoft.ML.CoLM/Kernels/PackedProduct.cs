@@ -24,7 +24,7 @@ internal static unsafe class PackedProduct
     private const int BlockColumns = 512;
 
     [ThreadStatic]
-    private static float[]? s_packed;
+    private static float[]? _packed;
 
     /// <summary>target = left · right, or target += left · right.</summary>
     /// <param name="left">[rows, depth].</param>
@@ -37,7 +37,7 @@ internal static unsafe class PackedProduct
     public static void Multiply(
         MatrixView left, MatrixView right, MatrixView target, int rows, int columns, int depth, bool adds)
     {
-        var packedLeft = Aligned(s_packed ??= GC.AllocateUninitializedArray<float>(
+        var packedLeft = Aligned(_packed ??= GC.AllocateUninitializedArray<float>(
             BlockDepth * (BlockRows + BlockColumns) + Lanes, pinned: true));
         var packedRight = packedLeft + BlockDepth * BlockRows;
         for (var column = 0; column < columns; column += BlockColumns)

@@ -8,7 +8,9 @@ using static TorchSharp.torch;
 
 namespace Benchmarks;
 
-/// <summary>A Chain-of-Linear and a plain loop over its chains, against a dense layer of the same width.</summary>
+/// <summary>
+/// A Chain-of-Linear, one of a single chain and a plain loop over its chains, against libtorch's dense layer of the same width.
+/// </summary>
 internal sealed class ChainLinearCommand : Benchmark
 {
     private readonly Option<int> _width = CommonOptions.Count("--width", "features in and out", byDefault: 2048);
@@ -19,7 +21,7 @@ internal sealed class ChainLinearCommand : Benchmark
     private readonly Option<int> _rounds = CommonOptions.Rounds(byDefault: 100);
 
     public ChainLinearCommand() : base(
-        "chain-linear", "A Chain-of-Linear against a dense layer of the same width: forward, gradients, autograd.")
+        "chain-linear", "A Chain-of-Linear against libtorch's dense layer of the same width: forward, gradients, autograd.")
     {
         Offer(_width, _rows, _layout, _dtype, _device, _rounds);
     }
@@ -76,6 +78,7 @@ internal sealed class ChainLinearCommand : Benchmark
         {
             race.Enter("forward, dense", WithoutGradients(() => nn.functional.linear(x, dense)));
             race.Enter("forward, chains", WithoutGradients(() => ChainLinearKernel.Forward(x, null, weights)));
+            race.Enter("forward, one chain", WithoutGradients(() => ChainLinearKernel.Forward(x, null, [dense])));
             race.Enter("forward, plain loop", WithoutGradients(() => PlainLoop(x, weights)));
         }
 
@@ -84,6 +87,8 @@ internal sealed class ChainLinearCommand : Benchmark
             race.Enter("input gradient, dense", WithoutGradients(() => gradient.mm(dense)));
             race.Enter("input gradient, chains", WithoutGradients(
                 () => ChainLinearKernel.InputGradient(gradient, width, 0, weights)));
+            race.Enter("input gradient, one chain", WithoutGradients(
+                () => ChainLinearKernel.InputGradient(gradient, width, 0, [dense])));
         }
 
         void EnterWeightGradient()
@@ -92,6 +97,8 @@ internal sealed class ChainLinearCommand : Benchmark
             var needed = Array.ConvertAll(weights, _ => true);
             race.Enter("weight gradient, chains", WithoutGradients(
                 () => ChainLinearKernel.WeightGradients(gradient, x, null, weights, needed)));
+            race.Enter("weight gradient, one chain", WithoutGradients(
+                () => ChainLinearKernel.WeightGradients(gradient, x, null, [dense], [true])));
         }
 
         void EnterAutograd()
@@ -100,6 +107,7 @@ internal sealed class ChainLinearCommand : Benchmark
             // A model's layer reads what another one computed: its input's gradient goes on, and is not kept.
             race.Enter("autograd, dense", Backward(() => nn.functional.linear(x.view_as(x), dense), [dense]));
             race.Enter("autograd, chains", Backward(() => layer.forward(x.view_as(x), chains, earlier: null), weights));
+            race.Enter("autograd, one chain", Backward(() => ChainLinearFunction.Apply(x.view_as(x), null, [dense]), [dense]));
             race.Enter("autograd, plain loop", Backward(() => PlainLoop(x.view_as(x), weights), weights));
         }
 
