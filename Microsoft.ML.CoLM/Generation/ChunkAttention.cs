@@ -91,10 +91,11 @@ internal sealed unsafe class ChunkAttention<T> : IDisposable
             _next = 0;
             _team.Run(thread =>
             {
-                // The last positions, which cost most, come first: then threads end at about the same time.
+                // Head by head, so that its keys and values stay in the caches; the last positions, which cost most, come
+                // first, so that threads end at about the same time.
                 while (Interlocked.Increment(ref _next) is var unit && unit <= heads * groups)
                 {
-                    var (group, head) = (groups - 1 - (unit - 1) / heads, (unit - 1) % heads);
+                    var (head, group) = ((unit - 1) / groups, groups - 1 - (unit - 1) % groups);
                     var sourceHead = head / (heads / sourceHeads);
                     Attend(thread, chunk, group * _queriesAtOnce, column + head * _d, from, to,
                         Head(keys, chunk.Sequence, sourceHead, sourceHeads, _d),
