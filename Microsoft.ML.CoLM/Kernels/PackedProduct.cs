@@ -20,7 +20,7 @@ internal static unsafe class PackedProduct
 
     // A panel of the right matrix, this deep, stays in the first-level cache, a block of the left one in the second-level.
     private const int BlockDepth = 256;
-    private const int BlockRows = 128;
+    private const int BlockRows = 256;
     private const int BlockColumns = 512;
 
     [ThreadStatic]
