@@ -14,11 +14,13 @@ public sealed unsafe class CachedAttentionTests
     [DataRow(4, 17, 8)]
     [DataRow(3, 80, 20)]
     [DataRow(4, 150, 64)]
+    [DataRow(13, 200, 72)]
+    [DataRow(32, 130, 20)]
     public void QueriesReadTheirPast(int count, int longest, int d)
     {
         using var scope = NewDisposeScope();
         using var generator = new Generator(1);
-        var (queries, keys) = (randn([4, d], generator: generator) / MathF.Sqrt(d), randn([longest, d], generator: generator));
+        var (queries, keys) = (randn([count, d], generator: generator) / MathF.Sqrt(d), randn([longest, d], generator: generator));
         var values = randn([longest, d], generator: generator);
         int[] lengths = [.. Enumerable.Range(0, count).Select(q => Math.Max(1, longest - 3 * q))];
         foreach (var isNarrow in new[] { false, true })
@@ -41,11 +43,11 @@ public sealed unsafe class CachedAttentionTests
     {
         using var scope = NewDisposeScope();
         using var generator = new Generator(1);
-        var (queries, keys) = (randn([4, 24], generator: generator) / MathF.Sqrt(24), randn([70, 24], generator: generator));
-        var values = randn([70, 24], generator: generator);
-        int[] lengths = [70, 3, 41, 16];
+        var (queries, keys) = (randn([9, 88], generator: generator) / MathF.Sqrt(88), randn([170, 88], generator: generator));
+        var values = randn([170, 88], generator: generator);
+        int[] lengths = [70, 3, 41, 16, 170, 64, 65, 128, 100];
         var together = Attend<Float32Element>(queries, lengths, keys, values, float32);
-        for (var q = 0; q < 4; q++)
+        for (var q = 0; q < lengths.Length; q++)
         {
             var alone = Attend<Float32Element>(queries[q].unsqueeze(0), [lengths[q]], keys, values, float32);
             TensorAssert.SameBits(together[q], alone[0], $"query {q}");
@@ -65,10 +67,11 @@ public sealed unsafe class CachedAttentionTests
             CachedAttention.Store<TCache>((float*)TensorMemory.Address(keys) + i * d,
                 (float*)TensorMemory.Address(values) + i * d, d, i, keyMemory, valueMemory);
         }
-        var four = zeros([4, d]);
-        four.narrow(0, 0, lengths.Length).copy_(queries.narrow(0, 0, lengths.Length));
-        var (scores, output) = (zeros([4, CachedAttention.ScoreStride(longest)]), zeros([4, padded]));
-        CachedAttention.Attend<TCache>((float*)TensorMemory.Address(four), lengths.Length, lengths, d, keyMemory, valueMemory,
+        var rows = (lengths.Length + CachedAttention.QueriesAtOnce - 1) / CachedAttention.QueriesAtOnce * CachedAttention.QueriesAtOnce;
+        var fours = zeros([rows, d]);
+        fours.narrow(0, 0, lengths.Length).copy_(queries.narrow(0, 0, lengths.Length));
+        var (scores, output) = (zeros([rows, CachedAttention.ScoreStride(longest)]), zeros([rows, padded]));
+        CachedAttention.Attend<TCache>((float*)TensorMemory.Address(fours), lengths.Length, lengths, d, keyMemory, valueMemory,
             (float*)TensorMemory.Address(scores), (float*)TensorMemory.Address(output));
         return output.narrow(1, 0, d);
     }

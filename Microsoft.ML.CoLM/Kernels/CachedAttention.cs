@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 namespace Microsoft.ML.CoLM.Kernels;
 
 /// <summary>
-/// Attention of a few queries to cached keys and values, softmax(q · kᵀ) · v, in float32 whatever the cache's type.
+/// Attention of some queries to cached keys and values, softmax(q · kᵀ) · v, in float32 whatever the cache's type.
 /// </summary>
 /// <remarks>
 /// Keys lie in blocks of 16 positions, [capacity / 16, d, 16], so that one vector holds a feature of 16 neighbours; values
