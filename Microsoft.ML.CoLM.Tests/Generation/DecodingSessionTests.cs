@@ -1,5 +1,6 @@
 using Microsoft.ML.CoLM.Chains;
 using Microsoft.ML.CoLM.Generation;
+using Microsoft.ML.CoLM.Kernels;
 using Microsoft.ML.CoLM.Tests.Estimators;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -11,7 +12,7 @@ namespace Microsoft.ML.CoLM.Tests.Generation;
 public sealed class DecodingSessionTests
 {
     // Longer than a chunk of a prompt.
-    private const int PromptLength = 520;
+    private const int PromptLength = ChunkWalk<Float32Element>.ChunkLength + 8;
 
     public static IEnumerable<object[]> Models => SessionModels.All;
 

@@ -71,7 +71,7 @@ public sealed unsafe class CachedAttentionTests
         var fours = zeros([rows, d]);
         fours.narrow(0, 0, lengths.Length).copy_(queries.narrow(0, 0, lengths.Length));
         var (scores, output) = (zeros([rows, CachedAttention.ScoreStride(longest)]), zeros([rows, padded]));
-        CachedAttention.Attend<TCache>((float*)TensorMemory.Address(fours), lengths.Length, lengths, d, keyMemory, valueMemory,
+        CachedAttention.Attend<TCache>((float*)TensorMemory.Address(fours), lengths, d, keyMemory, valueMemory,
             (float*)TensorMemory.Address(scores), (float*)TensorMemory.Address(output));
         return output.narrow(1, 0, d);
     }

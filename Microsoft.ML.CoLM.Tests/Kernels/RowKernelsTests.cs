@@ -54,6 +54,23 @@ public sealed unsafe class RowKernelsTests
     }
 
     [TestMethod]
+    [DataRow(8)]
+    [DataRow(44)]
+    [DataRow(64)]
+    public void RotationIsTheFormulaToTheBit(int d)
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(1);
+        var (x, angles, y) = (randn([d], generator: generator), randn([d / 2], generator: generator), zeros([d]));
+        var (cosine, sine) = (angles.cos(), angles.sin());
+        RowKernels.Rotate<Float32Element>((void*)TensorMemory.Address(x), (float*)TensorMemory.Address(y), d,
+            (float*)TensorMemory.Address(cosine), (float*)TensorMemory.Address(sine), scale: 0.3f);
+        var (first, second) = (x.narrow(0, 0, d / 2), x.narrow(0, d / 2, d / 2));
+        var expected = cat([first * cosine - second * sine, second * cosine + first * sine]) * 0.3f;
+        TensorAssert.SameBits(expected, y);
+    }
+
+    [TestMethod]
     public void SwiGluIsTheFormulaAndTheSameAtEveryPlace()
     {
         using var scope = NewDisposeScope();

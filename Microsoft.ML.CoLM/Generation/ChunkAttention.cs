@@ -124,7 +124,7 @@ internal sealed unsafe class ChunkAttention<T> : IDisposable
             lengths[q] = chunk.Start + first + q + 1;
         }
         new Span<float>(query + count * _d, (_queriesAtOnce - count) * _d).Clear();
-        CachedAttention.Attend<T>(query, count, new ReadOnlySpan<int>(lengths, count), _d, keys, values, scores, mixed);
+        CachedAttention.Attend<T>(query, new ReadOnlySpan<int>(lengths, count), _d, keys, values, scores, mixed);
         for (var q = 0; q < count; q++)
             RowKernels.Narrow<T>(mixed + q * padded, (void*)to, (long)(chunk.FirstRow + first + q) * width + column, _d);
     }

@@ -180,7 +180,7 @@ internal sealed unsafe class RowWalk<T> : IDisposable
                 lengths[q] = _rows[row].Position + 1;
             }
             var sequence = _rows[tile.FirstRow].Sequence;
-            CachedAttention.Attend<T>(queries, tile.Count, new ReadOnlySpan<int>(lengths, tile.Count), _d,
+            CachedAttention.Attend<T>(queries, new ReadOnlySpan<int>(lengths, tile.Count), _d,
                 Head(_keys, layer, tile.Group, sequence, _d),
                 Head(_values, layer, tile.Group, sequence, CachedAttention.Padded(_d)), scores, output);
             for (var q = 0; q < tile.Count; q++)

@@ -75,8 +75,8 @@ internal sealed class BlockProducts
 
     private void Divide(TargetBlock block, long most)
     {
-        var (down, across) = (1, 1);
-        while (block.Work > most * down * across)
+        var (work, down, across) = (block.Work, 1, 1);
+        while (work > most * down * across)
         {
             if (block.Rows / down >= block.Columns / across && block.Rows / (down + 1) >= Least)
                 down++;

@@ -51,24 +51,22 @@ internal static unsafe class CachedAttention
 
     /// <summary>Some queries of one key-value head.</summary>
     /// <param name="queries">
-    /// [count, rounded up to fours, d], scaled by 1 / sqrt(d); rows beyond <paramref name="count"/> are zero.
+    /// [queries, rounded up to fours, d], scaled by 1 / sqrt(d); those that round up are zero.
     /// </param>
-    /// <param name="count">How many queries.</param>
     /// <param name="lengths">For each query, the positions it reads, from the first on; at least 1.</param>
     /// <param name="d">The head's width.</param>
     /// <param name="keys">The head's keys.</param>
     /// <param name="values">The head's values.</param>
-    /// <param name="scores">Room for [count, rounded up to fours, <see cref="ScoreStride"/> of the longest length].</param>
-    /// <param name="output">[count, rounded up to fours, d, padded], written for <paramref name="count"/> queries.</param>
+    /// <param name="scores">Room for [queries, rounded up to fours, <see cref="ScoreStride"/> of the longest length].</param>
+    /// <param name="output">[queries, rounded up to fours, d, padded], written.</param>
     public static void Attend<TCache>(
-        float* queries, int count, ReadOnlySpan<int> lengths, int d, void* keys, void* values, float* scores,
-        float* output)
+        float* queries, ReadOnlySpan<int> lengths, int d, void* keys, void* values, float* scores, float* output)
         where TCache : struct, IElement
     {
-        var longest = 0;
+        var (count, longest) = (lengths.Length, 0);
         foreach (var length in lengths)
             longest = Math.Max(longest, length);
-        var stride = ScoreStride(longest);
+        long stride = ScoreStride(longest);
         if (count == 1)
             ScoresOfOne<TCache>(queries, d, keys, Padded(longest) / Lanes, scores);
         else
@@ -106,9 +104,7 @@ internal static unsafe class CachedAttention
             {
                 var end = Math.Min(first + PositionsAtOnce, LongestOfFour(lengths, q));
                 if (first < end)
-                {
                     ScoresOfFour<TCache>(queries + q * d, d, keys, first / Lanes, Padded(end) / Lanes, scores + q * stride, stride);
-                }
             }
         }
     }

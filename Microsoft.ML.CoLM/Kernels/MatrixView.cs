@@ -1,4 +1,3 @@
-using Microsoft.ML.CoLM.Interop;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Kernels;
@@ -18,5 +17,5 @@ internal readonly record struct MatrixView(nint Address, long RowStride, long Co
     public MatrixView Transposed() => new(Address, ColumnStride, RowStride);
 
     /// <summary>A matrix on the CPU.</summary>
-    public static MatrixView Of(Tensor matrix) => new(TensorData.AddressOf(matrix), matrix.stride(0), matrix.stride(1));
+    public static MatrixView Of(Tensor matrix) => new(TensorMemory.Address(matrix), matrix.stride(0), matrix.stride(1));
 }

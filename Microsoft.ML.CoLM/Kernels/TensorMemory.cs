@@ -10,7 +10,7 @@ internal static unsafe class TensorMemory
     // Tensors elsewhere than on the CPU are copied to it, so many bytes at a time.
     private const int ChunkLength = 4 << 20;
 
-    /// <summary>Where a contiguous tensor's first element lies on the CPU; valid as long as the tensor is.</summary>
+    /// <summary>Where a tensor's first element lies on the CPU; valid as long as the tensor is.</summary>
     /// <remarks>libtorch's memory stays where it is: the garbage collector does not know it.</remarks>
     public static nint Address(Tensor tensor) => TensorData.AddressOf(tensor);
 

@@ -1,6 +1,5 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using Microsoft.ML.CoLM.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -29,9 +28,7 @@ internal sealed unsafe class PlainRead
             if (weight.device_type != DeviceType.CPU || !weight.is_contiguous())
                 throw new ArgumentException("Plain reads are of contiguous weights on the CPU.", nameof(weights));
             var length = weight.numel() * weight.element_size();
-            using var flat = weight.detach().view(-1);
-            using var first = flat.narrow(0, 0, 1); // a span of all of it could be longer than spans can be
-            var start = (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
+            var start = TensorMemory.Address(weight);
             for (long done = 0; done < length; done += PieceLength)
                 _pieces.Add((start + (nint)done, Math.Min(PieceLength, length - done)));
         }
