@@ -21,14 +21,15 @@ internal static class TestModels
     };
 
     /// <summary>A model whose parameters, norms included, are all random.</summary>
-    public static CoLMModel Random(CoLMConfig config, int seed = 1, ScalarType dtype = ScalarType.Float32)
+    public static CoLMModel Random(
+        CoLMConfig config, int seed = 1, ScalarType dtype = ScalarType.Float32, double deviation = 0.5)
     {
         var model = CoLMModel.Create(config, seed, CPU, dtype);
         using var noGradients = no_grad();
         using var scope = NewDisposeScope();
         using var generator = new Generator((ulong)seed);
         foreach (var (_, parameter) in model.named_parameters())
-            parameter.copy_(randn(parameter.shape, generator: generator).mul_(0.5));
+            parameter.copy_(randn(parameter.shape, generator: generator).mul_(deviation));
         return model;
     }
 }

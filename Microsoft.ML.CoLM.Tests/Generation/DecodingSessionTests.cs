@@ -60,6 +60,8 @@ public sealed class DecodingSessionTests
     [DataRow("4,4,2", false)]
     [DataRow("4,4,2", true)]
     [DataRow("8,4", true)]
+    [DataRow("64,32", true)]
+    [DataRow("64,32", false)]
     public void ARowIsTheSameToTheBitHoweverItIsRun(string chains, bool kvSharing)
     {
         foreach (var dtype in new[] { float32, bfloat16 })
@@ -92,6 +94,48 @@ public sealed class DecodingSessionTests
             for (var i = 0; i < rows.Length; i++)
                 CollectionAssert.AreEqual(expected[i], session.Logits(i).ToArray(), $"row {i} verified, {dtype}");
         }
+    }
+
+    [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public void ARowIsTheSameToTheBitWithAnyNumberOfThreads(bool kvSharing)
+    {
+        using var model = SessionModels.Create("64,32", kvSharing, float32);
+        var tokens = SessionModels.Tokens(model, 25);
+        var threads = get_num_threads();
+        try
+        {
+            List<float[]> logits = [.. new[] { 1, 2, 3 }.Select(count =>
+            {
+                set_num_threads(count);
+                using var session = DecodingSession.Create(model, 1, tokens.Length);
+                session.Prefill(0, tokens.AsSpan(0, 12), chainCount: 2);
+                session.Run(SessionModels.Rows(tokens, 12, 13), 0, new ChainRange(0, 2));
+                return session.Logits(12).ToArray();
+            })];
+            CollectionAssert.AreEqual(logits[0], logits[1], "two threads");
+            CollectionAssert.AreEqual(logits[0], logits[2], "three threads");
+        }
+        finally
+        {
+            set_num_threads(threads);
+        }
+    }
+
+    [TestMethod]
+    [DynamicData(nameof(Models))]
+    public void APromptMayComeInPieces(string chains, bool kvSharing, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        using var model = SessionModels.Create(chains, kvSharing, dtype);
+        var (tokens, all) = (SessionModels.Tokens(model, 50), model.Config.Layout.ChainCount);
+        var reference = SessionModels.Reference(model, tokens, all);
+        using var session = DecodingSession.Create(model, 1, tokens.Length);
+        foreach (var (first, end) in new[] { (0, 1), (1, 17), (17, 24), (24, 49) })
+            session.Prefill(0, tokens.AsSpan(first, end - first), all);
+        session.Run(SessionModels.Rows(tokens, 49, 1), 0, new ChainRange(0, all));
+        SessionModels.Near(reference[^1], session.Logits(0), SessionModels.Tolerance(dtype, reference));
     }
 
     [TestMethod]

@@ -9,9 +9,12 @@ internal static class SessionModels
 {
     public const int Context = 1100;
 
-    /// <summary>Chains, KV sharing and element type; float16 takes the session of the modules.</summary>
+    /// <summary>
+    /// Chains, KV sharing and element type; float16 takes the session of the modules. The widest model's rows are worked on by
+    /// all threads, the others' by one.
+    /// </summary>
     public static IEnumerable<object[]> All =>
-        from chains in new int[][] { [4], [4, 4, 2], [8, 4] }
+        from chains in new int[][] { [4], [4, 4, 2], [8, 4], [64, 32] }
         from kvSharing in new[] { false, true }
         from dtype in new[] { float32, bfloat16, float16 }
         select new object[] { string.Join(',', chains), kvSharing, dtype };
@@ -19,14 +22,16 @@ internal static class SessionModels
     public static CoLMModel Create(string chains, bool kvSharing, ScalarType dtype)
     {
         var layout = ChainLayout.Parse(chains);
+        var width = 4 * layout.Heads[0];
+        // Products of as large numbers at every width.
         return TestModels.Random(TestModels.Config([.. layout.Heads]) with
         {
             KvSharing = kvSharing,
             LayerCount = 3,
             ContextLength = Context,
-            HiddenSize = 4 * layout.Heads[0],
-            IntermediateSize = 6 * layout.Heads[0],
-        }, dtype: dtype);
+            HiddenSize = width,
+            IntermediateSize = width * 3 / 2,
+        }, dtype: dtype, deviation: 2 / Math.Sqrt(width));
     }
 
     public static int[] Tokens(CoLMModel model, int count, int seed = 1)

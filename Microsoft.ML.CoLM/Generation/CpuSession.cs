@@ -54,25 +54,22 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
         {
             cancellation.ThrowIfCancellationRequested();
             var chunk = tokens[..Math.Min(tokens.Length, ChunkWalk<T>.ChunkLength)];
-            RunChunk(sequence, _cache.Length(sequence), chunk, chains);
+            tokens = tokens[chunk.Length..];
+            var start = _cache.Length(sequence);
+            if (chunk.Length <= SlotCount)
+            {
+                RunRows([.. chunk.ToArray().Select((token, i) => new DecodingRow(sequence, start + i, token))],
+                    firstSlot: 0, chains, needsLogits: false);
+                continue;
+            }
+            RunChunk(sequence, start, chunk, chains);
             foreach (var token in chunk)
                 _cache.Append(sequence, token);
-            tokens = tokens[chunk.Length..];
         }
     }
 
-    public void Run(ReadOnlySpan<DecodingRow> rows, int firstSlot, ChainRange chains)
-    {
-        _rows.Run(rows, firstSlot, chains);
-        foreach (var row in rows)
-        {
-            if (chains.First == 0)
-                _cache.Append(row.Sequence, row.Token);
-            _ledger.Count(row.Sequence, row.Position, 1, chains);
-        }
-        if (_history is not null)
-            Keep(rows, firstSlot, chains);
-    }
+    public void Run(ReadOnlySpan<DecodingRow> rows, int firstSlot, ChainRange chains) =>
+        RunRows(rows, firstSlot, chains, needsLogits: true);
 
     public ReadOnlySpan<float> Logits(int slot) => _rows.Logits(slot);
 
@@ -101,6 +98,19 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
         _slots.Dispose();
         _team.Dispose();
         _weights.Dispose();
+    }
+
+    private void RunRows(ReadOnlySpan<DecodingRow> rows, int firstSlot, ChainRange chains, bool needsLogits)
+    {
+        _rows.Run(rows, firstSlot, chains, needsLogits);
+        foreach (var row in rows)
+        {
+            if (chains.First == 0)
+                _cache.Append(row.Sequence, row.Token);
+            _ledger.Count(row.Sequence, row.Position, 1, chains);
+        }
+        if (_history is not null)
+            Keep(rows, firstSlot, chains);
     }
 
     private void RunChunk(int sequence, int start, ReadOnlySpan<int> tokens, ChainRange chains)

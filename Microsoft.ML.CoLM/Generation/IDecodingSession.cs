@@ -26,7 +26,9 @@ internal interface IDecodingSession : IDisposable
     /// <summary>Tokens of a sequence that the first chain has cached.</summary>
     int Length(int sequence);
 
-    /// <summary>Appends tokens to a sequence's cache, at the first chains; computes no logits.</summary>
+    /// <summary>
+    /// Appends tokens to a sequence's cache, at the first chains; computes no logits, and leaves what slots held undefined.
+    /// </summary>
     /// <param name="sequence">The sequence.</param>
     /// <param name="tokens">Token ids; they and those before must fit the session's capacity.</param>
     /// <param name="chainCount">The chains in use; with KV sharing only the first is computed.</param>

@@ -8,4 +8,12 @@ namespace Microsoft.ML.CoLM.Generation;
 /// <param name="Down">Added to the residual.</param>
 internal sealed record LayerPlan(
     ProductPiece[][] QueryKeyValue, ProductPiece[][] Output, ProductPiece[][] Gate, ProductPiece[][] Up,
-    ProductPiece[][] Down);
+    ProductPiece[][] Down)
+{
+    /// <summary>How often threads wait for each other: after each group of products, and after the attention.</summary>
+    public const int Meetings = 5;
+
+    /// <summary>How many weights are read.</summary>
+    public long Weights => ProductPiece.Weights(QueryKeyValue) + ProductPiece.Weights(Output) + ProductPiece.Weights(Gate) +
+        ProductPiece.Weights(Up) + ProductPiece.Weights(Down);
+}

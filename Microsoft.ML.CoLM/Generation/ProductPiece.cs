@@ -39,6 +39,9 @@ internal readonly record struct ProductPiece(
         return [.. shares.Select(share => share.ToArray())];
     }
 
+    /// <summary>How many weights threads' shares read.</summary>
+    public static long Weights(IEnumerable<ProductPiece[]> shares) => shares.Sum(share => share.Sum(piece => piece.Cost));
+
     /// <summary>Computes the piece for neighbouring slots.</summary>
     public unsafe void Compute<TWeight>(int firstSlot, int rows)
         where TWeight : struct, IElement =>

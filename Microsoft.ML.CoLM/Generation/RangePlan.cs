@@ -33,6 +33,8 @@ internal sealed class RangePlan
             weights.Columns.Hidden[chain] * sizeof(float), slots.Hidden, slots.Logits, slots.Vocabulary,
             Adds: chain > 0)])).ToArray();
         Head = [.. Enumerable.Range(0, threads).Select(thread => heads.SelectMany(chain => chain[thread]).ToArray())];
+        Weights = Layers.Sum(layer => layer.Weights) + ProductPiece.Weights(Head);
+        NumbersPerPosition = 2L * weights.Config.HeadWidth * Heads.Length * Layers.Length;
 
         IEnumerable<ProductPiece> Normed(
             List<int> chains, WeightMatrix[] matrices, nint y, int yStride, int[] offsets) =>
@@ -52,6 +54,15 @@ internal sealed class RangePlan
 
     /// <summary>For each thread, its part of the logits.</summary>
     public ProductPiece[][] Head { get; }
+
+    /// <summary>How many weights are read.</summary>
+    public long Weights { get; }
+
+    /// <summary>Keys and values that are read of each position of a sequence.</summary>
+    public long NumbersPerPosition { get; }
+
+    /// <summary>How often threads wait for each other.</summary>
+    public int Meetings => 2 + LayerPlan.Meetings * Layers.Length;
 
     private static IEnumerable<ProductPiece> Pieces(List<int> chains, WeightMatrix[] matrices, nint x, int xStride,
         nint y, int yStride, int[] offsets, bool adds = false) =>

@@ -6,7 +6,8 @@ namespace Microsoft.ML.CoLM.Generation;
 
 /// <summary>
 /// The decoder for a few rows on the CPU: every weight is read once, in place, by threads that go through the layers in
-/// lockstep, without a call into libtorch.
+/// lockstep, without a call into libtorch. Where they would wait for each other longer than they work, the caller does it
+/// alone.
 /// </summary>
 /// <typeparam name="T">The type of the weights and of the cache; features are float32.</typeparam>
 internal sealed unsafe class RowWalk<T> : IDisposable
@@ -14,9 +15,14 @@ internal sealed unsafe class RowWalk<T> : IDisposable
 {
     private readonly InferenceWeights _weights;
     private readonly KvCache _cache;
-    private readonly WorkerTeam _team;
+    // Weights, keys and values that are read between two meetings of the threads: of fewer, meeting and fetching what the
+    // others computed takes as long as reading all of them alone. With more rows both grow.
+    private const int FewestNumbersPerMeeting = 1 << 15;
+
+    private readonly WorkerTeam _all;
+    private readonly WorkerTeam _alone = new(1);
     private readonly SlotBuffers _slots;
-    private readonly Dictionary<ChainRange, RangePlan> _plans = [];
+    private readonly Dictionary<(ChainRange Chains, int Threads), RangePlan> _plans = [];
     private readonly Action<int> _walk;
     private readonly nint[][] _keys;
     private readonly nint[][] _values;
@@ -26,13 +32,15 @@ internal sealed unsafe class RowWalk<T> : IDisposable
     private readonly nint[] _scratch;
     private readonly int _d;
     private readonly float _scale;
+    private WorkerTeam _team;
     private RangePlan _plan = null!;
     private int _firstSlot;
     private int _count;
+    private bool _needsLogits;
 
     public RowWalk(InferenceWeights weights, KvCache cache, WorkerTeam team, SlotBuffers slots)
     {
-        (_weights, _cache, _team, _slots) = (weights, cache, team, slots);
+        (_weights, _cache, _all, _team, _slots) = (weights, cache, team, team, slots);
         var config = weights.Config;
         _d = config.HeadWidth;
         _scale = 1 / MathF.Sqrt(_d);
@@ -51,12 +59,16 @@ internal sealed unsafe class RowWalk<T> : IDisposable
     }
 
     /// <summary>Runs a range of chains for rows in neighbouring slots, and caches their keys and values.</summary>
-    public void Run(ReadOnlySpan<DecodingRow> rows, int firstSlot, ChainRange chains)
+    /// <param name="rows">The rows.</param>
+    /// <param name="firstSlot">The first row's slot.</param>
+    /// <param name="chains">The chains.</param>
+    /// <param name="needsLogits">Whether more is wanted than keys and values.</param>
+    public void Run(ReadOnlySpan<DecodingRow> rows, int firstSlot, ChainRange chains, bool needsLogits)
     {
-        if (!_plans.TryGetValue(chains, out var plan))
-            _plans.Add(chains, plan = new RangePlan(_weights, _slots, chains, _team.Count));
-        (_plan, _firstSlot, _count) = (plan, firstSlot, rows.Length);
+        (_firstSlot, _count, _needsLogits) = (firstSlot, rows.Length, needsLogits);
         rows.CopyTo(_rows);
+        _team = IsSmall(Plan(chains, _all)) ? _alone : _all;
+        _plan = Plan(chains, _team);
         Tile();
         _team.Run(_walk);
     }
@@ -67,6 +79,25 @@ internal sealed unsafe class RowWalk<T> : IDisposable
     {
         NativeMemory.AlignedFree(_angles);
         Array.ForEach(_scratch, memory => NativeMemory.AlignedFree((void*)memory));
+    }
+
+    private RangePlan Plan(ChainRange chains, WorkerTeam team)
+    {
+        if (!_plans.TryGetValue((chains, team.Count), out var plan))
+            _plans.Add((chains, team.Count), plan = new RangePlan(_weights, _slots, chains, team.Count));
+        return plan;
+    }
+
+    private bool IsSmall(RangePlan plan)
+    {
+        var numbers = plan.Weights;
+        for (var row = 0; row < _count; row++)
+        {
+            // A sequence's rows are neighbours, and read its keys and values together.
+            if (row + 1 == _count || _rows[row + 1].Sequence != _rows[row].Sequence)
+                numbers += plan.NumbersPerPosition * (_rows[row].Position + 1);
+        }
+        return numbers < plan.Meetings * FewestNumbersPerMeeting;
     }
 
     private void Walk(int thread)
@@ -80,6 +111,9 @@ internal sealed unsafe class RowWalk<T> : IDisposable
             Multiply(plan.QueryKeyValue[thread]);
             _team.Synchronise();
             Attend(thread, layer);
+            // The last keys and values are cached; nobody reads what comes after them.
+            if (!_needsLogits && layer == _plan.Layers.Length - 1)
+                return;
             _team.Synchronise();
             Multiply(plan.Output[thread]);
             _team.Synchronise();
