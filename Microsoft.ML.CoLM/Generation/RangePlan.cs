@@ -2,48 +2,51 @@ using Microsoft.ML.CoLM.Chains;
 
 namespace Microsoft.ML.CoLM.Generation;
 
-/// <summary>What each thread does when a range of chains is run for a few rows.</summary>
+/// <summary>What threads do when a range of chains is run for a few rows.</summary>
 internal sealed class RangePlan
 {
+    private readonly ProductTasks[] _products;
+
     public RangePlan(InferenceWeights weights, SlotBuffers slots, ChainRange chains, int threads)
     {
         Chains = chains;
         Heads = HeadGroup.Of(weights, chains);
+        var columns = weights.Columns;
         List<int> own = [.. Enumerable.Range(chains.First, chains.Count)];
         List<int> keyValueChains = [.. own.Where(chain => chain < weights.Config.KeyValueChains)];
 
-        Layers = [.. weights.Layers.Select((layer, index) =>
+        Layers = [.. weights.Layers.Select(layer => new LayerPlan(
+            Tasks(
+            [
+                .. own.Select(chain => New(layer.Query[chain], slots.Hidden, slots.Query, slots.Queries, columns.Queries[chain])),
+                .. keyValueChains.Select(chain => New(
+                    layer.Key[chain], slots.Hidden, slots.Key, slots.KeyValues, columns.KeyValues[chain])),
+                .. keyValueChains.Select(chain => New(
+                    layer.Value[chain], slots.Hidden, slots.Value, slots.KeyValues, columns.KeyValues[chain])),
+            ]),
+            Tasks(own.Select(chain => New(
+                layer.Output[chain], slots.Queries, slots.Residual, slots.Hidden, columns.Hidden[chain], adds: true))),
+            new ProductTasks([.. own.Select(chain => new[]
+            {
+                New(layer.Gate[chain], slots.Hidden, slots.Gate, slots.Intermediate, columns.Intermediate[chain]),
+                New(layer.Up[chain], slots.Hidden, slots.Up, slots.Intermediate, columns.Intermediate[chain]),
+            })], threads),
+            Tasks(own.Select(chain => New(
+                layer.Down[chain], slots.Intermediate, slots.Residual, slots.Hidden, columns.Hidden[chain], adds: true)))))];
+        // Logits are added up chain by chain.
+        Head = new ProductTasks([[.. own.Select(chain => New(
+            weights.Head[chain], slots.Hidden, slots.Logits, slots.Vocabulary, column: 0, adds: chain > 0) with
         {
-            return new LayerPlan(
-                Split(
-                [
-                    .. Normed(own, layer.Query, slots.Query, slots.Queries, weights.Columns.Queries),
-                    .. Normed(keyValueChains, layer.Key, slots.Key, slots.KeyValues, weights.Columns.KeyValues),
-                    .. Normed(keyValueChains, layer.Value, slots.Value, slots.KeyValues, weights.Columns.KeyValues),
-                ]),
-                ProductPiece.Split([.. Pieces(own, layer.Output, slots.AttentionOutput[index], slots.Queries,
-                    slots.Residual, slots.Hidden, weights.Columns.Hidden, adds: true)], threads),
-                Split(Normed(own, layer.Gate, slots.Gate, slots.Intermediate, weights.Columns.Intermediate)),
-                Split(Normed(own, layer.Up, slots.Up, slots.Intermediate, weights.Columns.Intermediate)),
-                ProductPiece.Split([.. Pieces(own, layer.Down, slots.FeedForwardHidden[index], slots.Intermediate,
-                    slots.Residual, slots.Hidden, weights.Columns.Hidden, adds: true)], threads));
-        })];
-        // Each thread adds up its logits chain by chain, the same ones of every chain.
-        var heads = own.Select(chain => Split([new(weights.Head[chain], 0, slots.Vocabulary,
-            weights.Columns.Hidden[chain] * sizeof(float), slots.Hidden, slots.Logits, slots.Vocabulary,
-            Adds: chain > 0)])).ToArray();
-        Head = [.. Enumerable.Range(0, threads).Select(thread => heads.SelectMany(chain => chain[thread]).ToArray())];
-        Weights = Layers.Sum(layer => layer.Weights) + ProductPiece.Weights(Head);
+            XColumn = columns.Hidden[chain],
+        })]], threads);
+        _products = [.. Layers.SelectMany(layer => layer.All), Head];
+        Weights = _products.Sum(products => products.Weights);
         NumbersPerPosition = 2L * weights.Config.HeadWidth * Heads.Length * Layers.Length;
 
-        IEnumerable<ProductPiece> Normed(
-            List<int> chains, WeightMatrix[] matrices, nint y, int yStride, int[] offsets) =>
-            Pieces(chains, matrices, x: 0, slots.Hidden, y, yStride, offsets);
+        ProductTasks Tasks(IEnumerable<ProductPiece> products) => new([.. products.Select(product => new[] { product })], threads);
 
-        // Each thread has normalised features of its own.
-        ProductPiece[][] Split(IEnumerable<ProductPiece> pieces) =>
-            [.. ProductPiece.Split([.. pieces], threads).Select((share, thread) =>
-                Array.ConvertAll(share, piece => piece with { X = slots.Normed[thread] + piece.X }))];
+        static ProductPiece New(WeightMatrix weight, int xStride, nint y, int yStride, int column, bool adds = false) =>
+            new(weight, 0, weight.Outputs, xStride, XColumn: 0, y + column * sizeof(float), yStride, adds);
     }
 
     public ChainRange Chains { get; }
@@ -52,8 +55,8 @@ internal sealed class RangePlan
 
     public LayerPlan[] Layers { get; }
 
-    /// <summary>For each thread, its part of the logits.</summary>
-    public ProductPiece[][] Head { get; }
+    /// <summary>The logits.</summary>
+    public ProductTasks Head { get; }
 
     /// <summary>How many weights are read.</summary>
     public long Weights { get; }
@@ -64,8 +67,6 @@ internal sealed class RangePlan
     /// <summary>How often threads wait for each other.</summary>
     public int Meetings => 2 + LayerPlan.Meetings * Layers.Length;
 
-    private static IEnumerable<ProductPiece> Pieces(List<int> chains, WeightMatrix[] matrices, nint x, int xStride,
-        nint y, int yStride, int[] offsets, bool adds = false) =>
-        chains.Select(chain => new ProductPiece(matrices[chain], 0, matrices[chain].Outputs, x, xStride,
-            y + offsets[chain] * sizeof(float), yStride, adds));
+    /// <summary>Makes it ready to be carried out again.</summary>
+    public void Reset() => Array.ForEach(_products, static products => products.Reset());
 }

@@ -70,6 +70,7 @@ internal sealed unsafe class RowWalk<T> : IDisposable
         _team = IsSmall(Plan(chains, _all)) ? _alone : _all;
         _plan = Plan(chains, _team);
         Tile();
+        _plan.Reset();
         _team.Run(_walk);
     }
 
@@ -108,29 +109,32 @@ internal sealed unsafe class RowWalk<T> : IDisposable
         {
             var (plan, weights) = (_plan.Layers[layer], _weights.Layers[layer]);
             Normalise(thread, weights.AttentionNorm, _slots.AttentionInput[layer]);
-            Multiply(plan.QueryKeyValue[thread]);
+            Multiply(thread, plan.QueryKeyValue, _slots.Normed[thread]);
             _team.Synchronise();
             Attend(thread, layer);
             // The last keys and values are cached; nobody reads what comes after them.
             if (!_needsLogits && layer == _plan.Layers.Length - 1)
                 return;
             _team.Synchronise();
-            Multiply(plan.Output[thread]);
+            Multiply(thread, plan.Output, _slots.AttentionOutput[layer]);
             _team.Synchronise();
             Normalise(thread, weights.FeedForwardNorm, _slots.FeedForwardInput[layer]);
-            Activate(plan.Gate[thread], plan.Up[thread], _slots.FeedForwardHidden[layer]);
+            Activate(thread, plan.GateUp, _slots.FeedForwardHidden[layer]);
             _team.Synchronise();
-            Multiply(plan.Down[thread]);
+            Multiply(thread, plan.Down, _slots.FeedForwardHidden[layer]);
             _team.Synchronise();
         }
         Normalise(thread, _weights.Norm, kept: null);
-        Multiply(_plan.Head[thread]);
+        Multiply(thread, _plan.Head, _slots.Normed[thread]);
     }
 
-    private void Multiply(ProductPiece[] pieces)
+    private void Multiply(int thread, ProductTasks tasks, nint input)
     {
-        foreach (var piece in pieces)
-            piece.Compute<T>(_firstSlot, _count);
+        while (tasks.TryTake(thread, out var task))
+        {
+            foreach (var piece in task)
+                piece.Compute<T>(input, _firstSlot, _count);
+        }
     }
 
     private void Embed(int thread)
@@ -242,20 +246,23 @@ internal sealed unsafe class RowWalk<T> : IDisposable
         }
     }
 
-    // The same outputs of both, so that no thread waits for another between them.
-    private void Activate(ProductPiece[] gates, ProductPiece[] ups, nint hidden)
+    // The same outputs of gate and up by one thread, so that none waits for another between them.
+    private void Activate(int thread, ProductTasks tasks, nint hidden)
     {
-        for (var i = 0; i < gates.Length; i++)
+        while (tasks.TryTake(thread, out var task))
         {
-            gates[i].Compute<T>(_firstSlot, _count);
-            ups[i].Compute<T>(_firstSlot, _count);
-            var offset = (gates[i].Y - _slots.Gate) / sizeof(float) + gates[i].First;
-            for (var slot = _firstSlot; slot < _firstSlot + _count; slot++)
+            foreach (var piece in task)
+                piece.Compute<T>(_slots.Normed[thread], _firstSlot, _count);
+            for (var i = 0; i < task.Length; i += 2)
             {
-                RowKernels.SwiGlu<Float32Element, Float32Element>(
-                    Slot(_slots.Gate, slot, _slots.Intermediate) + offset,
-                    Slot(_slots.Up, slot, _slots.Intermediate) + offset,
-                    Slot(hidden, slot, _slots.Intermediate) + offset, gates[i].End - gates[i].First);
+                var offset = (task[i].Y - _slots.Gate) / sizeof(float) + task[i].First;
+                for (var slot = _firstSlot; slot < _firstSlot + _count; slot++)
+                {
+                    RowKernels.SwiGlu<Float32Element, Float32Element>(
+                        Slot(_slots.Gate, slot, _slots.Intermediate) + offset,
+                        Slot(_slots.Up, slot, _slots.Intermediate) + offset,
+                        Slot(hidden, slot, _slots.Intermediate) + offset, task[i].End - task[i].First);
+                }
             }
         }
     }
