@@ -65,8 +65,7 @@ internal sealed unsafe class ChunkAttention<T> : IDisposable
                         RowKernels.Rotate<T>((void*)(from + (nint)at * T.Size), rotated, _d, Cosine(row), Sine(row), scale: 1);
                         RowKernels.Widen<T>((void*)of, at, rotated + _d, _d);
                         CachedAttention.Store<T>(rotated, rotated + _d, _d, chunk.Start + row,
-                            Head(cachedKeys, chunk.Sequence, head, heads, _d),
-                            Head(cachedValues, chunk.Sequence, head, heads, CachedAttention.Padded(_d)));
+                            Keys(cachedKeys, heads, chunk.Sequence, head), Values(cachedValues, heads, chunk.Sequence, head));
                     }
                 }
             });
@@ -98,8 +97,8 @@ internal sealed unsafe class ChunkAttention<T> : IDisposable
                     var (head, group) = ((unit - 1) / groups, groups - 1 - (unit - 1) % groups);
                     var sourceHead = head / (heads / sourceHeads);
                     Attend(thread, chunk, group * _queriesAtOnce, column + head * _d, from, to,
-                        Head(keys, chunk.Sequence, sourceHead, sourceHeads, _d),
-                        Head(values, chunk.Sequence, sourceHead, sourceHeads, CachedAttention.Padded(_d)));
+                        Keys(keys, sourceHeads, chunk.Sequence, sourceHead),
+                        Values(values, sourceHeads, chunk.Sequence, sourceHead));
                 }
             });
         }
@@ -133,6 +132,9 @@ internal sealed unsafe class ChunkAttention<T> : IDisposable
 
     private float* Sine(int row) => Cosine(row) + _d / 2;
 
-    private void* Head(nint tensor, int sequence, int head, int heads, int width) =>
-        (void*)(tensor + ((nint)sequence * heads + head) * CachedAttention.Padded(_cache.Capacity) * width * T.Size);
+    private void* Keys(nint memory, int heads, int sequence, int head) =>
+        CachedAttention.Head<T>(memory, _cache.Capacity, _d, heads, sequence, head);
+
+    private void* Values(nint memory, int heads, int sequence, int head) =>
+        CachedAttention.Head<T>(memory, _cache.Capacity, CachedAttention.Padded(_d), heads, sequence, head);
 }

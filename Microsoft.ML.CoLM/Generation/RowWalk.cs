@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Microsoft.ML.CoLM.Chains;
 using Microsoft.ML.CoLM.Kernels;
 
@@ -13,25 +12,18 @@ namespace Microsoft.ML.CoLM.Generation;
 internal sealed unsafe class RowWalk<T> : IDisposable
     where T : struct, IElement
 {
-    private readonly InferenceWeights _weights;
-    private readonly KvCache _cache;
     // Weights, keys and values that are read between two meetings of the threads: of fewer, meeting and fetching what the
     // others computed takes as long as reading all of them alone. With more rows both grow.
     private const int FewestNumbersPerMeeting = 1 << 15;
 
+    private readonly InferenceWeights _weights;
     private readonly WorkerTeam _all;
     private readonly WorkerTeam _alone = new(1);
     private readonly SlotBuffers _slots;
     private readonly Dictionary<(ChainRange Chains, int Threads), RangePlan> _plans = [];
+    private readonly RowAttention<T> _attention;
     private readonly Action<int> _walk;
-    private readonly nint[][] _keys;
-    private readonly nint[][] _values;
     private readonly DecodingRow[] _rows;
-    private readonly List<QueryTile> _tiles = [];
-    private readonly float* _angles;
-    private readonly nint[] _scratch;
-    private readonly int _d;
-    private readonly float _scale;
     private WorkerTeam _team;
     private RangePlan _plan = null!;
     private int _firstSlot;
@@ -40,22 +32,10 @@ internal sealed unsafe class RowWalk<T> : IDisposable
 
     public RowWalk(InferenceWeights weights, KvCache cache, WorkerTeam team, SlotBuffers slots)
     {
-        (_weights, _cache, _all, _team, _slots) = (weights, cache, team, team, slots);
-        var config = weights.Config;
-        _d = config.HeadWidth;
-        _scale = 1 / MathF.Sqrt(_d);
+        (_weights, _all, _team, _slots) = (weights, team, team, slots);
+        _attention = new RowAttention<T>(weights, cache, slots, team.Count);
         _walk = Walk;
         _rows = new DecodingRow[slots.Slots];
-        _keys = Addresses(cache.Keys);
-        _values = Addresses(cache.Values);
-        _angles = (float*)Allocate((long)slots.Slots * _d);
-        const int Tile = CachedAttention.QueriesAtOnce;
-        var scratch = Tile * ((long)_d + CachedAttention.Padded(_d) + CachedAttention.ScoreStride(cache.Capacity));
-        _scratch = [.. Enumerable.Range(0, team.Count).Select(_ => Allocate(scratch))];
-
-        nint[][] Addresses(Func<int, int, TorchSharp.torch.Tensor> tensors) =>
-            [.. Enumerable.Range(0, config.LayerCount).Select(layer => Enumerable.Range(0, config.KeyValueChains)
-                .Select(chain => TensorMemory.Address(tensors(layer, chain))).ToArray())];
     }
 
     /// <summary>Runs a range of chains for rows in neighbouring slots, and caches their keys and values.</summary>
@@ -69,8 +49,8 @@ internal sealed unsafe class RowWalk<T> : IDisposable
         rows.CopyTo(_rows);
         _team = IsSmall(Plan(chains, _all)) ? _alone : _all;
         _plan = Plan(chains, _team);
-        Tile();
         _plan.Reset();
+        _attention.Begin(_plan, new ReadOnlySpan<DecodingRow>(_rows, 0, _count), _firstSlot);
         _team.Run(_walk);
     }
 
@@ -78,8 +58,8 @@ internal sealed unsafe class RowWalk<T> : IDisposable
 
     public void Dispose()
     {
-        NativeMemory.AlignedFree(_angles);
-        Array.ForEach(_scratch, memory => NativeMemory.AlignedFree((void*)memory));
+        _attention.Dispose();
+        _alone.Dispose();
     }
 
     private RangePlan Plan(ChainRange chains, WorkerTeam team)
@@ -111,7 +91,7 @@ internal sealed unsafe class RowWalk<T> : IDisposable
             Normalise(thread, weights.AttentionNorm, _slots.AttentionInput[layer]);
             Multiply(thread, plan.QueryKeyValue, _slots.Normed[thread]);
             _team.Synchronise();
-            Attend(thread, layer);
+            _attention.Attend(_team, thread, layer);
             // The last keys and values are cached; nobody reads what comes after them.
             if (!_needsLogits && layer == _plan.Layers.Length - 1)
                 return;
@@ -149,8 +129,7 @@ internal sealed unsafe class RowWalk<T> : IDisposable
                 RowKernels.Widen<T>((void*)table.Address, (long)_rows[row].Token * table.Width,
                     residual + _weights.Columns.Hidden[chain], table.Width);
             }
-            var half = _d / 2;
-            _weights.Rotary.Angles(_rows[row].Position, new Span<float>(Cosine(row), half), new Span<float>(Sine(row), half));
+            _attention.Place(row);
         }
     }
 
@@ -180,72 +159,6 @@ internal sealed unsafe class RowWalk<T> : IDisposable
         }
     }
 
-    /// <summary>Caches a tile's head's keys and values of all rows that the tile may read.</summary>
-    private void Store(QueryTile tile, int layer, float* rotated)
-    {
-        var (group, column) = (tile.Group, tile.Group.Column);
-        for (var row = tile.FirstRow; row < tile.EndRow; row++)
-        {
-            RowKernels.Rotate<Float32Element>(Slot(_slots.Key, _firstSlot + row, _slots.KeyValues) + column, rotated, _d,
-                Cosine(row), Sine(row), scale: 1);
-            CachedAttention.Store<T>(rotated, Slot(_slots.Value, _firstSlot + row, _slots.KeyValues) + column, _d,
-                _rows[row].Position, Head(_keys, layer, group, _rows[row].Sequence, _d),
-                Head(_values, layer, group, _rows[row].Sequence, CachedAttention.Padded(_d)));
-        }
-    }
-
-    private void Attend(int thread, int layer)
-    {
-        const int Most = CachedAttention.QueriesAtOnce;
-        var queries = (float*)_scratch[thread];
-        var output = queries + Most * _d;
-        var scores = output + Most * CachedAttention.Padded(_d);
-        var lengths = stackalloc int[Most];
-        var (first, end) = _team.Share(thread, _tiles.Count);
-        for (var i = first; i < end; i++)
-        {
-            var tile = _tiles[i];
-            // Where threads share a head, each stores the same: sooner done than waited for.
-            if (tile.Group.Chain >= _plan.Chains.First && (i == first || !tile.ReadsAs(_tiles[i - 1])))
-                Store(tile, layer, queries);
-            new Span<float>(queries + tile.Count * _d, (Most - tile.Count) * _d).Clear();
-            for (var q = 0; q < tile.Count; q++)
-            {
-                var row = tile.Row(q);
-                RowKernels.Rotate<Float32Element>(
-                    Slot(_slots.Query, _firstSlot + row, _slots.Queries) + tile.Column(q), queries + q * _d, _d, Cosine(row),
-                    Sine(row), _scale);
-                lengths[q] = _rows[row].Position + 1;
-            }
-            var sequence = _rows[tile.FirstRow].Sequence;
-            CachedAttention.Attend<T>(queries, new ReadOnlySpan<int>(lengths, tile.Count), _d,
-                Head(_keys, layer, tile.Group, sequence, _d),
-                Head(_values, layer, tile.Group, sequence, CachedAttention.Padded(_d)), scores, output);
-            for (var q = 0; q < tile.Count; q++)
-            {
-                new ReadOnlySpan<float>(output + q * CachedAttention.Padded(_d), _d).CopyTo(new Span<float>(
-                    Slot(_slots.AttentionOutput[layer], _firstSlot + tile.Row(q), _slots.Queries) + tile.Column(q), _d));
-            }
-        }
-    }
-
-    /// <summary>Puts queries that read the same keys together, those of a sequence's neighbouring rows, too.</summary>
-    private void Tile()
-    {
-        _tiles.Clear();
-        for (int first = 0, end; first < _count; first = end)
-        {
-            for (end = first + 1; end < _count && _rows[end].Sequence == _rows[first].Sequence;)
-                end++;
-            foreach (var heads in _plan.Heads)
-            {
-                var queries = (end - first) * heads.Columns.Length;
-                for (var query = 0; query < queries; query += CachedAttention.QueriesAtOnce)
-                    _tiles.Add(new(heads, first, end, query, Math.Min(CachedAttention.QueriesAtOnce, queries - query)));
-            }
-        }
-    }
-
     // The same outputs of gate and up by one thread, so that none waits for another between them.
     private void Activate(int thread, ProductTasks tasks, nint hidden)
     {
@@ -267,22 +180,5 @@ internal sealed unsafe class RowWalk<T> : IDisposable
         }
     }
 
-    /// <summary>Where a key-value head's memory begins, whose positions are that wide.</summary>
-    private void* Head(nint[][] tensors, int layer, HeadGroup group, int sequence, int width) =>
-        (void*)(tensors[layer][group.Chain] + ((nint)sequence * group.HeadCount + group.Head) *
-            CachedAttention.Padded(_cache.Capacity) * width * T.Size);
-
-    private float* Cosine(int row) => _angles + (long)row * _d;
-
-    private float* Sine(int row) => Cosine(row) + _d / 2;
-
     private static float* Slot(nint buffer, int slot, int width) => (float*)buffer + (long)slot * width;
-
-    private static nint Allocate(long floats)
-    {
-        var size = (nuint)floats * sizeof(float);
-        var memory = NativeMemory.AlignedAlloc(size, 64);
-        NativeMemory.Clear(memory, size);
-        return (nint)memory;
-    }
 }
