@@ -16,7 +16,7 @@ internal sealed class WorkerTeam : IDisposable
     // About 2 microseconds of waiting for the others before a thread lets them onto its core: they may have no other.
     private const int SpinsBeforeYield = 50;
 
-    private readonly Thread[] _threads;
+    private Thread[] _threads = [];
     private readonly SemaphoreSlim _wake = new(0);
     private Action<int> _work = static _ => { };
     private volatile int _round;
@@ -26,17 +26,7 @@ internal sealed class WorkerTeam : IDisposable
     private volatile bool _stopped;
 
     /// <param name="count">Threads, the caller's among them.</param>
-    public WorkerTeam(int count)
-    {
-        Count = count;
-        _threads = new Thread[count - 1];
-        for (var i = 0; i < _threads.Length; i++)
-        {
-            var index = i + 1;
-            _threads[i] = new Thread(() => Serve(index)) { IsBackground = true, Name = $"CoLM worker {index}" };
-            _threads[i].Start();
-        }
-    }
+    public WorkerTeam(int count) => Count = count;
 
     /// <summary>Threads, the caller's among them.</summary>
     public int Count { get; }
@@ -49,6 +39,8 @@ internal sealed class WorkerTeam : IDisposable
             work(0);
             return;
         }
+        if (_threads.Length == 0)
+            Start();
         _work = work;
         Interlocked.Increment(ref _round);
         var sleeping = Interlocked.Exchange(ref _sleeping, 0);
@@ -93,6 +85,14 @@ internal sealed class WorkerTeam : IDisposable
         foreach (var thread in _threads)
             thread.Join();
         _wake.Dispose();
+    }
+
+    // At the first work, since some teams never have any.
+    private void Start()
+    {
+        _threads = [.. Enumerable.Range(1, Count - 1).Select(index =>
+            new Thread(() => Serve(index)) { IsBackground = true, Name = $"CoLM worker {index}" })];
+        Array.ForEach(_threads, static thread => thread.Start());
     }
 
     private static void Pause(int spins)
