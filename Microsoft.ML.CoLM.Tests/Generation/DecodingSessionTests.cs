@@ -11,8 +11,9 @@ namespace Microsoft.ML.CoLM.Tests.Generation;
 [TestClass]
 public sealed class DecodingSessionTests
 {
-    // Longer than a chunk of a prompt.
-    private const int PromptLength = ChunkWalk<Float32Element>.ChunkLength + 8;
+    // A whole chunk, another one, and tokens so few that they are run as rows.
+    private const int PromptLength = ChunkWalk<Float32Element>.ChunkLength + 24;
+    private const int RestOfPrompt = 8;
 
     public static IEnumerable<object[]> Models => SessionModels.All;
 
@@ -22,14 +23,15 @@ public sealed class DecodingSessionTests
     {
         using var scope = NewDisposeScope();
         using var model = SessionModels.Create(chains, kvSharing, dtype);
-        var tokens = SessionModels.Tokens(model, PromptLength + 3);
+        var tokens = SessionModels.Tokens(model, PromptLength + RestOfPrompt + 3);
         for (var chainCount = 1; chainCount <= model.Config.Layout.ChainCount; chainCount++)
         {
             using var session = DecodingSession.Create(model, 1, tokens.Length);
             var reference = SessionModels.Reference(model, tokens, chainCount);
             session.Prefill(0, tokens.AsSpan(0, PromptLength), chainCount);
-            Assert.AreEqual(PromptLength, session.Length(0));
-            foreach (var row in SessionModels.Rows(tokens, PromptLength, 3))
+            session.Prefill(0, tokens.AsSpan(PromptLength, RestOfPrompt), chainCount);
+            Assert.AreEqual(PromptLength + RestOfPrompt, session.Length(0));
+            foreach (var row in SessionModels.Rows(tokens, PromptLength + RestOfPrompt, 3))
             {
                 session.Run([row], 0, new ChainRange(0, chainCount));
                 SessionModels.Near(reference[row.Position], session.Logits(0), SessionModels.Tolerance(dtype, reference));
@@ -60,8 +62,10 @@ public sealed class DecodingSessionTests
     [DataRow("4,4,2", false)]
     [DataRow("4,4,2", true)]
     [DataRow("8,4", true)]
-    [DataRow("64,32", true)]
-    [DataRow("64,32", false)]
+    [DataRow("96,48", true)]
+    [DataRow("96,48", false)]
+    [DataRow("40,80", true)]
+    [DataRow("40,80", false)]
     public void ARowIsTheSameToTheBitHoweverItIsRun(string chains, bool kvSharing)
     {
         foreach (var dtype in new[] { float32, bfloat16 })
@@ -101,7 +105,7 @@ public sealed class DecodingSessionTests
     [DataRow(true)]
     public void ARowIsTheSameToTheBitWithAnyNumberOfThreads(bool kvSharing)
     {
-        using var model = SessionModels.Create("64,32", kvSharing, float32);
+        using var model = SessionModels.Create("96,48", kvSharing, float32);
         var tokens = SessionModels.Tokens(model, 25);
         var threads = get_num_threads();
         try
@@ -147,14 +151,15 @@ public sealed class DecodingSessionTests
         var all = model.Config.Layout.ChainCount;
         if (all == 1)
             return;
-        var tokens = SessionModels.Tokens(model, PromptLength + 4);
+        var (length, tokens) = (PromptLength + RestOfPrompt, SessionModels.Tokens(model, PromptLength + RestOfPrompt + 4));
         var reference = SessionModels.Reference(model, tokens, all);
         using var session = DecodingSession.Create(model, 1, tokens.Length, mayGrow: true);
         session.Prefill(0, tokens.AsSpan(0, PromptLength), 1);
-        foreach (var row in SessionModels.Rows(tokens, PromptLength, 3))
+        session.Prefill(0, tokens.AsSpan(PromptLength, RestOfPrompt), 1);
+        foreach (var row in SessionModels.Rows(tokens, length, 3))
             session.Run([row], 0, new ChainRange(0, 1));
         session.Grow(0, all);
-        session.Run(SessionModels.Rows(tokens, PromptLength + 3, 1), 0, new ChainRange(0, all));
+        session.Run(SessionModels.Rows(tokens, length + 3, 1), 0, new ChainRange(0, all));
         SessionModels.Near(reference[^1], session.Logits(0), SessionModels.Tolerance(dtype, reference));
 
         // Every chain once for every token without sharing; with it, the first alone has keys and values.
@@ -229,9 +234,11 @@ public sealed class DecodingSessionTests
     }
 
     [TestMethod]
-    public void DecodingAllocatesNothing()
+    [DataRow("4,4,2")]
+    [DataRow("96,48")]
+    public void DecodingAllocatesNothing(string chains)
     {
-        using var model = SessionModels.Create("4,4,2", kvSharing: true, float32);
+        using var model = SessionModels.Create(chains, kvSharing: true, float32);
         using var session = DecodingSession.Create(model, 1, 64);
         var rows = new DecodingRow[1];
         Step(4);
@@ -245,7 +252,7 @@ public sealed class DecodingSessionTests
             for (var i = 0; i < count; i++)
             {
                 rows[0] = new(0, session.Length(0), i);
-                session.Run(rows, 0, new ChainRange(0, 3));
+                session.Run(rows, 0, new ChainRange(0, model.Config.ChainCount));
                 _ = session.Logits(0);
             }
         }

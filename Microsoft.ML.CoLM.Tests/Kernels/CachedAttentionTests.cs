@@ -67,7 +67,7 @@ public sealed unsafe class CachedAttentionTests
             CachedAttention.Store<TCache>((float*)TensorMemory.Address(keys) + i * d,
                 (float*)TensorMemory.Address(values) + i * d, d, i, keyMemory, valueMemory);
         }
-        var rows = (lengths.Length + CachedAttention.QueriesAtOnce - 1) / CachedAttention.QueriesAtOnce * CachedAttention.QueriesAtOnce;
+        var rows = CachedAttention.PaddedQueries(lengths.Length);
         var fours = zeros([rows, d]);
         fours.narrow(0, 0, lengths.Length).copy_(queries.narrow(0, 0, lengths.Length));
         var (scores, output) = (zeros([rows, CachedAttention.ScoreStride(longest)]), zeros([rows, padded]));

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Microsoft.ML.CoLM.Kernels;
 using static TorchSharp.torch;
 
@@ -35,8 +34,8 @@ internal sealed unsafe class ChunkAttention<T> : IDisposable
         _d = weights.Config.HeadWidth;
         var stride = CachedAttention.ScoreStride(cache.Capacity);
         _queriesAtOnce = Math.Clamp(ScoresAtOnce / stride / Fours * Fours, Fours, MostQueriesAtOnce);
-        var floats = (nuint)_queriesAtOnce * (nuint)(2 * CachedAttention.Padded(_d) + stride);
-        _scratch = [.. Enumerable.Range(0, team.Count).Select(_ => (nint)NativeMemory.AlignedAlloc(floats * sizeof(float), 64))];
+        var floats = (long)_queriesAtOnce * (2 * CachedAttention.Padded(_d) + stride);
+        _scratch = [.. Enumerable.Range(0, team.Count).Select(_ => AlignedMemory.Allocate(floats))];
     }
 
     /// <summary>Rotates and caches the keys of a chunk's tokens, and caches their values.</summary>
@@ -104,7 +103,7 @@ internal sealed unsafe class ChunkAttention<T> : IDisposable
         }
     }
 
-    public void Dispose() => Array.ForEach(_scratch, memory => NativeMemory.AlignedFree((void*)memory));
+    public void Dispose() => Array.ForEach(_scratch, AlignedMemory.Free);
 
     // Queries of neighbouring positions and one head.
     private void Attend(int thread, Chunk chunk, int first, int column, nint from, nint to, void* keys, void* values)

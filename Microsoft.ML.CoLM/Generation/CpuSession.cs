@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Generation;
 
-/// <summary>Generation on the CPU: prompts in chunks, then a few rows at a time.</summary>
+/// <summary>Generation on the CPU: prompts in chunks, fewer tokens as rows, each with all weights read once.</summary>
 /// <typeparam name="T">The type of the weights and of the cache.</typeparam>
 internal sealed unsafe class CpuSession<T> : IDecodingSession
     where T : struct, IElement
@@ -56,6 +56,7 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
             var chunk = tokens[..Math.Min(tokens.Length, ChunkWalk<T>.ChunkLength)];
             tokens = tokens[chunk.Length..];
             var start = _cache.Length(sequence);
+            // Of few tokens, reading the weights takes longer than multiplying them, which rows do at memory's speed.
             if (chunk.Length <= SlotCount)
             {
                 RunRows([.. chunk.ToArray().Select((token, i) => new DecodingRow(sequence, start + i, token))],

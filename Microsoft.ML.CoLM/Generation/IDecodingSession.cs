@@ -49,7 +49,7 @@ internal interface IDecodingSession : IDisposable
     /// <param name="chains">The chains to compute.</param>
     void Run(ReadOnlySpan<DecodingRow> rows, int firstSlot, ChainRange chains);
 
-    /// <summary>[V], the next token's logits at the scale that the slot was last run to; valid until it is run again.</summary>
+    /// <summary>[V], the next token's logits at the scale that the slot was last run to; valid until it is run again, or a prompt is.</summary>
     ReadOnlySpan<float> Logits(int slot);
 
     /// <summary>Forgets a sequence's tokens from a length on.</summary>

@@ -3,8 +3,9 @@ using System.Diagnostics.CodeAnalysis;
 namespace Microsoft.ML.CoLM.Generation;
 
 /// <summary>
-/// The products between two meetings of the threads, divided evenly. A thread's share is a large task, then smaller and
-/// smaller ones, which those who are done sooner take from it: memory does not serve all at the same speed.
+/// The products between two meetings of the threads, divided evenly. Where there are many, a thread's share is a large task of
+/// its own, then smaller and smaller ones, which those who are done sooner take from it: memory does not serve all at the same
+/// speed.
 /// </summary>
 /// <remarks>A thread keeps its share as long as it can, since its caches may hold a part of it from the last time.</remarks>
 internal sealed class ProductTasks
@@ -16,20 +17,21 @@ internal sealed class ProductTasks
     private const int SpareOneOf = 4;
     private const int FewestSpareTasks = 2;
 
-    // Outputs are divided in whole multiples of this.
+    // Outputs are divided in whole multiples of this, since kernels compute so many at once.
     private const int Grain = 4;
 
-    // Each thread counts on a cache line of its own.
+    // What is counted for a thread has a cache line of its own.
     private const int CounterStride = 16;
 
     private readonly ProductPiece[][] _tasks;
     private readonly int[] _firsts;
-    private readonly int[] _taken;
+    private readonly int[] _counters;
     private readonly int _threads;
     private readonly bool _hasSpare;
 
     /// <param name="products">
-    /// Those of a group have as many outputs, and the same outputs of each are computed by one task, one after the other.
+    /// All outputs of matrices. Those of a group have equally many, and the same outputs of each are computed by one task, one
+    /// matrix after the other.
     /// </param>
     /// <param name="threads">Threads that will take part.</param>
     public ProductTasks(IReadOnlyList<ProductPiece[]> products, int threads)
@@ -39,25 +41,41 @@ internal sealed class ProductTasks
         _hasSpare = threads > 1 && Weights / threads >= SpareOneOf * FewestSpareTasks * FewestWeights;
         (var ends, _firsts) = Ends();
         _tasks = Divide(products, ends);
-        _taken = new int[CounterStride * (threads + 1)];
+        _counters = new int[CounterStride * (threads + 1)];
     }
 
     /// <summary>How many weights are read.</summary>
     public long Weights { get; }
 
     /// <summary>Gives all tasks back; nobody may be at work.</summary>
-    public void Reset() => Array.Clear(_taken);
+    public void Reset() => Array.Clear(_counters);
 
-    /// <summary>Takes the thread's next task, or, when there is none left, another's.</summary>
+    /// <summary>Takes the thread's next task, or, when it has none left, another's that may be taken.</summary>
     public bool TryTake(int thread, [NotNullWhen(true)] out ProductPiece[]? task)
     {
-        for (var i = 0; i < (_hasSpare ? _threads : 1); i++)
+        ref var hasBegun = ref _counters[CounterStride * (thread + 1) + 1];
+        if (hasBegun == 0)
         {
-            var owner = (thread + i) % _threads;
-            var next = _firsts[owner] + Interlocked.Increment(ref _taken[CounterStride * (owner + 1)]) - 1;
-            if (next >= _firsts[owner + 1])
-                continue;
-            task = _tasks[next];
+            hasBegun = 1;
+            task = _tasks[_firsts[thread]];
+            return true;
+        }
+        for (var i = 0; _hasSpare && i < _threads; i++)
+        {
+            if (TryTakeSpare((thread + i) % _threads, out task))
+                return true;
+        }
+        task = null;
+        return false;
+    }
+
+    private bool TryTakeSpare(int owner, [NotNullWhen(true)] out ProductPiece[]? task)
+    {
+        ref var taken = ref _counters[CounterStride * (owner + 1)];
+        var spare = _firsts[owner + 1] - _firsts[owner] - 1;
+        if (Volatile.Read(ref taken) < spare && Interlocked.Increment(ref taken) is var number && number <= spare)
+        {
+            task = _tasks[_firsts[owner] + number];
             return true;
         }
         task = null;
@@ -73,8 +91,8 @@ internal sealed class ProductTasks
         {
             var (first, end) = (Weights * thread / _threads, Weights * (thread + 1) / _threads);
             ends.Add(_hasSpare ? end - (end - first) / SpareOneOf : end);
-            while (ends[^1] is var last && last < end)
-                ends.Add(last + Math.Min(end - last, Math.Max(FewestWeights, (end - last) / 2)));
+            while (end - ends[^1] is var left and > 0)
+                ends.Add(left < 2 * FewestWeights ? end : ends[^1] + Math.Max(FewestWeights, left / 2));
             firsts[thread + 1] = ends.Count;
         }
         return (ends, firsts);

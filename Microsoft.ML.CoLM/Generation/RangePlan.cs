@@ -5,7 +5,16 @@ namespace Microsoft.ML.CoLM.Generation;
 /// <summary>What threads do when a range of chains is run for a few rows.</summary>
 internal sealed class RangePlan
 {
+    // Weights, keys and values that are read between two meetings of the threads. Of fewer, meeting and fetching what the
+    // others computed takes as long as one thread takes for all; more rows take longer to fetch and to compute alike.
+    private const int FewestNumbersPerMeeting = 1 << 15;
+
+    // Behind the embedding, and at the end.
+    private const int OtherMeetings = 2;
+
     private readonly ProductTasks[] _products;
+    private readonly long _weights;
+    private readonly long _numbersPerPosition;
 
     public RangePlan(InferenceWeights weights, SlotBuffers slots, ChainRange chains, int threads)
     {
@@ -40,8 +49,9 @@ internal sealed class RangePlan
             XColumn = columns.Hidden[chain],
         })]], threads);
         _products = [.. Layers.SelectMany(layer => layer.All), Head];
-        Weights = _products.Sum(products => products.Weights);
-        NumbersPerPosition = 2L * weights.Config.HeadWidth * Heads.Length * Layers.Length;
+        _weights = _products.Sum(products => products.Weights);
+        // Keys and values.
+        _numbersPerPosition = 2L * weights.Config.HeadWidth * Heads.Length * Layers.Length;
 
         ProductTasks Tasks(IEnumerable<ProductPiece> products) => new([.. products.Select(product => new[] { product })], threads);
 
@@ -58,14 +68,20 @@ internal sealed class RangePlan
     /// <summary>The logits.</summary>
     public ProductTasks Head { get; }
 
-    /// <summary>How many weights are read.</summary>
-    public long Weights { get; }
-
-    /// <summary>Keys and values that are read of each position of a sequence.</summary>
-    public long NumbersPerPosition { get; }
-
-    /// <summary>How often threads wait for each other.</summary>
-    public int Meetings => 2 + LayerPlan.Meetings * Layers.Length;
+    /// <summary>Whether one thread carries it out as soon as several, which would mostly wait for each other.</summary>
+    /// <param name="rows">Those of a sequence beside each other.</param>
+    /// <param name="needsLogits">Whether the head is computed, too.</param>
+    public bool SuitsOneThread(ReadOnlySpan<DecodingRow> rows, bool needsLogits)
+    {
+        var numbers = needsLogits ? _weights : _weights - Head.Weights;
+        for (var row = 0; row < rows.Length; row++)
+        {
+            // A sequence's rows read its keys and values together.
+            if (row + 1 == rows.Length || rows[row + 1].Sequence != rows[row].Sequence)
+                numbers += _numbersPerPosition * (rows[row].Position + 1);
+        }
+        return numbers < FewestNumbersPerMeeting * (long)(OtherMeetings + LayerPlan.Meetings * Layers.Length);
+    }
 
     /// <summary>Makes it ready to be carried out again.</summary>
     public void Reset() => Array.ForEach(_products, static products => products.Reset());

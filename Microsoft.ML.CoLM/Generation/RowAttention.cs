@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Microsoft.ML.CoLM.Chains;
 using Microsoft.ML.CoLM.Kernels;
 
@@ -37,10 +36,10 @@ internal sealed unsafe class RowAttention<T> : IDisposable
         _rows = new DecodingRow[slots.Slots];
         _keys = Addresses(cache.Keys);
         _values = Addresses(cache.Values);
-        _angles = (float*)Allocate((long)slots.Slots * _d);
+        _angles = (float*)AlignedMemory.Allocate((long)slots.Slots * _d);
         const int Tile = CachedAttention.QueriesAtOnce;
         var scratch = Tile * ((long)_d + CachedAttention.Padded(_d) + CachedAttention.ScoreStride(cache.Capacity));
-        _scratch = [.. Enumerable.Range(0, threads).Select(_ => Allocate(scratch))];
+        _scratch = [.. Enumerable.Range(0, threads).Select(_ => AlignedMemory.Allocate(scratch))];
 
         nint[][] Addresses(Func<int, int, TorchSharp.torch.Tensor> tensors) =>
             [.. Enumerable.Range(0, config.LayerCount).Select(layer => Enumerable.Range(0, config.KeyValueChains)
@@ -82,7 +81,7 @@ internal sealed unsafe class RowAttention<T> : IDisposable
             {
                 var row = tile.Row(q);
                 RowKernels.Rotate<Float32Element>(
-                    Slot(_slots.Query, _firstSlot + row, _slots.Queries) + tile.Column(q), queries + q * _d, _d, Cosine(row),
+                    SlotBuffers.Slot(_slots.Query, _firstSlot + row, _slots.Queries) + tile.Column(q), queries + q * _d, _d, Cosine(row),
                     Sine(row), _scale);
                 lengths[q] = _rows[row].Position + 1;
             }
@@ -92,15 +91,15 @@ internal sealed unsafe class RowAttention<T> : IDisposable
             for (var q = 0; q < tile.Count; q++)
             {
                 new ReadOnlySpan<float>(output + q * CachedAttention.Padded(_d), _d).CopyTo(new Span<float>(
-                    Slot(_slots.AttentionOutput[layer], _firstSlot + tile.Row(q), _slots.Queries) + tile.Column(q), _d));
+                    SlotBuffers.Slot(_slots.AttentionOutput[layer], _firstSlot + tile.Row(q), _slots.Queries) + tile.Column(q), _d));
             }
         }
     }
 
     public void Dispose()
     {
-        NativeMemory.AlignedFree(_angles);
-        Array.ForEach(_scratch, memory => NativeMemory.AlignedFree((void*)memory));
+        AlignedMemory.Free((nint)_angles);
+        Array.ForEach(_scratch, AlignedMemory.Free);
     }
 
     /// <summary>Caches a tile's head's keys and values of all rows that the tile may read.</summary>
@@ -109,9 +108,9 @@ internal sealed unsafe class RowAttention<T> : IDisposable
         var (group, column) = (tile.Group, tile.Group.Column);
         for (var row = tile.FirstRow; row < tile.EndRow; row++)
         {
-            RowKernels.Rotate<Float32Element>(Slot(_slots.Key, _firstSlot + row, _slots.KeyValues) + column, rotated, _d,
+            RowKernels.Rotate<Float32Element>(SlotBuffers.Slot(_slots.Key, _firstSlot + row, _slots.KeyValues) + column, rotated, _d,
                 Cosine(row), Sine(row), scale: 1);
-            CachedAttention.Store<T>(rotated, Slot(_slots.Value, _firstSlot + row, _slots.KeyValues) + column, _d,
+            CachedAttention.Store<T>(rotated, SlotBuffers.Slot(_slots.Value, _firstSlot + row, _slots.KeyValues) + column, _d,
                 _rows[row].Position, Keys(layer, group, _rows[row].Sequence), Values(layer, group, _rows[row].Sequence));
         }
     }
@@ -142,14 +141,4 @@ internal sealed unsafe class RowAttention<T> : IDisposable
     private float* Cosine(int row) => _angles + (long)row * _d;
 
     private float* Sine(int row) => Cosine(row) + _d / 2;
-
-    private static float* Slot(nint buffer, int slot, int width) => (float*)buffer + (long)slot * width;
-
-    private static nint Allocate(long floats)
-    {
-        var size = (nuint)floats * sizeof(float);
-        var memory = NativeMemory.AlignedAlloc(size, 64);
-        NativeMemory.Clear(memory, size);
-        return (nint)memory;
-    }
 }

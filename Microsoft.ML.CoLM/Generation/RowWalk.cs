@@ -12,10 +12,6 @@ namespace Microsoft.ML.CoLM.Generation;
 internal sealed unsafe class RowWalk<T> : IDisposable
     where T : struct, IElement
 {
-    // Weights, keys and values that are read between two meetings of the threads: of fewer, meeting and fetching what the
-    // others computed takes as long as reading all of them alone. With more rows both grow.
-    private const int FewestNumbersPerMeeting = 1 << 15;
-
     private readonly InferenceWeights _weights;
     private readonly WorkerTeam _all;
     private readonly WorkerTeam _alone = new(1);
@@ -47,14 +43,14 @@ internal sealed unsafe class RowWalk<T> : IDisposable
     {
         (_firstSlot, _count, _needsLogits) = (firstSlot, rows.Length, needsLogits);
         rows.CopyTo(_rows);
-        _team = IsSmall(Plan(chains, _all)) ? _alone : _all;
+        _team = Plan(chains, _all).SuitsOneThread(rows, needsLogits) ? _alone : _all;
         _plan = Plan(chains, _team);
         _plan.Reset();
         _attention.Begin(_plan, new ReadOnlySpan<DecodingRow>(_rows, 0, _count), _firstSlot);
         _team.Run(_walk);
     }
 
-    public ReadOnlySpan<float> Logits(int slot) => new(Slot(_slots.Logits, slot, _slots.Vocabulary), _slots.Vocabulary);
+    public ReadOnlySpan<float> Logits(int slot) => new(SlotBuffers.Slot(_slots.Logits, slot, _slots.Vocabulary), _slots.Vocabulary);
 
     public void Dispose()
     {
@@ -67,18 +63,6 @@ internal sealed unsafe class RowWalk<T> : IDisposable
         if (!_plans.TryGetValue((chains, team.Count), out var plan))
             _plans.Add((chains, team.Count), plan = new RangePlan(_weights, _slots, chains, team.Count));
         return plan;
-    }
-
-    private bool IsSmall(RangePlan plan)
-    {
-        var numbers = plan.Weights;
-        for (var row = 0; row < _count; row++)
-        {
-            // A sequence's rows are neighbours, and read its keys and values together.
-            if (row + 1 == _count || _rows[row + 1].Sequence != _rows[row].Sequence)
-                numbers += plan.NumbersPerPosition * (_rows[row].Position + 1);
-        }
-        return numbers < plan.Meetings * FewestNumbersPerMeeting;
     }
 
     private void Walk(int thread)
@@ -122,7 +106,7 @@ internal sealed unsafe class RowWalk<T> : IDisposable
         var (first, end) = _team.Share(thread, _count);
         for (var row = first; row < end; row++)
         {
-            var residual = Slot(_slots.Residual, _firstSlot + row, _slots.Hidden);
+            var residual = SlotBuffers.Slot(_slots.Residual, _firstSlot + row, _slots.Hidden);
             for (var chain = _plan.Chains.First; chain < _plan.Chains.End; chain++)
             {
                 var table = _weights.Embedding[chain];
@@ -143,8 +127,8 @@ internal sealed unsafe class RowWalk<T> : IDisposable
         var (before, width) = (columns[chains.First], columns[chains.End] - columns[chains.First]);
         for (var slot = _firstSlot; slot < _firstSlot + _count; slot++)
         {
-            var residual = Slot(_slots.Residual, slot, _slots.Hidden);
-            var normed = Slot(_slots.Normed[thread], slot, _slots.Hidden);
+            var residual = SlotBuffers.Slot(_slots.Residual, slot, _slots.Hidden);
+            var normed = SlotBuffers.Slot(_slots.Normed[thread], slot, _slots.Hidden);
             for (var chain = chains.First; chain < chains.End; chain++)
             {
                 RowKernels.Normalise<T, Float32Element>(residual + columns[chain], (void*)norms[chain].Address,
@@ -152,7 +136,7 @@ internal sealed unsafe class RowWalk<T> : IDisposable
             }
             if (kept is not { } features)
                 continue;
-            var row = Slot(features, slot, _slots.Hidden);
+            var row = SlotBuffers.Slot(features, slot, _slots.Hidden);
             new ReadOnlySpan<float>(row, before).CopyTo(new Span<float>(normed, before));
             if (thread == 0)
                 new ReadOnlySpan<float>(normed + before, width).CopyTo(new Span<float>(row + before, width));
@@ -172,13 +156,11 @@ internal sealed unsafe class RowWalk<T> : IDisposable
                 for (var slot = _firstSlot; slot < _firstSlot + _count; slot++)
                 {
                     RowKernels.SwiGlu<Float32Element, Float32Element>(
-                        Slot(_slots.Gate, slot, _slots.Intermediate) + offset,
-                        Slot(_slots.Up, slot, _slots.Intermediate) + offset,
-                        Slot(hidden, slot, _slots.Intermediate) + offset, task[i].End - task[i].First);
+                        SlotBuffers.Slot(_slots.Gate, slot, _slots.Intermediate) + offset,
+                        SlotBuffers.Slot(_slots.Up, slot, _slots.Intermediate) + offset,
+                        SlotBuffers.Slot(hidden, slot, _slots.Intermediate) + offset, task[i].End - task[i].First);
                 }
             }
         }
     }
-
-    private static float* Slot(nint buffer, int slot, int width) => (float*)buffer + (long)slot * width;
 }

@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using Microsoft.ML.CoLM.Kernels;
 using Microsoft.ML.CoLM.Modules;
 
 namespace Microsoft.ML.CoLM.Generation;
@@ -9,8 +9,6 @@ namespace Microsoft.ML.CoLM.Generation;
 /// </summary>
 internal sealed unsafe class SlotBuffers : IDisposable
 {
-    private const nuint Alignment = 64;
-
     private readonly List<nint> _allocated = [];
 
     /// <param name="weights">The model.</param>
@@ -99,16 +97,16 @@ internal sealed unsafe class SlotBuffers : IDisposable
 
     public void Dispose()
     {
-        _allocated.ForEach(memory => NativeMemory.AlignedFree((void*)memory));
+        _allocated.ForEach(AlignedMemory.Free);
         _allocated.Clear();
     }
 
+    /// <summary>A slot's part of [slots, width].</summary>
+    public static float* Slot(nint buffer, int slot, int width) => (float*)buffer + (long)slot * width;
+
     private nint Allocate(int width)
     {
-        var size = (nuint)Slots * (nuint)width * sizeof(float);
-        var memory = NativeMemory.AlignedAlloc(size, Alignment);
-        NativeMemory.Clear(memory, size);
-        _allocated.Add((nint)memory);
-        return (nint)memory;
+        _allocated.Add(AlignedMemory.Allocate((long)Slots * width));
+        return _allocated[^1];
     }
 }

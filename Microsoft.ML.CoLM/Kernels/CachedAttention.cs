@@ -22,6 +22,9 @@ internal static unsafe class CachedAttention
     /// <summary>So many positions' keys, or values, take half of a small first-level cache.</summary>
     public const int PositionsAtOnce = 4 * Lanes;
 
+    /// <summary>Rounded up to whole groups of queries that share registers.</summary>
+    public static int PaddedQueries(int count) => (count + QueriesAtOnce - 1) / QueriesAtOnce * QueriesAtOnce;
+
     /// <summary>Rounded up to whole vectors.</summary>
     public static int Padded(int count) => (count + Lanes - 1) / Lanes * Lanes;
 

@@ -6,7 +6,7 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// <summary>Four neighbouring vectors of a row.</summary>
 internal static unsafe class FourVectors
 {
-    private const int Lanes = 16;
+    private const int Lanes = CachedAttention.Lanes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static (Vector512<float> A, Vector512<float> B, Vector512<float> C, Vector512<float> D) Load(float* row) =>

@@ -8,7 +8,17 @@ internal static unsafe class KeyScores
 {
     private const int Lanes = CachedAttention.Lanes;
 
-    /// <summary>Writes each query's scores, up to whole vectors, with the positions up to its length.</summary>
+    /// <summary>Computes each query's scores, at least those that it reads.</summary>
+    /// <param name="queries">[queries, rounded up to fours, d].</param>
+    /// <param name="lengths">For each query, the positions it reads.</param>
+    /// <param name="d">The head's width.</param>
+    /// <param name="keys">The head's keys.</param>
+    /// <param name="longest">The longest length.</param>
+    /// <param name="scores">
+    /// Queries, rounded up to fours, <paramref name="stride"/> apart; written up to the longest length of their four, in whole
+    /// vectors.
+    /// </param>
+    /// <param name="stride">Floats from a query's scores to the next one's.</param>
     public static void Compute<TCache>(
         float* queries, ReadOnlySpan<int> lengths, int d, void* keys, int longest, float* scores, long stride)
         where TCache : struct, IElement
@@ -24,8 +34,10 @@ internal static unsafe class KeyScores
             for (var q = 0; q < lengths.Length; q += CachedAttention.QueriesAtOnce)
             {
                 var end = Math.Min(first + CachedAttention.PositionsAtOnce, CachedAttention.LongestOfFour(lengths, q));
-                if (first < end)
-                    ScoresOfFour<TCache>(queries + q * d, d, keys, first / Lanes, CachedAttention.Padded(end) / Lanes, scores + q * stride, stride);
+                if (first >= end)
+                    continue;
+                ScoresOfFour<TCache>(queries + q * d, d, keys, first / Lanes, CachedAttention.Padded(end) / Lanes,
+                    scores + q * stride, stride);
             }
         }
     }

@@ -11,7 +11,16 @@ internal static unsafe class ValueMix
     // Features of a value that are mixed together where there are as many: sixteen sums.
     private const int WideMix = 4 * Lanes;
 
-    /// <summary>Writes each query's sum of the values, by its weights.</summary>
+    /// <summary>Computes each query's sum of the values, by its weights.</summary>
+    /// <param name="lengths">For each query, the positions it reads.</param>
+    /// <param name="longest">The longest length.</param>
+    /// <param name="width">The head's width, in whole vectors.</param>
+    /// <param name="values">The head's values.</param>
+    /// <param name="weights">
+    /// Queries, rounded up to fours, <paramref name="stride"/> apart; zero from a query's length up to the longest of its four.
+    /// </param>
+    /// <param name="stride">Floats from a query's weights to the next one's.</param>
+    /// <param name="output">[queries, rounded up to fours, width], written.</param>
     public static void Compute<TCache>(
         ReadOnlySpan<int> lengths, int longest, int width, void* values, float* weights, long stride, float* output)
         where TCache : struct, IElement
@@ -22,8 +31,8 @@ internal static unsafe class ValueMix
                 MixOne<TCache>(weights, values, longest, width, mixed, output);
             return;
         }
-        // As with the keys, all queries go over the values that the first-level cache holds.
-        new Span<float>(output, (lengths.Length + CachedAttention.QueriesAtOnce - 1) / CachedAttention.QueriesAtOnce * CachedAttention.QueriesAtOnce * width).Clear();
+        new Span<float>(output, CachedAttention.PaddedQueries(lengths.Length) * width).Clear();
+        // Four by four, all queries go over the values that the first-level cache holds, before the next ones are read.
         for (var first = 0; first < longest; first += CachedAttention.PositionsAtOnce)
         {
             for (var q = 0; q < lengths.Length; q += CachedAttention.QueriesAtOnce)

@@ -90,9 +90,10 @@ internal sealed class WorkerTeam : IDisposable
     // At the first work, since some teams never have any.
     private void Start()
     {
-        _threads = [.. Enumerable.Range(1, Count - 1).Select(index =>
+        Thread[] threads = [.. Enumerable.Range(1, Count - 1).Select(index =>
             new Thread(() => Serve(index)) { IsBackground = true, Name = $"CoLM worker {index}" })];
-        Array.ForEach(_threads, static thread => thread.Start());
+        Array.ForEach(threads, static thread => thread.Start());
+        _threads = threads;
     }
 
     private static void Pause(int spins)
