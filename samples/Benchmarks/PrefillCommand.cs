@@ -14,7 +14,8 @@ namespace Benchmarks;
 /// </summary>
 internal sealed class PrefillCommand : Benchmark
 {
-    private const string ByLibtorch = "dense, libtorch's products";
+    private const string Dense = "dense";
+    private const string ByLibtorch = "libtorch's products";
 
     private readonly ModelOptions _model = new();
     private readonly Option<int> _tokens = CommonOptions.Count("--tokens", "tokens of the prompt", byDefault: 512);
@@ -33,20 +34,17 @@ internal sealed class PrefillCommand : Benchmark
         var device = CommonOptions.ToDevice(result.GetRequiredValue(_device));
         var length = result.GetValue(_tokens);
         using var model = _model.Create(result, device);
-        using var dense = _model.CreateRandom(Dense(result, model.Config), result, device);
+        using var dense = _model.CreateRandom(DenseConfig(result, model.Config), result, device);
         using var products = new BareProducts(dense.Config, length, device, dense.DataType);
         using var prompt = new Prompt(model, length);
         using var densePrompt = new Prompt(dense, length);
 
         var race = new Race(device);
         race.Enter("dense, bare products", products.Run);
-        race.Enter("dense", densePrompt.Run);
-        // Where the library multiplies by itself, what the same model takes with libtorch's products.
-        if (BlockProducts.ArePreferred && device.type == DeviceType.CPU && dense.DataType == ScalarType.Float32)
-            race.Enter(ByLibtorch, () => WithLibtorch(densePrompt.Run));
-        var isChained = model.Config.Layout.ChainCount > 1;
+        Enter(race, Dense, densePrompt, dense);
+        var (isChained, chains) = (model.Config.Layout.ChainCount > 1, $"{{{model.Config.Layout}}}");
         if (isChained)
-            race.Enter($"{{{model.Config.Layout}}}", prompt.Run);
+            Enter(race, chains, prompt, model);
         var times = race.Run(result.GetValue(_rounds));
 
         var settings = _model.Describe(result, model);
@@ -56,12 +54,27 @@ internal sealed class PrefillCommand : Benchmark
         var report = new Report($"A prompt of {length} tokens, {{{model.Config.Layout}}}", settings);
         foreach (var (name, samples) in times)
         {
-            report.Add(name, samples, basis: times["dense"]);
+            report.Add(name, samples, basis: times[Dense]);
             report.Add($"{name}, speed", samples.Select(time => length * 1000 / time), "tokens/s");
         }
-        foreach (var name in times.Keys.Intersect(["dense", ByLibtorch]).Where(_ => isChained))
-            report.Add($"{name} against chains", times[name], basis: times[$"{{{model.Config.Layout}}}"]);
+        Speedup("speedup", Dense, chains);
+        Speedup($"speedup, both with {ByLibtorch}", $"{Dense}, {ByLibtorch}", $"{chains}, {ByLibtorch}");
+        Speedup($"speedup, dense with {ByLibtorch}", $"{Dense}, {ByLibtorch}", chains);
         return report;
+
+        void Speedup(string name, string slower, string faster)
+        {
+            if (isChained && times.TryGetValue(slower, out var samples))
+                report.Add(name, samples, basis: times[faster]);
+        }
+    }
+
+    // Where the library multiplies by itself, what the same model takes with libtorch's products, too.
+    private static void Enter(Race race, string name, Prompt prompt, CoLMModel model)
+    {
+        race.Enter(name, prompt.Run);
+        if (BlockProducts.ArePreferred && model.Device.type == DeviceType.CPU && model.DataType == ScalarType.Float32)
+            race.Enter($"{name}, {ByLibtorch}", () => WithLibtorch(prompt.Run));
     }
 
     private static void WithLibtorch(Action run)
@@ -78,7 +91,7 @@ internal sealed class PrefillCommand : Benchmark
     }
 
     /// <summary>One chain as wide as all of a model's together; of a random model's shape, that shape.</summary>
-    private CoLMConfig Dense(ParseResult result, CoLMConfig config)
+    private CoLMConfig DenseConfig(ParseResult result, CoLMConfig config)
     {
         var (first, heads) = (config.Layout.Heads[0], config.Layout.Heads.Sum());
         if (config.Layout.ChainCount == 1)
