@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Microsoft.ML.CoLM.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -5,10 +6,13 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Generation;
 
 /// <summary>A chunk's products with weights that are independent of each other, collected and then computed together.</summary>
-/// <param name="team">Computes them, where libtorch is not faster.</param>
+/// <param name="team">Computes them.</param>
 /// <param name="sums">[rows, columns of the widest sum], in the weights' type; or null where sums are of that type.</param>
 internal sealed class ChunkProducts(WorkerTeam team, Tensor? sums) : IDisposable
 {
+    // Rows of a share are whole multiples of this.
+    private const int RowGrain = 16;
+
     private readonly List<(Tensor Input, WeightMatrix Weight, Tensor Output, int Column, bool Adds)> _products = [];
 
     /// <summary>Output columns = input · weightᵀ, or with what is there added.</summary>
@@ -25,8 +29,10 @@ internal sealed class ChunkProducts(WorkerTeam team, Tensor? sums) : IDisposable
     {
         if (_products.TrueForAll(product => BlockProducts.Suit(product.Input)))
             Multiply();
+        else if (team.Count > 1 && OwnThread.IsPossible)
+            MultiplyByLibtorch();
         else
-            _products.ForEach(product => Multiply(product.Input, product.Weight, product.Output, product.Column, product.Adds));
+            MultiplyByLibtorch(0, (int)_products[0].Input.size(0));
         _products.Clear();
     }
 
@@ -43,16 +49,45 @@ internal sealed class ChunkProducts(WorkerTeam team, Tensor? sums) : IDisposable
             team.Run(_ => products.TakePart());
     }
 
-    private void Multiply(Tensor input, WeightMatrix weight, Tensor output, int column, bool adds)
+    // Each thread some of the rows: libtorch's own threads would go on spinning for a while, on the cores that the team's
+    // threads need next.
+    private void MultiplyByLibtorch()
+    {
+        Exception? failure = null;
+        var rows = (int)_products[0].Input.size(0);
+        team.Run(thread =>
+        {
+            try
+            {
+                using var noGradients = no_grad();
+                using var ownThread = new OwnThread();
+                var (first, end) = team.Share(thread, rows, RowGrain);
+                if (first < end)
+                    MultiplyByLibtorch(first, end - first);
+            }
+            catch (Exception exception)
+            {
+                failure = exception;
+            }
+        });
+        if (failure is not null)
+            ExceptionDispatchInfo.Throw(failure);
+    }
+
+    private void MultiplyByLibtorch(int firstRow, int rows)
     {
         using var scope = NewDisposeScope();
-        var target = Slice(output, column);
-        var read = input.narrow(1, 0, weight.Width);
-        if (adds && sums is not null)
-            target.add_(Slice(sums, column).addmm_(read, weight.Transposed, beta: 0), Scalars.One);
-        else
-            target.addmm_(read, weight.Transposed, beta: adds ? 1 : 0);
+        foreach (var (input, weight, output, column, adds) in _products)
+        {
+            var target = Slice(output, column, weight);
+            var read = input.narrow(0, firstRow, rows).narrow(1, 0, weight.Width);
+            if (adds && sums is not null)
+                target.add_(Slice(sums, column, weight).addmm_(read, weight.Transposed, beta: 0), Scalars.One);
+            else
+                target.addmm_(read, weight.Transposed, beta: adds ? 1 : 0);
+        }
 
-        Tensor Slice(Tensor matrix, int column) => matrix.narrow(0, 0, input.size(0)).narrow(1, column, weight.Outputs);
+        Tensor Slice(Tensor matrix, int column, WeightMatrix weight) =>
+            matrix.narrow(0, firstRow, rows).narrow(1, column, weight.Outputs);
     }
 }

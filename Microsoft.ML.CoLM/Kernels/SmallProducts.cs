@@ -1,4 +1,3 @@
-using Microsoft.ML.CoLM.Interop;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -26,7 +25,7 @@ internal static class SmallProducts
     /// <returns>Whether they are computed.</returns>
     public static bool TryRun(IReadOnlyCollection<MatrixProduct> products)
     {
-        if (!MklThreads.AreSettable || !products.All(UsesMkl) || Share(products) is not { } shares)
+        if (!OwnThread.IsPossible || !products.All(UsesMkl) || Share(products) is not { } shares)
             return false;
         Parallel.For(0, shares.Length, thread => Multiply(shares[thread]));
         return true;
@@ -61,15 +60,8 @@ internal static class SmallProducts
     private static void Multiply(List<MatrixProduct> products)
     {
         using var noGradients = no_grad();
-        var before = MklThreads.SetForThisThread(1);
-        try
-        {
-            foreach (var (target, left, right) in products)
-                target.addmm_(left, right, beta: 0);
-        }
-        finally
-        {
-            _ = MklThreads.SetForThisThread(before);
-        }
+        using var ownThread = new OwnThread();
+        foreach (var (target, left, right) in products)
+            target.addmm_(left, right, beta: 0);
     }
 }
