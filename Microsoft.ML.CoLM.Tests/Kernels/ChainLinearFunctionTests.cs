@@ -9,6 +9,9 @@ public sealed class ChainLinearFunctionTests
 {
     private const double Float64Rounding = 1e-13;
 
+    // As many as several threads share.
+    private const int ManyRows = 300;
+
     private static readonly long[] InputWidths = [6, 4, 10];
     private static readonly long[] OutputWidths = [5, 8, 3];
 
@@ -109,21 +112,22 @@ public sealed class ChainLinearFunctionTests
         }
     }
 
-    // Large enough that the weights' gradients are computed at once, a thread each.
+    // Large enough that the weights' gradients are computed at once, a thread each, and in bfloat16 everything by rows.
     [TestMethod]
-    [DataRow(0)]
-    [DataRow(96)]
-    public void ManyRowsAreComputedAsTheFormulaIs(int earlierWidth)
+    [DataRow(0, ScalarType.Float64, Float64Rounding)]
+    [DataRow(96, ScalarType.Float64, Float64Rounding)]
+    [DataRow(0, ScalarType.BFloat16, 0.016)]
+    [DataRow(96, ScalarType.BFloat16, 0.016)]
+    public void ManyRowsAreComputedAsTheFormulaIs(int earlierWidth, ScalarType dtype, double tolerance)
     {
         using var scope = NewDisposeScope();
-        const int Rows = 300;
-        const int Width = 128;
-        List<Tensor> inputs = [GradientAssert.Random([Rows, 4 * Width])];
+        const int Width = 272;
+        List<Tensor> inputs = [GradientAssert.Random([ManyRows, 4 * Width], dtype: dtype)];
         if (earlierWidth > 0)
-            inputs.Add(GradientAssert.Random([Rows, earlierWidth], needsGradient: false, seed: 2));
+            inputs.Add(GradientAssert.Random([ManyRows, earlierWidth], needsGradient: false, seed: 2, dtype: dtype));
         for (var chain = 0; chain < 4; chain++)
-            inputs.Add(GradientAssert.Random([Width, earlierWidth + (chain + 1) * Width], seed: 3 + chain));
-        GradientAssert.Same(Apply, Formula, [.. inputs], Float64Rounding);
+            inputs.Add(GradientAssert.Random([Width, earlierWidth + (chain + 1) * Width], seed: 3 + chain, dtype: dtype));
+        GradientAssert.Same(Apply, Formula, [.. inputs], tolerance);
     }
 
     // Widths that fill vectors and widths that do not, narrow and wide, in and out.
@@ -145,7 +149,7 @@ public sealed class ChainLinearFunctionTests
         using var outer = NewDisposeScope();
         Tensor[] weights = [.. Enumerable.Range(1, 3)
             .Select(chain => GradientAssert.Random([outputWidth, chain * inputWidth], dtype: dtype))];
-        for (var rows = 1; rows <= 40; rows++)
+        foreach (var rows in Enumerable.Range(1, 40).Append(ManyRows))
         {
             using var scope = NewDisposeScope();
             var x = GradientAssert.Random([rows, 3 * inputWidth], dtype: dtype);

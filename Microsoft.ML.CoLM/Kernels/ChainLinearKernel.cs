@@ -37,17 +37,22 @@ internal static class ChainLinearKernel
             ChainLinearBlocks.Forward(y, x, earlier, weights);
             return y.MoveToOuterDisposeScope();
         }
-        long start = 0;
-        foreach (var weight in weights)
+        Tensor[] all = [.. weights];
+        RowShares.Run(x, x.size(0), (first, rows) =>
         {
-            var inputWidth = weight.size(1) - earlierWidth;
-            var slice = y.narrow(1, start, weight.size(0));
-            if (earlier is not null)
-                Multiply(slice, earlier, Columns(weight, 0, earlierWidth).t(), adds: false);
-            Multiply(slice, Columns(x, 0, inputWidth), Columns(weight, earlierWidth, inputWidth).t(),
-                adds: earlier is not null);
-            start += weight.size(0);
-        }
+            var (own, before) = (Rows(x, first, rows), earlier is null ? null : Rows(earlier, first, rows));
+            long start = 0;
+            foreach (var weight in all)
+            {
+                var inputWidth = weight.size(1) - earlierWidth;
+                var slice = Rows(y, first, rows).narrow(1, start, weight.size(0));
+                if (before is not null)
+                    Multiply(slice, before, Columns(weight, 0, earlierWidth).t(), adds: false);
+                Multiply(slice, Columns(own, 0, inputWidth), Columns(weight, earlierWidth, inputWidth).t(),
+                    adds: before is not null);
+                start += weight.size(0);
+            }
+        });
         return y.MoveToOuterDisposeScope();
     }
 
@@ -67,15 +72,19 @@ internal static class ChainLinearKernel
             ChainLinearBlocks.InputGradient(result, gradient, (int)earlierWidth, weights);
             return result.MoveToOuterDisposeScope();
         }
-        var end = gradient.size(1);
-        for (var i = weights.Length - 1; i >= 0; i--)
+        Tensor[] all = [.. weights];
+        RowShares.Run(gradient, gradient.size(0), (first, rows) =>
         {
-            var weight = weights[i];
-            var width = weight.size(1) - earlierWidth;
-            end -= weight.size(0);
-            Multiply(Columns(result, 0, width), Columns(gradient, end, weight.size(0)),
-                Columns(weight, earlierWidth, width), adds: i < weights.Length - 1);
-        }
+            var end = gradient.size(1);
+            for (var i = all.Length - 1; i >= 0; i--)
+            {
+                var weight = all[i];
+                var width = weight.size(1) - earlierWidth;
+                end -= weight.size(0);
+                Multiply(Columns(Rows(result, first, rows), 0, width), Columns(Rows(gradient, first, rows), end, weight.size(0)),
+                    Columns(weight, earlierWidth, width), adds: i < all.Length - 1);
+            }
+        });
         return result.MoveToOuterDisposeScope();
     }
 
@@ -119,7 +128,7 @@ internal static class ChainLinearKernel
             start += height;
         }
         if (products.Exists(IsNarrow) || !SmallProducts.TryRun(products))
-            products.ForEach(product => Multiply(product.Target, product.Left, product.Right, adds: false));
+            products.ForEach(MultiplyShares);
         return results;
     }
 
@@ -127,9 +136,16 @@ internal static class ChainLinearKernel
     private static Tensor Columns(Tensor matrix, long start, long width) =>
         width == matrix.size(1) ? matrix : matrix.narrow(1, start, width);
 
+    private static Tensor Rows(Tensor matrix, long first, long rows) =>
+        rows == matrix.size(0) ? matrix : matrix.narrow(0, first, rows);
+
     private static bool IsNarrow(MatrixProduct product) => IsNarrow(product.Target);
 
     private static bool IsNarrow(Tensor target) => target.size(0) < Few || target.size(1) < Few;
+
+    private static void MultiplyShares(MatrixProduct product) =>
+        RowShares.Run(product.Target, product.Target.size(0), (first, rows) =>
+            Multiply(Rows(product.Target, first, rows), Rows(product.Left, first, rows), product.Right, adds: false));
 
     // target = left · right, or target += left · right; its temporaries belong to the caller's scope.
     private static void Multiply(Tensor target, Tensor left, Tensor right, bool adds)
