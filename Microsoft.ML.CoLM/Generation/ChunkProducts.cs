@@ -27,13 +27,19 @@ internal sealed class ChunkProducts(WorkerTeam team, Tensor? sums) : IDisposable
     /// <summary>Computes what was collected.</summary>
     public void Run()
     {
-        if (_products.TrueForAll(product => BlockProducts.Suit(product.Input)))
-            Multiply();
-        else if (team.Count > 1 && OwnThread.IsPossible)
-            MultiplyByLibtorch();
-        else
-            MultiplyByLibtorch(0, (int)_products[0].Input.size(0));
-        _products.Clear();
+        try
+        {
+            if (_products.TrueForAll(product => BlockProducts.Suit(product.Input)))
+                Multiply();
+            else if (team.Count > 1 && OwnThread.IsPossible)
+                MultiplyByLibtorch();
+            else
+                MultiplyByLibtorch(0, (int)_products[0].Input.size(0));
+        }
+        finally
+        {
+            _products.Clear();
+        }
     }
 
     public void Dispose() => sums?.Dispose();
