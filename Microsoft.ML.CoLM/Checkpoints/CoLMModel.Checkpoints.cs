@@ -71,7 +71,7 @@ public sealed partial class CoLMModel
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public void Save(string folder, int? chainCount = null)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        using var use = Enter();
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         if (Adapters is not null)
         {

@@ -101,7 +101,8 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
                 using var adapted = model;
                 model = adapted.MergeAdapters();
             }
-            return new(_host, new SharedModel(model, isOwned: true, head),
+            model.TaskHead = head;
+            return new(_host, new SharedModel(model, isOwned: true),
                 new ScoringSettings(_tuning.Columns, new ElasticScoringEstimator.Options().BatchSize, run.Scoring),
                 _options.Model.Tokenizer, summary);
         }
@@ -159,7 +160,7 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
         }
         if (!_tuning.TrainsLanguageHeads)
         {
-            foreach (var (name, parameter) in model.named_parameters())
+            foreach (var (name, parameter) in model.ChainParameters())
                 parameter.requires_grad &= ParameterName.Parse(name).Module != ParameterName.Head;
         }
         return (model, frozenChains);
@@ -194,7 +195,7 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
     {
         (string Name, Parameter Parameter)[] trained =
         [
-            .. model.named_parameters().Where(entry => entry.parameter.requires_grad),
+            .. model.ChainParameters().Where(entry => entry.parameter.requires_grad),
             .. Named("adapters", model.Adapters),
             .. Named("head", run.Head),
         ];

@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.CoLM;
 using Microsoft.ML.CoLM.Estimators;
+using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using Microsoft.ML.Tokenizers;
@@ -55,7 +56,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
 
     private readonly IHost _host;
     private readonly SharedModel _shared;
-    private bool _disposed;
+    private readonly Lifetime _lifetime;
 
     internal ElasticScoringTransformer(
         IHostEnvironment environment, SharedModel shared, ScoringSettings settings, Tokenizer? tokenizer = null,
@@ -66,6 +67,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
         (Settings, Training) = (settings, training);
         Tokenizer = tokenizer ?? shared.Model.CreateTokenizer();
         _shared = shared.Acquire();
+        _lifetime = new Lifetime(this, _shared.Release);
     }
 
     // ML.NET's component catalog finds this constructor when it loads a zip.
@@ -86,7 +88,9 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
             model.Dispose();
             throw;
         }
-        _shared = new SharedModel(model, isOwned: true, Settings.Task.Head).Acquire();
+        model.TaskHead = Settings.Task.Head;
+        _shared = new SharedModel(model, isOwned: true).Acquire();
+        _lifetime = new Lifetime(this, _shared.Release);
     }
 
     /// <summary>The model; shared by all transformers made from this one.</summary>
@@ -146,23 +150,20 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     public IDataView Transform(IDataView input)
     {
         _host.CheckValue(input, nameof(input));
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        _lifetime.Check();
         return new ScoringDataView(_host, input, this);
     }
 
-    /// <summary>Frees the weights, unless another transformer shares them or they belong to the caller.</summary>
-    public void Dispose()
-    {
-        if (_disposed)
-            return;
-        _disposed = true;
-        _shared.Release();
-    }
+    /// <summary>
+    /// Frees the weights, unless another transformer shares them or they belong to the caller. Rows that are being scored
+    /// are scored first; those after them get an <see cref="ObjectDisposedException"/>.
+    /// </summary>
+    public void Dispose() => _lifetime.Dispose();
 
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema)
     {
         _host.CheckValue(inputSchema, nameof(inputSchema));
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        _lifetime.Check();
         return new RowToRowMapperTransform(
             _host, new EmptyDataView(_host, inputSchema), CreateRowMapper(inputSchema), CreateRowMapper);
     }
@@ -170,7 +171,8 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         _host.CheckValue(ctx, nameof(ctx));
-        CheckUsable();
+        using var use = Enter();
+        using var modelUse = Model.Enter();
         ctx.CheckAtModel();
         ctx.SetVersionInfo(CreateVersionInfo());
 
@@ -184,13 +186,17 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     /// <summary>The same model with another task.</summary>
     internal ElasticScoringTransformer With(IScoringTask task, int batchSize)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        using var use = Enter();
         return new(_host, _shared, Settings with { Task = task, BatchSize = batchSize }, Tokenizer, Training);
     }
 
+    /// <summary>Begins a use: until it is disposed, the weights are not freed.</summary>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    internal Lifetime.Use Enter() => _lifetime.Enter();
+
     internal void CheckUsable()
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        _lifetime.Check();
         Model.CheckUsable();
     }
 
@@ -198,7 +204,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
 
     internal Delegate[] CreateGetters(ITextBatches texts)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        _lifetime.Check();
         return Settings.Task.CreateGetters(Model, Tokenizer, texts, Settings.Columns);
     }
 

@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 
@@ -8,6 +9,7 @@ internal sealed class ScoringCursor : SynchronizedCursorBase, ITextBatches
 {
     private readonly ColumnBindings _bindings;
     private readonly bool[] _active;
+    private readonly ElasticScoringTransformer _transformer;
     private readonly TextsAhead? _texts;
     private readonly Delegate[] _getters;
 
@@ -22,7 +24,7 @@ internal sealed class ScoringCursor : SynchronizedCursorBase, ITextBatches
         ElasticScoringTransformer transformer, TextsAhead? texts)
         : base(host, rows)
     {
-        (_bindings, _active, _texts) = (bindings, active, texts);
+        (_bindings, _active, _transformer, _texts) = (bindings, active, transformer, texts);
         _getters = texts is null ? [] : transformer.CreateGetters(this);
     }
 
@@ -40,6 +42,8 @@ internal sealed class ScoringCursor : SynchronizedCursorBase, ITextBatches
         return _getters[index] as ValueGetter<TValue> ?? throw Ch.ExceptParam(nameof(column),
             $"Column '{column.Name}' is of type {column.Type}, found a getter of {typeof(TValue)}.");
     }
+
+    Lifetime.Use ITextBatches.Enter() => _transformer.Enter();
 
     TextBatch ITextBatches.Current() => _texts!.At(Position);
 

@@ -23,7 +23,7 @@ internal sealed class CascadePredictor(CoLMModel model, ChainHead head, Cascade 
     /// <param name="sequences">Token ids, at most as many as the model's context.</param>
     public Prediction[] Predict(IReadOnlyList<int[]> sequences)
     {
-        SequenceScorer.Check(model, sequences);
+        using var use = SequenceScorer.Enter(model, sequences);
         var predictions = new Prediction[sequences.Count];
         Array.Fill(predictions, new(new float[head.Weight(0).size(0)], cascade.ChainCounts[0]));
         int[] order = [.. Enumerable.Range(0, sequences.Count).Where(i => sequences[i].Length > 0)

@@ -26,7 +26,7 @@ internal sealed class CascadeScorer
     /// </param>
     public CascadeScorer(CoLMModel model, Cascade cascade, long? keptBytes = null)
     {
-        model.CheckUsable();
+        using var use = model.Enter();
         (_model, _cascade) = (model, cascade);
         _featuresComputed = new long[model.Config.ChainCount];
         var size = model.DataType.ElementSize();
@@ -41,7 +41,7 @@ internal sealed class CascadeScorer
     /// <param name="sequences">Token ids; those longer than the model's context are scored window by window.</param>
     public CascadeScore[] Score(IReadOnlyList<IReadOnlyList<int>> sequences)
     {
-        SequenceScorer.Check(_model, sequences);
+        using var use = SequenceScorer.Enter(_model, sequences);
         var scores = new CascadeScore[sequences.Count];
         Array.Fill(scores, new CascadeScore(0, _cascade.ChainCounts[0]));
 

@@ -22,7 +22,7 @@ internal static class SequencePooling
     public static float[][] Pool(
         CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, int chainCount, FeaturePooling pooling)
     {
-        SequenceScorer.Check(model, sequences);
+        using var use = SequenceScorer.Enter(model, sequences);
         var width = model.Config.Width(chainCount);
         double[][] sums = [.. sequences.Select(_ => new double[width])];
         var windows = Enumerable.Range(0, sequences.Count)

@@ -20,7 +20,7 @@ internal static class SequencePredictor
     public static float[][][] Outputs(
         CoLMModel model, ChainHead head, IReadOnlyList<int[]> sequences, ChainRange reported)
     {
-        SequenceScorer.Check(model, sequences);
+        using var use = SequenceScorer.Enter(model, sequences);
         var outputCount = head.Weight(0).size(0);
         float[][][] outputs = [.. sequences.Select(_ => Enumerable.Range(0, reported.Count)
             .Select(_ => new float[outputCount]).ToArray())];

@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Interop;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -41,8 +42,9 @@ internal static class SequenceScorer
     /// <summary>Tokens of a sequence that are scored: all after the first.</summary>
     public static int ScoredTokens(int tokenCount) => Math.Max(0, tokenCount - 1);
 
-    /// <summary>Refuses a model that was disposed, and tokens that it does not have.</summary>
-    public static void Check(CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences)
+    /// <summary>Begins a use of a model, for sequences whose tokens it must have.</summary>
+    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
+    public static Lifetime.Use Enter(CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences)
     {
         model.CheckUsable();
         foreach (var sequence in sequences)
@@ -50,6 +52,7 @@ internal static class SequenceScorer
             foreach (var id in sequence)
                 model.Config.CheckTokenId(id);
         }
+        return model.Enter();
     }
 
     /// <summary>The natural-log probability of some tokens, each after those before it.</summary>
@@ -79,7 +82,7 @@ internal static class SequenceScorer
         CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, ChainRange reported,
         IReadOnlyList<int>? firstScored = null)
     {
-        Check(model, sequences);
+        using var use = Enter(model, sequences);
         double[][] sums = [.. sequences.Select(_ => new double[reported.Count])];
 
         // Longest first: neighbours are of like length, so little is padded.

@@ -124,7 +124,7 @@ internal sealed unsafe class ChunkAttention<T> : IDisposable
         new Span<float>(query + count * _d, (_queriesAtOnce - count) * _d).Clear();
         CachedAttention.Attend<T>(query, new ReadOnlySpan<int>(lengths, count), _d, keys, values, scores, mixed);
         for (var q = 0; q < count; q++)
-            RowKernels.Narrow<T>(mixed + q * padded, (void*)to, (long)(chunk.FirstRow + first + q) * width + column, _d);
+            RowKernels.Narrow<T>(mixed + q * padded, (void*)to, (chunk.FirstRow + first + q) * width + column, _d);
     }
 
     private float* Cosine(int row) => _angles + (long)row * _d;

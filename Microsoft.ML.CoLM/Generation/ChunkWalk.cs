@@ -66,7 +66,7 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
         using var noGradients = no_grad();
         using var scope = NewDisposeScope();
         var chunk = new Chunk(sequence, start, tokens.Length, chains,
-            FirstRow: _features.KeepsLayers ? sequence * _cache.Capacity + start : 0);
+            FirstRow: _features.KeepsLayers ? (long)sequence * _cache.Capacity + start : 0);
         Embed(tokens, chunk);
         for (var layer = 0; layer < _weights.Layers.Length; layer++)
         {

@@ -11,7 +11,7 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
     where T : struct, IElement
 {
     private readonly KvCache _cache;
-    private readonly bool _ownsCache;
+    private readonly SessionUse _use;
     private readonly InferenceWeights _weights;
     private readonly WorkerTeam _team;
     private readonly SlotBuffers _slots;
@@ -26,17 +26,26 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
     /// <param name="mayGrow">Whether sequences may be run at more chains later than before.</param>
     public CpuSession(CoLMModel model, KvCache cache, bool ownsCache, bool mayGrow)
     {
-        (_cache, _ownsCache) = (cache, ownsCache);
-        _weights = new InferenceWeights(model);
-        _team = new WorkerTeam(get_num_threads());
-        _slots = new SlotBuffers(_weights, SlotCount, _team.Count);
-        _rows = new RowWalk<T>(_weights, cache, _team, _slots);
-        if (mayGrow && !model.Config.KvSharing)
+        _cache = cache;
+        _use = new SessionUse(model, cache, ownsCache);
+        try
         {
-            _history = new FeatureStore(
-                model.Config, _weights.Columns, cache.SequenceCount * cache.Capacity, keepsLayers: true, T.Type);
+            _weights = new InferenceWeights(_use.Model);
+            _team = new WorkerTeam(get_num_threads());
+            _slots = new SlotBuffers(_weights, SlotCount, _team.Count);
+            _rows = new RowWalk<T>(_weights, cache, _team, _slots);
+            if (mayGrow && !model.Config.KvSharing)
+            {
+                _history = new FeatureStore(model.Config, _weights.Columns, (long)cache.SequenceCount * cache.Capacity,
+                    keepsLayers: true, T.Type);
+            }
+            _ledger = new SessionLedger(cache, canGrow: _history is not null);
         }
-        _ledger = new SessionLedger(cache, canGrow: _history is not null);
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     public int SlotCount => 16;
@@ -53,6 +62,7 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
         while (!tokens.IsEmpty)
         {
             cancellation.ThrowIfCancellationRequested();
+            _use.Check();
             var chunk = tokens[..Math.Min(tokens.Length, ChunkWalk<T>.ChunkLength)];
             tokens = tokens[chunk.Length..];
             var start = _cache.Length(sequence);
@@ -69,8 +79,11 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
         }
     }
 
-    public void Run(ReadOnlySpan<DecodingRow> rows, int firstSlot, ChainRange chains) =>
+    public void Run(ReadOnlySpan<DecodingRow> rows, int firstSlot, ChainRange chains)
+    {
+        _use.Check();
         RunRows(rows, firstSlot, chains, needsLogits: true);
+    }
 
     public ReadOnlySpan<float> Logits(int slot) => _rows.Logits(slot);
 
@@ -89,16 +102,16 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
         }
     }
 
+    // Where the constructor failed, some of it is not there.
     public void Dispose()
     {
-        if (_ownsCache)
-            _cache.Dispose();
         _chunks?.Dispose();
         _history?.Dispose();
-        _rows.Dispose();
-        _slots.Dispose();
-        _team.Dispose();
-        _weights.Dispose();
+        _rows?.Dispose();
+        _slots?.Dispose();
+        _team?.Dispose();
+        _weights?.Dispose();
+        _use.Dispose();
     }
 
     private void RunRows(ReadOnlySpan<DecodingRow> rows, int firstSlot, ChainRange chains, bool needsLogits)

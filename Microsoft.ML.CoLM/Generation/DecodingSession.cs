@@ -32,12 +32,11 @@ internal static class DecodingSession
     /// <param name="mayGrow">Whether tokens may be run through few chains first and through more later.</param>
     public static IDecodingSession Create(CoLMModel model, KvCache cache, bool ownsCache, bool mayGrow)
     {
-        var merged = model.WithoutAdapters();
         return cache switch
         {
-            { IsBlocked: false } => new ModuleSession(merged, cache, ownsCache, mayGrow),
-            { DataType: ScalarType.Float32 } => new CpuSession<Float32Element>(merged, cache, ownsCache, mayGrow),
-            _ => new CpuSession<BFloat16Element>(merged, cache, ownsCache, mayGrow),
+            { IsBlocked: false } => new ModuleSession(model, cache, ownsCache, mayGrow),
+            { DataType: ScalarType.Float32 } => new CpuSession<Float32Element>(model, cache, ownsCache, mayGrow),
+            _ => new CpuSession<BFloat16Element>(model, cache, ownsCache, mayGrow),
         };
     }
 }

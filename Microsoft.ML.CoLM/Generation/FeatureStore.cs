@@ -27,7 +27,7 @@ internal sealed class FeatureStore : IDisposable
     /// <param name="dtype">The features' type.</param>
     /// <param name="device">Where they live.</param>
     public FeatureStore(
-        CoLMConfig config, FeatureLayout columns, int rows, bool keepsLayers, ScalarType dtype, Device? device = null)
+        CoLMConfig config, FeatureLayout columns, long rows, bool keepsLayers, ScalarType dtype, Device? device = null)
     {
         KeepsLayers = keepsLayers;
         var layers = keepsLayers ? config.LayerCount : 1;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.ML.CoLM.Checkpoints;
@@ -25,10 +26,12 @@ public sealed partial class KvCache
     /// <param name="model">The model that the cache was filled by; its fingerprint is written.</param>
     /// <exception cref="ArgumentException">The cache is of another architecture.</exception>
     /// <exception cref="IOException">The stream cannot be written.</exception>
+    /// <exception cref="ObjectDisposedException">The cache or the model was disposed.</exception>
     public void Save(Stream stream, CoLMModel model)
     {
         ArgumentNullException.ThrowIfNull(stream);
         ArgumentNullException.ThrowIfNull(model);
+        using var use = Enter();
         CheckFits(model);
         var header = Header(CacheFingerprint.Of(model));
         stream.Write(Magic);
@@ -185,14 +188,39 @@ public sealed partial class KvCache
         }
     }
 
+    /// <summary>Refuses a model whose keys and values would be others, or lie elsewhere.</summary>
+    /// <exception cref="ArgumentException">The cache is of another one; the message names the difference.</exception>
+    /// <exception cref="ObjectDisposedException">The cache or the model was disposed.</exception>
     internal void CheckFits(CoLMModel model)
     {
-        model.CheckUsable();
-        if (model.DataType != DataType || model.Config.LayerCount != Config.LayerCount ||
-            model.Config.KeyValueChains != Config.KeyValueChains || model.Config.HeadWidth != Config.HeadWidth ||
-            Enumerable.Range(0, Config.KeyValueChains).Any(chain => model.Config.KeyValueHeads(chain) != Config.KeyValueHeads(chain)))
+        CheckUsable();
+        using var use = model.Enter();
+        var other = model.Config;
+        Check("device", Device.ToString(), model.Device.ToString());
+        Check("element type", DataType, model.DataType);
+        Check("number of layers", Config.LayerCount, other.LayerCount);
+        Check("number of chains with keys of their own", Config.KeyValueChains, other.KeyValueChains);
+        Check("head dimension", Config.HeadWidth, other.HeadWidth);
+        for (var chain = 0; chain < Config.KeyValueChains; chain++)
+            Check($"number of key-value heads in chain {chain + 1}", Config.KeyValueHeads(chain), other.KeyValueHeads(chain));
+        Check(nameof(Config.RmsNormEpsilon), Config.RmsNormEpsilon, other.RmsNormEpsilon);
+        Check(nameof(Config.RopeTheta), Config.RopeTheta, other.RopeTheta);
+        Check($"{nameof(RopeScaling)}.{nameof(RopeScaling.Factor)}",
+            Config.RopeScaling?.Factor, other.RopeScaling?.Factor);
+        Check($"{nameof(RopeScaling)}.{nameof(RopeScaling.LowFrequencyFactor)}",
+            Config.RopeScaling?.LowFrequencyFactor, other.RopeScaling?.LowFrequencyFactor);
+        Check($"{nameof(RopeScaling)}.{nameof(RopeScaling.HighFrequencyFactor)}",
+            Config.RopeScaling?.HighFrequencyFactor, other.RopeScaling?.HighFrequencyFactor);
+        Check($"{nameof(RopeScaling)}.{nameof(RopeScaling.OriginalContextLength)}",
+            Config.RopeScaling?.OriginalContextLength, other.RopeScaling?.OriginalContextLength);
+
+        static void Check<T>(string what, T own, T found)
         {
-            throw new ArgumentException("The KV cache was made for a model of another architecture or type.", nameof(model));
+            if (EqualityComparer<T>.Default.Equals(own, found))
+                return;
+            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                $"The KV cache was made for a model whose {what} is {own ?? (object)"none"}, found {found ?? (object)"none"}."),
+                nameof(model));
         }
     }
 

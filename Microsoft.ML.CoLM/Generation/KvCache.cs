@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -11,10 +12,12 @@ namespace Microsoft.ML.CoLM;
 /// </summary>
 /// <remarks>
 /// All memory is taken at once, when the cache is made: for each layer and each chain with keys of its own, keys and
-/// values of every key-value head for <see cref="Capacity"/> tokens of each sequence, in the model's type.
+/// values of every key-value head for <see cref="Capacity"/> tokens of each sequence, in the model's type. Disposed while
+/// it is used, it is freed when that ends, with an <see cref="ObjectDisposedException"/> where more was to follow.
 /// </remarks>
 public sealed partial class KvCache : IDisposable
 {
+    private readonly Lifetime _lifetime;
     private readonly List<int>[] _tokens;
     private readonly int[,] _lengths;
     private readonly Tensor[,] _keys;
@@ -31,13 +34,14 @@ public sealed partial class KvCache : IDisposable
     public KvCache(CoLMModel model, int capacity, int sequenceCount = 1)
     {
         ArgumentNullException.ThrowIfNull(model);
-        model.CheckUsable();
+        using var use = model.Enter();
         ArgumentOutOfRangeException.ThrowIfLessThan(sequenceCount, 1);
         if (capacity < 1 || capacity > model.Config.ContextLength)
         {
             throw new ArgumentOutOfRangeException(nameof(capacity), capacity,
                 $"capacity must be between 1 and the model's context of {model.Config.ContextLength} tokens, found {capacity}.");
         }
+        _lifetime = new Lifetime(this, Free);
         (Config, DataType, Device) = (model.Config, model.DataType, model.Device);
         (Capacity, SequenceCount) = (capacity, sequenceCount);
         IsBlocked = Device.type == DeviceType.CPU && DataType is ScalarType.Float32 or ScalarType.BFloat16;
@@ -69,11 +73,13 @@ public sealed partial class KvCache : IDisposable
     /// <param name="model">The model it is for.</param>
     /// <param name="capacity">Tokens that a sequence can have.</param>
     /// <param name="sequenceCount">Sequences.</param>
+    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public static long SizeFor(CoLMModel model, int capacity, int sequenceCount = 1)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(sequenceCount, 1);
+        using var use = model.Enter();
         var isBlocked = model.Device.type == DeviceType.CPU &&
             model.DataType is ScalarType.Float32 or ScalarType.BFloat16;
         return SizeOf(model.Config, model.DataType, isBlocked, capacity, sequenceCount);
@@ -94,8 +100,10 @@ public sealed partial class KvCache : IDisposable
 
     /// <summary>Forgets a sequence's tokens from a length on; no memory is moved or freed.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such sequence, or it is not that long.</exception>
+    /// <exception cref="ObjectDisposedException">The cache was disposed.</exception>
     public void Trim(int length, int sequence = 0)
     {
+        CheckUsable();
         var tokens = (List<int>)Tokens(sequence);
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, tokens.Count);
@@ -105,8 +113,10 @@ public sealed partial class KvCache : IDisposable
     }
 
     /// <summary>A copy with memory of its own.</summary>
+    /// <exception cref="ObjectDisposedException">The cache was disposed.</exception>
     public KvCache Clone()
     {
+        using var use = Enter();
         var copy = new KvCache(this);
         using var noGradients = no_grad();
         using var scope = NewDisposeScope();
@@ -115,12 +125,14 @@ public sealed partial class KvCache : IDisposable
         return copy;
     }
 
-    /// <summary>Frees the memory.</summary>
-    public void Dispose()
-    {
-        foreach (var tensor in AllTensors())
-            tensor.Dispose();
-    }
+    /// <summary>Frees the memory, or leaves that to the end of what is being done with it.</summary>
+    public void Dispose() => _lifetime.Dispose();
+
+    /// <summary>Begins a use: until it is disposed, the memory is not freed.</summary>
+    /// <exception cref="ObjectDisposedException">The cache was disposed.</exception>
+    internal Lifetime.Use Enter() => _lifetime.Enter();
+
+    internal void CheckUsable() => _lifetime.Check();
 
     /// <summary>Keys of a layer: [sequences, heads, capacity / 16, d, 16] when blocked.</summary>
     internal Tensor Keys(int layer, int chain) => _keys[layer, chain];
@@ -139,6 +151,7 @@ public sealed partial class KvCache : IDisposable
 
     private KvCache(KvCache source)
     {
+        _lifetime = new Lifetime(this, Free);
         (Config, DataType, Device, IsBlocked) = (source.Config, source.DataType, source.Device, source.IsBlocked);
         (Capacity, SequenceCount) = (source.Capacity, source.SequenceCount);
         _tokens = [.. source._tokens.Select(tokens => new List<int>(tokens))];
@@ -181,6 +194,12 @@ public sealed partial class KvCache : IDisposable
             }
         }
         return tensors;
+    }
+
+    private void Free()
+    {
+        foreach (var tensor in AllTensors())
+            tensor.Dispose();
     }
 
     private IEnumerable<Tensor> AllTensors() => _keys.Cast<Tensor>().Concat(_values.Cast<Tensor>());

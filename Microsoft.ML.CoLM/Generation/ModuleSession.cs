@@ -17,7 +17,7 @@ internal sealed class ModuleSession : IDecodingSession
 
     private readonly CoLMModel _model;
     private readonly KvCache _cache;
-    private readonly bool _ownsCache;
+    private readonly SessionUse _use;
     private readonly FeatureLayout _columns;
     private readonly FeatureStore _slots;
     private readonly FeatureStore? _history;
@@ -32,18 +32,28 @@ internal sealed class ModuleSession : IDecodingSession
     /// <param name="mayGrow">Whether sequences may be run at more chains later than before.</param>
     public ModuleSession(CoLMModel model, KvCache cache, bool ownsCache, bool mayGrow)
     {
-        (_model, _cache, _ownsCache) = (model, cache, ownsCache);
-        _columns = new FeatureLayout(model.Config);
-        _slots = Store(SlotCount);
-        if (mayGrow && !model.Config.KvSharing)
-            _history = Store(cache.SequenceCount * cache.Capacity);
-        _ledger = new SessionLedger(cache, canGrow: _history is not null);
-        _logits = zeros([SlotCount, model.Config.VocabularySize], dtype: model.DataType, device: model.Device)
-            .DetachFromDisposeScope();
-        _copies = new float[SlotCount][];
-        _isCopied = new bool[SlotCount];
+        _cache = cache;
+        _use = new SessionUse(model, cache, ownsCache);
+        _model = _use.Model;
+        try
+        {
+            _columns = new FeatureLayout(model.Config);
+            _slots = Store(SlotCount);
+            if (mayGrow && !model.Config.KvSharing)
+                _history = Store((long)cache.SequenceCount * cache.Capacity);
+            _ledger = new SessionLedger(cache, canGrow: _history is not null);
+            _logits = zeros([SlotCount, model.Config.VocabularySize], dtype: model.DataType, device: model.Device)
+                .DetachFromDisposeScope();
+            _copies = new float[SlotCount][];
+            _isCopied = new bool[SlotCount];
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
 
-        FeatureStore Store(int rows) =>
+        FeatureStore Store(long rows) =>
             new(model.Config, _columns, rows, keepsLayers: true, model.DataType, model.Device);
     }
 
@@ -63,6 +73,7 @@ internal sealed class ModuleSession : IDecodingSession
         while (!tokens.IsEmpty)
         {
             cancellation.ThrowIfCancellationRequested();
+            _use.Check();
             var chunk = tokens[..Math.Min(tokens.Length, ChunkLength)];
             FillCache(sequence, _cache.Length(sequence), chunk, chains);
             foreach (var token in chunk)
@@ -73,6 +84,7 @@ internal sealed class ModuleSession : IDecodingSession
 
     public void Run(ReadOnlySpan<DecodingRow> rows, int firstSlot, ChainRange chains)
     {
+        _use.Check();
         using var noGradients = no_grad();
         for (var first = 0; first < rows.Length;)
         {
@@ -108,13 +120,13 @@ internal sealed class ModuleSession : IDecodingSession
         }
     }
 
+    // Where the constructor failed, some of it is not there.
     public void Dispose()
     {
-        if (_ownsCache)
-            _cache.Dispose();
-        _slots.Dispose();
+        _slots?.Dispose();
         _history?.Dispose();
-        _logits.Dispose();
+        _logits?.Dispose();
+        _use.Dispose();
     }
 
     private void RunSequence(ReadOnlySpan<DecodingRow> rows, int slot, ChainRange chains)
@@ -134,7 +146,7 @@ internal sealed class ModuleSession : IDecodingSession
         if (chains.End < _model.Config.ChainCount)
             Keep(kept, _slots, slot, chains, sitesOfLastLayer: FeatureStore.Sites);
         if (_history is not null)
-            Keep(kept, _history, sequence * _cache.Capacity + start, chains, sitesOfLastLayer: FeatureStore.Sites);
+            Keep(kept, _history, (long)sequence * _cache.Capacity + start, chains, sitesOfLastLayer: FeatureStore.Sites);
         foreach (var id in chains.First == 0 ? ids : [])
             _cache.Append(sequence, id);
         _ledger.Count(sequence, start, count, chains);
@@ -144,7 +156,7 @@ internal sealed class ModuleSession : IDecodingSession
     {
         using var noGradients = no_grad();
         using var scope = NewDisposeScope();
-        var row = sequence * _cache.Capacity + start;
+        var row = (long)sequence * _cache.Capacity + start;
         using var earlier = chains.First == 0 ? null : Earlier(_history!, row, tokens.Length, chains.First);
         using var kept = _history is null ? null : new ChainFeatures(_model.Config.LayerCount);
         _model.FillCache(Ids(tokens), chains, earlier, kept, new SequenceCache(_cache, sequence, start, tokens.Length));
@@ -162,7 +174,7 @@ internal sealed class ModuleSession : IDecodingSession
     }
 
     /// <summary>Features of the chains before a range, read in place.</summary>
-    private ChainFeatures Earlier(FeatureStore store, int row, int count, int chainCount)
+    private ChainFeatures Earlier(FeatureStore store, long row, int count, int chainCount)
     {
         var earlier = new ChainFeatures(_model.Config.LayerCount);
         for (var layer = 0; layer < _model.Config.LayerCount; layer++)
@@ -177,7 +189,7 @@ internal sealed class ModuleSession : IDecodingSession
     }
 
     private void Keep(
-        ChainFeatures kept, FeatureStore store, int row, ChainRange chains, FeatureSite[] sitesOfLastLayer)
+        ChainFeatures kept, FeatureStore store, long row, ChainRange chains, FeatureSite[] sitesOfLastLayer)
     {
         for (var layer = 0; layer < _model.Config.LayerCount; layer++)
         {

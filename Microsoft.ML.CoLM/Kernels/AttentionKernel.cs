@@ -77,15 +77,8 @@ internal static unsafe class AttentionKernel
     private static void ForEachGroup(AttentionShape shape, Action<int, AttentionScratch> work)
     {
         var multiplications = (double)shape.Groups * shape.QueryStride * shape.Length;
-        var options = new ParallelOptions
-        {
-            MaxDegreeOfParallelism = multiplications < WorthSharing ? 1 : torch.get_num_threads(),
-        };
-        Parallel.For(0, shape.Groups, options, () => new AttentionScratch(shape), (group, _, scratch) =>
-        {
-            work(group, scratch);
-            return scratch;
-        }, scratch => scratch.Dispose());
+        var threads = multiplications < WorthSharing ? 1 : torch.get_num_threads();
+        ParallelWork.For(shape.Groups, threads, () => new AttentionScratch(shape), work);
     }
 
     private static void ForwardHead(

@@ -28,7 +28,7 @@ internal sealed class ChainHead : ChainModule
     public ChainHead(CoLMConfig config, int outputCount, Device device) : base(
         nameof(ChainHead),
         Enumerable.Range(0, config.ChainCount).Select(chain => new long[] { outputCount, config.Hidden(chain) }),
-        device, ScalarType.Float32)
+        device, ScalarType.Float32, keepsType: true)
     {
     }
 

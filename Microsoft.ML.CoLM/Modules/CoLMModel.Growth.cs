@@ -30,7 +30,7 @@ public sealed partial class CoLMModel
         int[] addedChains, bool kvSharing, int? seed = null,
         ChainInitialization initialization = ChainInitialization.Normal)
     {
-        CheckUsable();
+        using var use = Enter();
         ArgumentNullException.ThrowIfNull(addedChains);
         if (addedChains.Length == 0)
             throw new ArgumentException("Expanding a model needs at least one added chain.", nameof(addedChains));
@@ -51,7 +51,7 @@ public sealed partial class CoLMModel
         using var noGradients = no_grad();
         using var scope = NewDisposeScope();
         var own = grown.named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter);
-        foreach (var (name, parameter) in named_parameters())
+        foreach (var (name, parameter) in ChainParameters())
         {
             own[name].copy_(parameter);
             own[name].requires_grad = false;

@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Kernels;
 using Microsoft.ML.CoLM.Modules;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -168,7 +169,7 @@ internal sealed class FrozenFeatures : IDisposable
     {
         var tensors = Array.ConvertAll(
             _sites, site => empty(site.Shape(examples.Length, length), dtype: _model.DataType));
-        Parallel.For(0, _sites.Length, site => Fill(tensors[site], site, examples, length));
+        ParallelWork.For(_sites.Length, site => Fill(tensors[site], site, examples, length));
         var features = new ChainFeatures(_model.Config.LayerCount);
         for (var site = 0; site < _sites.Length; site++)
             _sites[site].Keep(features, tensors[site].to(_model.Device));
