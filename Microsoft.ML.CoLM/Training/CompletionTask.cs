@@ -37,7 +37,8 @@ internal sealed class CompletionTask(
         var expected = tensor(targets, device: device);
         var scales = Model.Head.Scales(read, new ChainRange(0, Model.Config.ChainCount), earlier: null);
         var sum = ScaleLosses.Sum(
-            scales, scaleWeights, logits => nn.functional.cross_entropy(logits.to(float32), expected));
-        return new(sum.MoveToOuterDisposeScope(), padded.TokenCount);
+            scales, scaleWeights,
+            logits => nn.functional.cross_entropy(logits.to(float32), expected, reduction: nn.Reduction.Sum));
+        return new(sum.MoveToOuterDisposeScope(), targets.Count, padded.TokenCount);
     }
 }

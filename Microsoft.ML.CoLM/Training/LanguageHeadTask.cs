@@ -28,7 +28,9 @@ internal sealed class LanguageHeadTask(CoLMModel model, TokenWindows windows, in
         var expected = targets.view(-1);
         var scales = model.Scales(prefix.HeadInput!, chains);
         var sum = ScaleLosses.Sum(
-            scales, scaleWeights, logits => nn.functional.cross_entropy(logits.to(float32), expected));
-        return new(sum.MoveToOuterDisposeScope(), (long)batchSize * windows.Length);
+            scales, scaleWeights,
+            logits => nn.functional.cross_entropy(logits.to(float32), expected, reduction: nn.Reduction.Sum));
+        var tokens = (long)batchSize * windows.Length;
+        return new(sum.MoveToOuterDisposeScope(), tokens, tokens);
     }
 }
