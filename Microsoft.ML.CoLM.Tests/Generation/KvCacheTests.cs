@@ -143,6 +143,34 @@ public sealed class KvCacheTests
     }
 
     [TestMethod]
+    [DynamicData(nameof(Models))]
+    public void ACacheThatGrowsHoldsWhatOneThatWasMadeLargeHolds(string chains, bool kvSharing, ScalarType dtype)
+    {
+        using var model = SessionModels.Create(chains, kvSharing, dtype);
+        var (tokens, all) = (SessionModels.Tokens(model, 700), model.Config.Layout.ChainCount);
+        using var large = new KvCache(model, SessionModels.Context, sequenceCount: 2);
+        using var growing = KvCache.Growing(model, SessionModels.Context, sequenceCount: 2);
+        Assert.IsLessThan(large.SizeInBytes / 2, growing.SizeInBytes);
+        CollectionAssert.AreEqual(Logits(large), Logits(growing));
+        Assert.IsInRange(700, 700 + 256, growing.Capacity);
+
+        float[] Logits(KvCache cache)
+        {
+            using var session = DecodingSession.Create(model, cache, ownsCache: false, mayGrow: !kvSharing);
+            // As rows, as chunks that do not fit, and, without sharing, from features that were kept.
+            session.Prefill(0, tokens.AsSpan(0, 9), all);
+            session.Prefill(1, tokens.AsSpan(9, 300), 1);
+            session.Prefill(0, tokens.AsSpan(309, 380), all);
+            session.Grow(1, all);
+            for (var i = 0; i < 11; i++)
+                session.Run([new(0, 389 + i, tokens[689 + i])], 0, new ChainRange(0, all));
+            session.Prefill(0, tokens.AsSpan(0, 298), all);
+            session.Run([new(0, 698, tokens[3]), new(1, 300, tokens[4])], 0, new ChainRange(0, all));
+            return [.. session.Logits(0), .. session.Logits(1)];
+        }
+    }
+
+    [TestMethod]
     public void ACloneGoesItsOwnWay()
     {
         using var model = SessionModels.Create("4,4,2", kvSharing: false, float32);

@@ -36,8 +36,8 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
             _rows = new RowWalk<T>(_weights, cache, _team, _slots);
             if (mayGrow && !model.Config.KvSharing)
             {
-                _history = new FeatureStore(model.Config, _weights.Columns, (long)cache.SequenceCount * cache.Capacity,
-                    keepsLayers: true, T.Type);
+                _history = new FeatureStore(model.Config, _weights.Columns, cache.Capacity, keepsLayers: true, T.Type,
+                    sequences: cache.SequenceCount);
             }
             _ledger = new SessionLedger(cache, canGrow: _history is not null);
         }
@@ -59,6 +59,7 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
     public void Prefill(int sequence, ReadOnlySpan<int> tokens, int chainCount, CancellationToken cancellation = default)
     {
         var chains = new ChainRange(0, _weights.Config.KvSharing ? 1 : chainCount);
+        Reserve(_cache.Length(sequence) + tokens.Length);
         while (!tokens.IsEmpty)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -114,8 +115,16 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
         _use.Dispose();
     }
 
+    private void Reserve(int length)
+    {
+        _cache.Reserve(length);
+        _history?.Reserve(_cache.Capacity);
+    }
+
     private void RunRows(ReadOnlySpan<DecodingRow> rows, int firstSlot, ChainRange chains, bool needsLogits)
     {
+        foreach (var row in rows)
+            Reserve(row.Position + 1);
         _rows.Run(rows, firstSlot, chains, needsLogits);
         foreach (var row in rows)
         {
@@ -129,7 +138,12 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
 
     private void RunChunk(int sequence, int start, ReadOnlySpan<int> tokens, ChainRange chains)
     {
-        _chunks ??= new ChunkWalk<T>(_weights, _cache, _team, _history);
+        if (_chunks is null || _chunks.Rows < tokens.Length)
+        {
+            _chunks?.Dispose();
+            _chunks = null;
+            _chunks = new ChunkWalk<T>(_weights, _cache, _team, _history, tokens.Length);
+        }
         _chunks.Run(sequence, start, tokens, chains);
         _ledger.Count(sequence, start, tokens.Length, chains);
     }
@@ -147,7 +161,7 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
                 for (var i = 0; i < rows.Length; i++)
                 {
                     RowKernels.Narrow<T>(slots + (long)(firstSlot + i) * offsets[^1] + column, (void*)history,
-                        ((long)rows[i].Sequence * _cache.Capacity + rows[i].Position) * offsets[^1] + column,
+                        _history.Row(rows[i].Sequence, rows[i].Position) * offsets[^1] + column,
                         offsets[chains.End] - column);
                 }
             }

@@ -9,11 +9,11 @@ internal static class DecodingSession
     /// <summary>A session with a cache of its own.</summary>
     /// <param name="model">The model.</param>
     /// <param name="sequenceCount">Sequences that it holds.</param>
-    /// <param name="capacity">Tokens that each of them may have.</param>
+    /// <param name="capacity">Tokens that each of them may have; their memory is taken when they are there.</param>
     /// <param name="mayGrow">Whether tokens may be run through few chains first and through more later.</param>
     public static IDecodingSession Create(CoLMModel model, int sequenceCount, int capacity, bool mayGrow = false)
     {
-        var cache = new KvCache(model, capacity, sequenceCount);
+        var cache = KvCache.Growing(model, capacity, sequenceCount);
         try
         {
             return Create(model, cache, ownsCache: true, mayGrow);

@@ -56,7 +56,10 @@ public sealed partial class KvCache
     /// The model to go on with: one whose keys and values are those of the model that filled the cache, for example that
     /// one grown or tuned behind its first chain with KV sharing, on any device.
     /// </param>
-    /// <param name="capacity">Tokens that a sequence can have; null takes the written cache's.</param>
+    /// <param name="capacity">
+    /// Tokens that a sequence can have, whose memory is taken at once; null goes on as the written cache would: with room for
+    /// what is in it, and as many tokens as that one could have.
+    /// </param>
     /// <exception cref="InvalidDataException">
     /// The stream holds no cache, or one of another version or another model; it is damaged or ends too early.
     /// </exception>
@@ -100,7 +103,9 @@ public sealed partial class KvCache
                 "give other keys and values.");
         }
         var (stored, sequenceCount) = (fields.ReadInt32(), fields.ReadInt32());
-        var cache = new KvCache(model, capacity ?? Math.Min(stored, model.Config.ContextLength), sequenceCount);
+        var cache = capacity is { } most
+            ? new KvCache(model, most, sequenceCount)
+            : Growing(model, Math.Min(stored, model.Config.ContextLength), sequenceCount);
         try
         {
             cache.ReadHeader(fields, capacity);
@@ -119,7 +124,7 @@ public sealed partial class KvCache
         using var header = new MemoryStream();
         using var writer = new BinaryWriter(header);
         writer.Write(fingerprint);
-        writer.Write(Capacity);
+        writer.Write(Limit);
         writer.Write(SequenceCount);
         for (var sequence = 0; sequence < SequenceCount; sequence++)
         {
@@ -137,16 +142,17 @@ public sealed partial class KvCache
         for (var sequence = 0; sequence < SequenceCount; sequence++)
         {
             var count = fields.ReadInt32();
-            if (count > Capacity)
+            if (count > Limit)
             {
                 throw new ArgumentOutOfRangeException(nameof(capacity), capacity,
-                    $"The KV cache holds a sequence of {count} tokens, more than the capacity of {Capacity}.");
+                    $"The KV cache holds a sequence of {count} tokens, more than the capacity of {Limit}.");
             }
             for (var i = 0; i < count; i++)
                 _tokens[sequence].Add(fields.ReadInt32());
             for (var chain = 0; chain < Config.KeyValueChains; chain++)
                 _lengths[sequence, chain] = fields.ReadInt32();
         }
+        Reserve(_tokens.Max(tokens => tokens.Count));
     }
 
     private void ReadPart(BinaryReader reader, Tensor tensor, bool isKey, int sequence, int length)

@@ -38,9 +38,9 @@ internal sealed class ModuleSession : IDecodingSession
         try
         {
             _columns = new FeatureLayout(model.Config);
-            _slots = Store(SlotCount);
+            _slots = Store(SlotCount, sequences: 1);
             if (mayGrow && !model.Config.KvSharing)
-                _history = Store((long)cache.SequenceCount * cache.Capacity);
+                _history = Store(cache.Capacity, cache.SequenceCount);
             _ledger = new SessionLedger(cache, canGrow: _history is not null);
             _logits = zeros([SlotCount, model.Config.VocabularySize], dtype: model.DataType, device: model.Device)
                 .DetachFromDisposeScope();
@@ -53,8 +53,8 @@ internal sealed class ModuleSession : IDecodingSession
             throw;
         }
 
-        FeatureStore Store(long rows) =>
-            new(model.Config, _columns, rows, keepsLayers: true, model.DataType, model.Device);
+        FeatureStore Store(int rows, int sequences) =>
+            new(model.Config, _columns, rows, keepsLayers: true, model.DataType, model.Device, sequences);
     }
 
     public int SlotCount => 16;
@@ -70,6 +70,7 @@ internal sealed class ModuleSession : IDecodingSession
     public void Prefill(int sequence, ReadOnlySpan<int> tokens, int chainCount, CancellationToken cancellation = default)
     {
         var chains = new ChainRange(0, _model.Config.KvSharing ? 1 : chainCount);
+        Reserve(_cache.Length(sequence) + tokens.Length);
         while (!tokens.IsEmpty)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -129,8 +130,15 @@ internal sealed class ModuleSession : IDecodingSession
         _use.Dispose();
     }
 
+    private void Reserve(int length)
+    {
+        _cache.Reserve(length);
+        _history?.Reserve(_cache.Capacity);
+    }
+
     private void RunSequence(ReadOnlySpan<DecodingRow> rows, int slot, ChainRange chains)
     {
+        Reserve(rows[^1].Position + 1);
         using var scope = NewDisposeScope();
         var (sequence, start, count) = (rows[0].Sequence, rows[0].Position, rows.Length);
         var ids = new int[count];
@@ -146,7 +154,7 @@ internal sealed class ModuleSession : IDecodingSession
         if (chains.End < _model.Config.ChainCount)
             Keep(kept, _slots, slot, chains, sitesOfLastLayer: FeatureStore.Sites);
         if (_history is not null)
-            Keep(kept, _history, (long)sequence * _cache.Capacity + start, chains, sitesOfLastLayer: FeatureStore.Sites);
+            Keep(kept, _history, _history.Row(sequence, start), chains, sitesOfLastLayer: FeatureStore.Sites);
         foreach (var id in chains.First == 0 ? ids : [])
             _cache.Append(sequence, id);
         _ledger.Count(sequence, start, count, chains);
@@ -156,7 +164,7 @@ internal sealed class ModuleSession : IDecodingSession
     {
         using var noGradients = no_grad();
         using var scope = NewDisposeScope();
-        var row = (long)sequence * _cache.Capacity + start;
+        var row = _history?.Row(sequence, start) ?? 0;
         using var earlier = chains.First == 0 ? null : Earlier(_history!, row, tokens.Length, chains.First);
         using var kept = _history is null ? null : new ChainFeatures(_model.Config.LayerCount);
         _model.FillCache(Ids(tokens), chains, earlier, kept, new SequenceCache(_cache, sequence, start, tokens.Length));
