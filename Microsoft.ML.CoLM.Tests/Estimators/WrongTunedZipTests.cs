@@ -4,7 +4,7 @@ using Microsoft.ML.CoLM.Tests.Checkpoints;
 
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
-/// <summary>Zips of tuned models that are wrong where they are more than a model.</summary>
+/// <summary>Zips of tuned models that are wrong where they are more than a model, without digests that would tell.</summary>
 [TestClass]
 public sealed class WrongTunedZipTests
 {
@@ -130,7 +130,8 @@ public sealed class WrongTunedZipTests
         options.Lora = new LoraOptions { Rank = 2 };
         using var tuned = _mlContext.Tune(options);
         _mlContext.Model.Save(tuned, _mlContext.Keyed().Schema, folder["model.zip"]);
-        return folder["model.zip"];
+        OldZips.Write(folder["model.zip"], folder["old.zip"]);
+        return folder["old.zip"];
     }
 
     private static string MessageOf(string path)

@@ -6,6 +6,7 @@ using Microsoft.ML.CoLM.Tests.Checkpoints;
 
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
+/// <summary>Zips that are wrong, without digests that would tell: what their parts say must fit together.</summary>
 [TestClass]
 public sealed class WrongZipTests
 {
@@ -59,7 +60,7 @@ public sealed class WrongZipTests
         ["no tokenizer_config.json"] = ("tokenizer_config.json", _ => null, ["tokenizer_config.json"]),
         ["no chains to score with"] = ("Model.key", SetNumber(ChainCount, 0), ["chainCount"]),
         ["more chains to score with than there are"] = ("Model.key", SetNumber(ChainCount, 3), ["chainCount"]),
-        ["a later version"] = ("Model.key", Version(0x00010003), ["CoLMElasticScoring", "too new"]),
+        ["a later version"] = ("Model.key", Version(0x00010004), ["CoLMElasticScoring", "too new"]),
         ["a much later version"] = ("Model.key", Version(0x00020000), ["CoLMElasticScoring", "too new"]),
         ["another component's settings"] = ("Model.key", Replace("COLMELST", "COPYCOLT"), ["Unknown file type"]),
         ["settings that no component reads"] = ("Model.key",
@@ -190,7 +191,8 @@ public sealed class WrongZipTests
         using var model = TextModels.Random(4, 4);
         using var transformer = _mlContext.Scorer(model);
         _mlContext.Model.Save(transformer, _mlContext.Rows("text").Schema, folder["model.zip"]);
-        return folder["model.zip"];
+        OldZips.Write(folder["model.zip"], folder["old.zip"]);
+        return folder["old.zip"];
     }
 
     /// <summary>What the refusal of a zip says, with what it says the reason is.</summary>

@@ -12,19 +12,21 @@ internal static class ModelStream
     /// <param name="chain">The chain.</param>
     /// <param name="stream">Need not be seekable; it is disposed with the result, or at once if it is refused.</param>
     /// <param name="source">The stream's name, for messages.</param>
+    /// <param name="length">Its length, where it is known otherwise than from the stream.</param>
     /// <exception cref="InvalidDataException">The header is damaged, or does not describe the chain's tensors.</exception>
-    public static WeightFile Open(CoLMConfig config, int chain, Stream stream, string source) =>
-        new(new SafetensorsReader(stream, source), ChainTensors.Of(config, chain), chain);
+    public static WeightFile Open(CoLMConfig config, int chain, Stream stream, string source, long? length = null) =>
+        new(new SafetensorsReader(stream, source, length), ChainTensors.Of(config, chain), chain);
 
     /// <summary>Reads a chain's weights into a model, converting to its type and device.</summary>
     /// <param name="model">The model, built from the configuration that belongs to the stream.</param>
     /// <param name="chain">The chain.</param>
     /// <param name="stream">Need not be seekable; it is read to its end and disposed.</param>
     /// <param name="source">The stream's name, for messages.</param>
+    /// <param name="length">Its length, where it is known otherwise than from the stream.</param>
     /// <exception cref="InvalidDataException">The stream is damaged, or does not hold the chain's tensors.</exception>
-    public static void ReadChain(CoLMModel model, int chain, Stream stream, string source)
+    public static void ReadChain(CoLMModel model, int chain, Stream stream, string source, long? length = null)
     {
-        using var file = Open(model.Config, chain, stream, source);
+        using var file = Open(model.Config, chain, stream, source, length);
         file.ReadInto(ChainTensors.ParametersOf(model, chain));
     }
 }

@@ -22,14 +22,15 @@ internal sealed class SafetensorsReader : IDisposable
     /// The file from its first byte on; disposed with the reader, or at once if it is refused.
     /// </param>
     /// <param name="source">The file's name, for messages.</param>
+    /// <param name="length">The file's length, where it is known otherwise than from the stream.</param>
     /// <exception cref="InvalidDataException">The header is not valid, or data is missing.</exception>
-    public SafetensorsReader(Stream stream, string source)
+    public SafetensorsReader(Stream stream, string source, long? length = null)
     {
         _stream = stream;
         Source = source;
         try
         {
-            var length = stream.CanSeek ? stream.Length - stream.Position : (long?)null;
+            length ??= stream.CanSeek ? stream.Length - stream.Position : null;
             var header = ReadHeader(stream, source, length);
             Entries = SafetensorsHeader.Parse(header, source, length - SafetensorsHeader.PrefixLength - header.Length);
             _byName = Entries.ToDictionary(entry => entry.Name, StringComparer.Ordinal);

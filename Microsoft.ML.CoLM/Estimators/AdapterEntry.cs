@@ -7,7 +7,7 @@ internal static class AdapterEntry
 {
     private const string Name = "adapters.safetensors";
 
-    public static void Save(ModelSaveContext context, LowRankAdapters? adapters)
+    public static void Save(ZipWriter context, LowRankAdapters? adapters)
     {
         context.Writer.Write(adapters is not null);
         if (adapters is null)
@@ -22,7 +22,7 @@ internal static class AdapterEntry
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
     /// <exception cref="InvalidDataException">The adapters are damaged, or not the model's.</exception>
-    public static LowRankAdapters? Load(ModelLoadContext context, CoLMModel model)
+    public static LowRankAdapters? Load(ZipReader context, CoLMModel model)
     {
         if (!context.Reader.ReadBoolean())
             return null;

@@ -5,7 +5,7 @@ namespace Microsoft.ML.CoLM.Estimators;
 /// <summary>A cascade in a component's entry of an ML.NET zip.</summary>
 internal static class CascadeEntry
 {
-    public static void Save(ModelSaveContext context, Cascade? cascade)
+    public static void Save(ZipWriter context, Cascade? cascade)
     {
         context.Writer.Write(cascade?.ChainCounts.Count ?? 0);
         foreach (var chainCount in cascade?.ChainCounts ?? [])
@@ -16,7 +16,7 @@ internal static class CascadeEntry
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
     /// <exception cref="ArgumentException">It is no cascade.</exception>
-    public static Cascade? Load(ModelLoadContext context)
+    public static Cascade? Load(ZipReader context)
     {
         var count = context.Reader.ReadInt32();
         if (count == 0)

@@ -12,6 +12,9 @@ internal sealed class ClassLabels
     private const string EntryName = "labels.idv";
     private const string KeyValues = AnnotationUtils.Kinds.KeyValues;
 
+    // In bytes; a million classes with names of 60 characters.
+    private const long LongestEntry = 64 << 20;
+
     private readonly DataViewSchema.Annotations _keyValues;
 
     /// <param name="label">A key column of a known number of values.</param>
@@ -59,7 +62,7 @@ internal sealed class ClassLabels
     }
 
     /// <summary>Writes the classes into a zip, their values in the type that they have.</summary>
-    public void Save(IHost host, ModelSaveContext context)
+    public void Save(IHost host, ZipWriter context)
     {
         var schema = new DataViewSchema.Builder();
         var column = KeyColumn(DefaultColumnNames.Label);
@@ -71,25 +74,20 @@ internal sealed class ClassLabels
                 new EmptyDataView(host, schema.ToSchema()), stream);
         }
         var bytes = stream.ToArray();
-        context.SaveBinaryStream(EntryName, writer => writer.Write(bytes));
+        context.SaveFile(EntryName, stream => stream.Write(bytes));
         context.Writer.Write(SHA256.HashData(bytes));
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
     /// <exception cref="InvalidDataException">It is missing or damaged, or has no classes.</exception>
-    public static ClassLabels Load(IHost host, ModelLoadContext context)
+    public static ClassLabels Load(IHost host, ZipReader context)
     {
-        var stream = new MemoryStream(); // open as long as the values are read from it
-        _ = ModelEntries.Read(context, EntryName, reader =>
-        {
-            reader.BaseStream.CopyTo(stream);
-            return true;
-        });
+        var bytes = context.ReadAll(EntryName, LongestEntry);
         // ML.NET's reader takes whatever memory a damaged entry asks for.
         var hash = context.Reader.ReadBytes(SHA256.HashSizeInBytes);
-        if (!hash.AsSpan().SequenceEqual(SHA256.HashData(stream.ToArray())))
+        if (!hash.AsSpan().SequenceEqual(SHA256.HashData(bytes)))
             throw new InvalidDataException($"The classes in the zip's entry '{EntryName}' are damaged.");
-        stream.Position = 0;
+        var stream = new MemoryStream(bytes); // open as long as the values are read from it
         var schema = new BinaryLoader(host, new BinaryLoader.Arguments(), stream).Schema;
         return schema.GetColumnOrNull(DefaultColumnNames.Label) is { Type: KeyDataViewType { Count: > 0 } } column
             ? new ClassLabels(column)

@@ -50,7 +50,7 @@ internal sealed record CompletionScoring(int ChainCount, CompletionTemplate Temp
         ];
     }
 
-    public void Save(IHost host, ModelSaveContext context)
+    public void Save(IHost host, ZipWriter context)
     {
         context.Writer.Write(ChainCount);
         context.SaveNonEmptyString(Template.Text);
@@ -58,6 +58,6 @@ internal sealed record CompletionScoring(int ChainCount, CompletionTemplate Temp
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
     /// <exception cref="ArgumentException">It has no template.</exception>
-    public static CompletionScoring Load(ModelLoadContext context) =>
+    public static CompletionScoring Load(ZipReader context) =>
         new(context.Reader.ReadInt32(), new CompletionTemplate(context.LoadNonEmptyString()));
 }

@@ -75,12 +75,13 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     {
         _host = environment.Register(LoaderSignature);
         context.CheckAtModel(CreateVersionInfo());
-        var model = ModelEntries.Load(_host, context);
+        var zip = new ZipReader(_host, context);
+        var model = zip.Checked(() => ModelEntries.Load(_host, zip));
         try
         {
-            Settings = ScoringSettings.Load(_host, context, model);
-            Settings.Task.CheckFits(model.Config);
+            Settings = zip.Checked(() => ScoringSettings.Load(_host, zip, model));
             Tokenizer = model.CreateTokenizer();
+            zip.CheckEnd();
         }
         catch
         {
@@ -174,13 +175,17 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
         using var use = Enter();
         using var modelUse = Model.Enter();
         ctx.CheckAtModel();
-        ctx.SetVersionInfo(CreateVersionInfo());
+        var version = CreateVersionInfo();
+        ctx.SetVersionInfo(version);
 
         // *** Binary format ***
         // what ModelEntries writes
         // what ScoringSettings writes
-        ModelEntries.Save(ctx, Model);
-        Settings.Save(_host, ctx);
+        // what ZipWriter.Seal writes, from version 0x00010003 on
+        var zip = new ZipWriter(ctx, version);
+        ModelEntries.Save(zip, Model);
+        Settings.Save(_host, zip);
+        zip.Seal();
     }
 
     /// <summary>The same model with another task.</summary>
@@ -210,8 +215,8 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
 
     private static VersionInfo CreateVersionInfo() => new(
         modelSignature: "COLMELST",
-        verWrittenCur: 0x00010002,
-        verReadableCur: 0x00010002,
+        verWrittenCur: ZipReader.FirstSealed,
+        verReadableCur: ZipReader.FirstSealed,
         verWeCanReadBack: 0x00010002,
         loaderSignature: LoaderSignature,
         loaderAssemblyName: typeof(ElasticScoringTransformer).Assembly.FullName);

@@ -41,7 +41,7 @@ internal sealed record FeatureScoring(int ChainCount, string FeaturesColumnName,
         ];
     }
 
-    public void Save(IHost host, ModelSaveContext context)
+    public void Save(IHost host, ZipWriter context)
     {
         context.Writer.Write(ChainCount);
         context.SaveNonEmptyString(FeaturesColumnName);
@@ -50,7 +50,7 @@ internal sealed record FeatureScoring(int ChainCount, string FeaturesColumnName,
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
     /// <exception cref="InvalidDataException">It names a pooling that there is not.</exception>
-    public static FeatureScoring Load(ModelLoadContext context)
+    public static FeatureScoring Load(ZipReader context)
     {
         var task = new FeatureScoring(
             ChainCount: context.Reader.ReadInt32(),

@@ -7,14 +7,14 @@ internal static class HeadEntry
 {
     private const string Name = "head.safetensors";
 
-    public static void Save(ModelSaveContext context, ChainHead head) => ModuleEntry.Save(context, Name, head);
+    public static void Save(ZipWriter context, ChainHead head) => ModuleEntry.Save(context, Name, head);
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
     /// <param name="context">The zip.</param>
     /// <param name="model">The zip's model.</param>
     /// <param name="outputCount">Outputs that the task has; memory is taken only where the file has as many.</param>
     /// <exception cref="InvalidDataException">The head is damaged, or not the task's.</exception>
-    public static ChainHead Load(ModelLoadContext context, CoLMModel model, int outputCount) =>
+    public static ChainHead Load(ZipReader context, CoLMModel model, int outputCount) =>
         ModuleEntry.Load(context, Name, file =>
         {
             for (var chain = 0; chain < model.Config.ChainCount; chain++)

@@ -42,5 +42,5 @@ internal interface IScoringTask
     Delegate[] CreateGetters(CoLMModel model, Tokenizer tokenizer, ITextBatches texts, TextColumns columns);
 
     /// <summary>Writes the settings into a zip.</summary>
-    void Save(IHost host, ModelSaveContext context);
+    void Save(IHost host, ZipWriter context);
 }

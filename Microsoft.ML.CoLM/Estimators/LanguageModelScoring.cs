@@ -67,7 +67,7 @@ internal sealed record LanguageModelScoring(
             : [.. getters, (ValueGetter<int>)((ref int value) => value = scores.Current().ChainsUsed)];
     }
 
-    public void Save(IHost host, ModelSaveContext context)
+    public void Save(IHost host, ZipWriter context)
     {
         context.Writer.Write(ChainCount);
         context.SaveNonEmptyString(LogProbabilityColumnName);
@@ -78,7 +78,7 @@ internal sealed record LanguageModelScoring(
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
-    public static LanguageModelScoring Load(ModelLoadContext context) => new(
+    public static LanguageModelScoring Load(ZipReader context) => new(
         ChainCount: context.Reader.ReadInt32(),
         LogProbabilityColumnName: context.LoadNonEmptyString(),
         TokenCountColumnName: context.LoadNonEmptyString(),

@@ -15,15 +15,14 @@ internal static class ModelEntries
     private const string ConfigName = "config.json";
 
     /// <summary>Writes the model's entries; the names of the tokenizer's files go into the component's own.</summary>
-    public static void Save(ModelSaveContext context, CoLMModel model)
+    public static void Save(ZipWriter context, CoLMModel model)
     {
-        context.SaveBinaryStream(ConfigName,
-            writer => writer.Write(Encoding.UTF8.GetBytes(ConfigJson.Write(model.Config, model.DataType))));
+        context.SaveFile(ConfigName,
+            stream => stream.Write(Encoding.UTF8.GetBytes(ConfigJson.Write(model.Config, model.DataType))));
         for (var chain = 0; chain < model.Config.ChainCount; chain++)
         {
             var written = chain;
-            context.SaveBinaryStream(ChainName(chain),
-                writer => ModelStream.WriteChain(model, written, writer.BaseStream));
+            context.SaveFile(ChainName(chain), stream => ModelStream.WriteChain(model, written, stream));
         }
         AdapterEntry.Save(context, model.Adapters);
         var files = model.TokenizerFiles?.Files ?? [];
@@ -31,29 +30,25 @@ internal static class ModelEntries
         foreach (var (name, content) in files)
         {
             context.SaveString(name);
-            context.SaveBinaryStream(name, writer => writer.Write(content));
+            context.SaveFile(name, stream => stream.Write(content));
         }
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote, onto the environment's device.</summary>
     /// <exception cref="InvalidDataException">An entry is missing or broken.</exception>
-    public static CoLMModel Load(IHostEnvironment environment, ModelLoadContext context)
+    public static CoLMModel Load(IHostEnvironment environment, ZipReader context)
     {
         var device = HostSettings.DeviceOf(environment);
-        var json = Encoding.UTF8.GetString(Read(context, ConfigName, ReadAll));
+        var json = Encoding.UTF8.GetString(context.ReadAll(ConfigName, FileLimits.ConfigJson));
         var config = ConfigJson.Read(json, ConfigName);
         var dtype = ConfigJson.ReadDataType(json, ConfigName);
 
-        // Before memory is taken for the weights: their headers must be those that the configuration asks for. ML.NET
-        // extracts an entry when it is first opened, so opening it again costs nothing.
+        // Before memory is taken for the weights: their headers must be those that the configuration asks for.
         for (var chain = 0; chain < config.ChainCount; chain++)
         {
             var read = chain;
-            Read(context, ChainName(chain), reader =>
-            {
-                ModelStream.Open(config, read, reader.BaseStream, ChainName(read)).Dispose();
-                return true;
-            });
+            context.Look(ChainName(chain), (stream, length) =>
+                ModelStream.Open(config, read, stream, ChainName(read), length).Dispose());
         }
         var model = new CoLMModel(config, device, dtype);
         try
@@ -61,20 +56,14 @@ internal static class ModelEntries
             for (var chain = 0; chain < config.ChainCount; chain++)
             {
                 var read = chain;
-                Read(context, ChainName(chain), reader =>
+                context.Read(ChainName(chain), (stream, length) =>
                 {
-                    ModelStream.ReadChain(model, read, reader.BaseStream, ChainName(read));
+                    ModelStream.ReadChain(model, read, stream, ChainName(read), length);
                     return true;
                 });
             }
             model.Adapters = AdapterEntry.Load(context, model);
-            var files = new List<KeyValuePair<string, byte[]>>();
-            for (var left = context.Reader.ReadInt32(); left > 0; left--)
-            {
-                var name = context.LoadNonEmptyString();
-                files.Add(new(name, Read(context, name, ReadAll)));
-            }
-            model.TokenizerFiles = files.Count == 0 ? null : new TokenizerFiles(files);
+            model.TokenizerFiles = ReadTokenizer(context);
             return model;
         }
         catch
@@ -86,20 +75,24 @@ internal static class ModelEntries
 
     private static string ChainName(int chain) => $"chain-{chain + 1}.safetensors";
 
-    /// <summary>Reads an entry.</summary>
-    /// <exception cref="InvalidDataException">It is missing.</exception>
-    public static T Read<T>(ModelLoadContext context, string name, Func<BinaryReader, T> read)
+    private static TokenizerFiles? ReadTokenizer(ZipReader context)
     {
-        T? result = default;
-        if (!context.TryLoadBinaryStream(name, reader => result = read(reader)))
-            throw new InvalidDataException($"The model's zip has no entry '{name}' in '{context.Directory}'.");
-        return result!;
+        var files = new List<KeyValuePair<string, byte[]>>();
+        for (var left = context.Reader.ReadInt32(); left > 0; left--)
+        {
+            var name = context.LoadNonEmptyString();
+            if (files.Any(file => file.Key == name))
+                throw new InvalidDataException($"The zip names the tokenizer's file '{name}' twice.");
+            files.Add(new(name, context.ReadAll(name, LimitOf(name))));
+        }
+        return files.Count == 0 ? null : new TokenizerFiles(files);
     }
 
-    private static byte[] ReadAll(BinaryReader reader)
+    private static long LimitOf(string name) => name switch
     {
-        using var copy = new MemoryStream();
-        reader.BaseStream.CopyTo(copy);
-        return copy.ToArray();
-    }
+        TokenizerFiles.SentencePieceName => FileLimits.TokenizerModel,
+        TokenizerFiles.JsonName => FileLimits.TokenizerJson,
+        TokenizerFiles.ConfigName => FileLimits.TokenizerConfig,
+        _ => throw new InvalidDataException($"The zip's tokenizer has a file '{name}', which no tokenizer has."),
+    };
 }

@@ -7,8 +7,8 @@ namespace Microsoft.ML.CoLM.Estimators;
 /// <summary>A module's parameters as a safetensors entry of an ML.NET zip.</summary>
 internal static class ModuleEntry
 {
-    public static void Save(ModelSaveContext context, string name, nn.Module module) =>
-        context.SaveBinaryStream(name, writer => SafetensorsWriter.Write(writer.BaseStream, module.named_parameters()
+    public static void Save(ZipWriter context, string name, nn.Module module) =>
+        context.SaveFile(name, stream => SafetensorsWriter.Write(stream, module.named_parameters()
             .Select(entry => new KeyValuePair<string, Tensor>(entry.name, entry.parameter))));
 
     /// <summary>Reads a module.</summary>
@@ -16,12 +16,12 @@ internal static class ModuleEntry
     /// <param name="name">The entry.</param>
     /// <param name="create">Makes the module, without values, for a file that was found to be whole.</param>
     /// <exception cref="InvalidDataException">The entry is missing or damaged, or holds other tensors.</exception>
-    public static T Load<T>(ModelLoadContext context, string name, Func<SafetensorsReader, T> create)
+    public static T Load<T>(ZipReader context, string name, Func<SafetensorsReader, T> create)
         where T : nn.Module
     {
-        return ModelEntries.Read(context, name, reader =>
+        return context.Read(name, (stream, length) =>
         {
-            using var file = new SafetensorsReader(reader.BaseStream, name);
+            using var file = new SafetensorsReader(stream, name, length);
             var module = create(file);
             try
             {

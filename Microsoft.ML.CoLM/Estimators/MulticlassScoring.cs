@@ -15,7 +15,7 @@ internal sealed record MulticlassScoring(int ChainCount, int MaxLength, ChainHea
 {
     public override ScoringTask Kind => ScoringTask.MulticlassClassification;
 
-    public override void Save(IHost host, ModelSaveContext context)
+    public override void Save(IHost host, ZipWriter context)
     {
         Labels.Save(host, context);
         base.Save(host, context);
@@ -23,7 +23,7 @@ internal sealed record MulticlassScoring(int ChainCount, int MaxLength, ChainHea
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
     /// <exception cref="InvalidDataException">The head is damaged, or not the task's.</exception>
-    public static MulticlassScoring Load(IHost host, ModelLoadContext context, CoLMModel model)
+    public static MulticlassScoring Load(IHost host, ZipReader context, CoLMModel model)
     {
         var labels = ClassLabels.Load(host, context);
         var (chainCount, maxLength, cascade, head) = Load(context, model, labels.Count);

@@ -46,7 +46,7 @@ internal abstract record PredictionScoring(int ChainCount, int MaxLength, ChainH
             : [.. getters, (ValueGetter<int>)((ref int value) => value = predictions.Current().ChainsUsed)];
     }
 
-    public virtual void Save(IHost host, ModelSaveContext context)
+    public virtual void Save(IHost host, ZipWriter context)
     {
         context.Writer.Write(ChainCount);
         context.Writer.Write(MaxLength);
@@ -57,7 +57,7 @@ internal abstract record PredictionScoring(int ChainCount, int MaxLength, ChainH
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
     /// <exception cref="InvalidDataException">The head is damaged, or not the task's.</exception>
     protected static (int ChainCount, int MaxLength, Cascade? Cascade, ChainHead Head) Load(
-        ModelLoadContext context, CoLMModel model, int outputCount)
+        ZipReader context, CoLMModel model, int outputCount)
     {
         var chainCount = context.Reader.ReadInt32();
         var maxLength = context.Reader.ReadInt32();

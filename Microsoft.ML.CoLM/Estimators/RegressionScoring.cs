@@ -18,7 +18,7 @@ internal sealed record RegressionScoring(int ChainCount, int MaxLength, ChainHea
     public override IScoringTask WithCascade(Cascade cascade) =>
         throw new NotSupportedException($"{ScoringTask.Regression} has no cascade: a number has no margin.");
 
-    public override void Save(IHost host, ModelSaveContext context)
+    public override void Save(IHost host, ZipWriter context)
     {
         context.Writer.Write(Labels.Mean);
         context.Writer.Write(Labels.Deviation);
@@ -27,7 +27,7 @@ internal sealed record RegressionScoring(int ChainCount, int MaxLength, ChainHea
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
     /// <exception cref="InvalidDataException">The head is damaged, or not the task's.</exception>
-    public static RegressionScoring Load(ModelLoadContext context, CoLMModel model)
+    public static RegressionScoring Load(ZipReader context, CoLMModel model)
     {
         var labels = new LabelRange(context.Reader.ReadSingle(), context.Reader.ReadSingle());
         var (chainCount, maxLength, cascade, head) = Load(context, model, outputCount: 1);

@@ -32,7 +32,7 @@ internal sealed record ScoringSettings(TextColumns Columns, int BatchSize, IScor
     }
 
     /// <summary>Writes the settings into a zip.</summary>
-    public void Save(IHost host, ModelSaveContext context)
+    public void Save(IHost host, ZipWriter context)
     {
         Columns.Save(context);
         context.Writer.Write(BatchSize);
@@ -45,7 +45,7 @@ internal sealed record ScoringSettings(TextColumns Columns, int BatchSize, IScor
     /// <param name="context">The zip.</param>
     /// <param name="model">The zip's model.</param>
     /// <exception cref="InvalidDataException">No transformer has such settings.</exception>
-    public static ScoringSettings Load(IHost host, ModelLoadContext context, CoLMModel model)
+    public static ScoringSettings Load(IHost host, ZipReader context, CoLMModel model)
     {
         var columns = TextColumns.Load(context);
         var batchSize = context.Reader.ReadInt32();
@@ -59,13 +59,27 @@ internal sealed record ScoringSettings(TextColumns Columns, int BatchSize, IScor
             ScoringTask.Regression => RegressionScoring.Load(context, model),
             ScoringTask.Completion => CompletionScoring.Load(context),
             _ => throw new InvalidDataException($"The zip's scoring task {kind} is not known."),
-        }).Checked();
+        }).Checked(model);
     }
 
-    private ScoringSettings Checked() => BatchSize is >= 1 and <= ElasticScoringEstimator.Options.MaximumBatchSize
-        ? this
-        : throw new InvalidDataException("The zip's batch size must be between 1 and " +
-            $"{ElasticScoringEstimator.Options.MaximumBatchSize}, found {BatchSize}.");
+    private ScoringSettings Checked(CoLMModel model)
+    {
+        try
+        {
+            if (BatchSize is < 1 or > ElasticScoringEstimator.Options.MaximumBatchSize)
+            {
+                throw new InvalidDataException("The zip's batch size must be between 1 and " +
+                    $"{ElasticScoringEstimator.Options.MaximumBatchSize}, found {BatchSize}.");
+            }
+            Task.CheckFits(model.Config);
+            return this;
+        }
+        catch
+        {
+            Task.Head?.Dispose();
+            throw;
+        }
+    }
 
     private static SchemaShape Annotations(DataViewSchema.DetachedColumn column) =>
         SchemaShape.Create(column.Annotations?.Schema ?? DataViewSchema.Annotations.Empty.Schema);

@@ -26,14 +26,14 @@ internal sealed record TextColumns(string First, string? Second = null)
     }
 
     /// <summary>Writes the names into a zip.</summary>
-    public void Save(ModelSaveContext context)
+    public void Save(ZipWriter context)
     {
         context.SaveNonEmptyString(First);
         context.SaveStringOrNull(Second);
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
-    public static TextColumns Load(ModelLoadContext context) =>
+    public static TextColumns Load(ZipReader context) =>
         new(context.LoadNonEmptyString(), context.LoadStringOrNull());
 
     private static DataViewSchema.Column TextColumn(DataViewSchema schema, string name)
