@@ -9,6 +9,7 @@ internal sealed class ScoringCursor : SynchronizedCursorBase, ITextBatches
     private readonly ColumnBindings _bindings;
     private readonly bool[] _active;
     private readonly TextsAhead? _texts;
+    private readonly ScoringChannel _channel;
     private readonly Delegate[] _getters;
 
     /// <param name="host">Whose channel the cursor uses.</param>
@@ -23,7 +24,8 @@ internal sealed class ScoringCursor : SynchronizedCursorBase, ITextBatches
         : base(host, rows)
     {
         (_bindings, _active, _texts) = (bindings, active, texts);
-        _getters = texts is null ? [] : transformer.CreateGetters(this);
+        _channel = transformer.CreateChannel(hasEnd: true);
+        _getters = texts is null ? [] : transformer.CreateGetters(this, _channel);
     }
 
     public override DataViewSchema Schema => _bindings.Schema;
@@ -46,7 +48,10 @@ internal sealed class ScoringCursor : SynchronizedCursorBase, ITextBatches
     protected override void Dispose(bool disposing)
     {
         if (disposing)
+        {
             _texts?.Dispose();
+            _channel.Dispose();
+        }
         base.Dispose(disposing);
     }
 }
