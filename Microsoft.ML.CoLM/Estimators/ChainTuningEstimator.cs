@@ -66,7 +66,9 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
     /// <exception cref="IOException">The folder for checkpoints cannot be written.</exception>
     /// <exception cref="InvalidDataException">All checkpoints to go on from are damaged.</exception>
     /// <exception cref="NonFiniteLossException">The loss was no longer a number; it carries the last good state.</exception>
-    /// <exception cref="OperationCanceledException">It was cancelled before the rows were read.</exception>
+    /// <exception cref="OperationCanceledException">
+    /// The options' token was cancelled before all rows were read, or the MLContext's execution at any time.
+    /// </exception>
     /// <exception cref="ObjectDisposedException">The transformer to tune was disposed.</exception>
     /// <remarks>
     /// Trains also where gradients were switched off around it (<c>torch.no_grad</c>, <c>torch.inference_mode</c>).
@@ -84,13 +86,14 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
         TorchLibrary.EnsureLoaded();
         using var gradients = inference_mode(false);
         using var channel = _host.Start("Chain tuning");
+        var messages = new TrainingChannel(_host, channel, _options);
+        messages.ThrowIfCancelled();
         using var checkpoints = TrainingCheckpoints.Open(_options, channel);
         var seed = _options.Seed ?? HostSettings.SeedOf(_host) ?? checkpoints?.Seed ?? Random.Shared.Next();
         var (model, frozenChains) = CreateModel(source, seed);
         ChainHead? head = null;
         try
         {
-            var messages = new TrainingChannel(_host, channel, _options);
             var setting = new TuningSetting(
                 model, frozenChains, _options.Model.Tokenizer, input, _options, seed, messages);
             using var run = _tuning.Prepare(setting);

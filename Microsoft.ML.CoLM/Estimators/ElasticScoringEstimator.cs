@@ -25,10 +25,12 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
     /// <exception cref="ArgumentException">The text column is missing or not text, or the model does not fit.</exception>
     /// <exception cref="IOException">The model's folder, or a file in it, is missing.</exception>
     /// <exception cref="InvalidDataException">A file of the model's folder is broken or not supported.</exception>
+    /// <exception cref="OperationCanceledException">The MLContext's execution was cancelled.</exception>
     public ElasticScoringTransformer Fit(IDataView input)
     {
         _host.CheckValue(input, nameof(input));
         _ = Columns.In(input.Schema);
+        _host.CheckAlive();
         if (_options.Transformer is { } fitted)
             return fitted.With(_options.CreateTask(fitted.Model.Config.ChainCount), _options.BatchSize);
         if (_options.Model is { } given)

@@ -207,11 +207,13 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
 
     internal DataViewSchema.DetachedColumn[] OutputColumns() => Settings.Task.OutputColumns(Model.Config);
 
-    internal Delegate[] CreateGetters(ITextBatches texts)
+    internal Delegate[] CreateGetters(ITextBatches texts, ScoringChannel channel)
     {
         _lifetime.Check();
-        return Settings.Task.CreateGetters(Model, Tokenizer, texts, Settings.Columns);
+        return Settings.Task.CreateGetters(new(Model, Tokenizer, texts, Settings.Columns, channel));
     }
+
+    internal ScoringChannel CreateChannel(bool hasEnd) => new(_host, hasEnd);
 
     private static VersionInfo CreateVersionInfo() => new(
         modelSignature: "COLMELST",

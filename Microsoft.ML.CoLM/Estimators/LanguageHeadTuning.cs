@@ -30,7 +30,9 @@ internal sealed class LanguageHeadTuning(ChainTuningEstimator.Options options) :
             var windows = new TokenWindows(spool, setting.MaxLength, setting.Seed);
             var weights = setting.ScaleWeights(firstScale: 0);
             var task = new LanguageHeadTask(model, windows, options.BatchSize, weights);
-            return new(task, validation is null ? null : () => LanguageValidation.Of(model, validation, weights),
+            return new(task,
+                validation is null ? null
+                    : () => LanguageValidation.Of(model, validation, weights, setting.Channel.CheckAlive),
                 LanguageModelScoring.Default(model.Config.ChainCount), (int)Math.Max(1, task.BatchesOf(1)), AddData, spool);
 
             void AddData(Fingerprint data)

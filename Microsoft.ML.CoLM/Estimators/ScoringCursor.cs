@@ -11,6 +11,7 @@ internal sealed class ScoringCursor : SynchronizedCursorBase, ITextBatches
     private readonly bool[] _active;
     private readonly ElasticScoringTransformer _transformer;
     private readonly TextsAhead? _texts;
+    private readonly ScoringChannel _channel;
     private readonly Delegate[] _getters;
 
     /// <param name="host">Whose channel the cursor uses.</param>
@@ -25,7 +26,8 @@ internal sealed class ScoringCursor : SynchronizedCursorBase, ITextBatches
         : base(host, rows)
     {
         (_bindings, _active, _transformer, _texts) = (bindings, active, transformer, texts);
-        _getters = texts is null ? [] : transformer.CreateGetters(this);
+        _channel = transformer.CreateChannel(hasEnd: true);
+        _getters = texts is null ? [] : transformer.CreateGetters(this, _channel);
     }
 
     public override DataViewSchema Schema => _bindings.Schema;
@@ -50,7 +52,10 @@ internal sealed class ScoringCursor : SynchronizedCursorBase, ITextBatches
     protected override void Dispose(bool disposing)
     {
         if (disposing)
+        {
             _texts?.Dispose();
+            _channel.Dispose();
+        }
         base.Dispose(disposing);
     }
 }

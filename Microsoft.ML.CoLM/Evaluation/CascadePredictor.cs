@@ -12,7 +12,8 @@ namespace Microsoft.ML.CoLM.Evaluation;
 /// <param name="model">The model.</param>
 /// <param name="head">The task's head.</param>
 /// <param name="cascade">Chain counts that the model has, and the margin that is enough at each but the last.</param>
-internal sealed class CascadePredictor(CoLMModel model, ChainHead head, Cascade cascade)
+/// <param name="checkAlive">Called before every forward pass; what it throws ends scoring.</param>
+internal sealed class CascadePredictor(CoLMModel model, ChainHead head, Cascade cascade, Action? checkAlive = null)
 {
     private readonly long[] _featuresComputed = new long[model.Config.ChainCount];
 
@@ -47,6 +48,7 @@ internal sealed class CascadePredictor(CoLMModel model, ChainHead head, Cascade 
         Tensor? outputs = null;                                             // [sequences, outputs]
         for (var stage = 0; ; stage++)
         {
+            checkAlive?.Invoke();
             var isLast = stage == cascade.ChainCounts.Count - 1;
             var (chains, features) = stages.Advance(cascade.ChainCounts[stage], isLast);
             for (var chain = chains.First; chain < chains.End; chain++)

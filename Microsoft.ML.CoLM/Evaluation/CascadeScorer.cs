@@ -15,6 +15,7 @@ internal sealed class CascadeScorer
 
     private readonly CoLMModel _model;
     private readonly Cascade _cascade;
+    private readonly Action? _checkAlive;
     private readonly long[] _featuresComputed;
     private readonly long _tokensKept;
 
@@ -24,10 +25,11 @@ internal sealed class CascadeScorer
     /// How much memory the features of a group of sequences may take; a sequence that needs more by itself is scored
     /// anew at every count. Null takes as much as the weights do.
     /// </param>
-    public CascadeScorer(CoLMModel model, Cascade cascade, long? keptBytes = null)
+    /// <param name="checkAlive">Called before every forward pass; what it throws ends scoring.</param>
+    public CascadeScorer(CoLMModel model, Cascade cascade, long? keptBytes = null, Action? checkAlive = null)
     {
         using var use = model.Enter();
-        (_model, _cascade) = (model, cascade);
+        (_model, _cascade, _checkAlive) = (model, cascade, checkAlive);
         _featuresComputed = new long[model.Config.ChainCount];
         var size = model.DataType.ElementSize();
         var bytes = keptBytes ?? Math.Max(LeastKeptBytes, model.ParameterCount(model.Config.ChainCount) * size);
@@ -78,6 +80,7 @@ internal sealed class CascadeScorer
         for (var stage = 0; ; stage++)
         {
             var earlier = logits;
+            _checkAlive?.Invoke();
             logits = Advance(stages, stage, batch, earlier);
             earlier?.Dispose();
             var goingOn = Record(sequences, batch.Positions, logits, stage, scores);
@@ -130,7 +133,7 @@ internal sealed class CascadeScorer
         {
             var chainCount = _cascade.ChainCounts[stage];
             Count(new ChainRange(0, chainCount), windows.Sum(window => window.Length - 1L));
-            var sum = SequenceScorer.Score(_model, [sequences[sequence]], chainCount)[0];
+            var sum = SequenceScorer.Score(_model, [sequences[sequence]], chainCount, _checkAlive)[0];
             scores[sequence] = new CascadeScore(sum, chainCount);
             if (!GoesOn(sequences[sequence], sum, stage))
                 return;

@@ -18,9 +18,11 @@ internal static class SequencePooling
     /// <param name="sequences">Token ids.</param>
     /// <param name="chainCount">How many chains.</param>
     /// <param name="pooling">What becomes of a sequence's tokens.</param>
+    /// <param name="checkAlive">Called before every forward pass; what it throws ends scoring.</param>
     /// <returns>A vector of width D_≤k for each sequence.</returns>
     public static float[][] Pool(
-        CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, int chainCount, FeaturePooling pooling)
+        CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, int chainCount, FeaturePooling pooling,
+        Action? checkAlive = null)
     {
         using var use = SequenceScorer.Enter(model, sequences);
         var width = model.Config.Width(chainCount);
@@ -32,6 +34,7 @@ internal static class SequencePooling
         using var noGradients = no_grad();
         for (var done = 0; done < windows.Length;)
         {
+            checkAlive?.Invoke();
             var length = windows[done].Length - 1;
             var count = Math.Clamp(SequenceScorer.InputsAtOnce / length, 1, windows.Length - done);
             Add(model, new WindowBatch(sequences, windows.AsSpan(done, count), length), chainCount, sums);

@@ -20,24 +20,29 @@ internal static class SequenceScorer
     /// <param name="model">The model; sequences longer than its context are scored window by window.</param>
     /// <param name="sequences">Token ids.</param>
     /// <param name="chainCount">The chain count to score at.</param>
+    /// <param name="checkAlive">Called before every forward pass; what it throws ends scoring.</param>
     /// <returns>One sum for each sequence.</returns>
-    public static double[] Score(CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, int chainCount) =>
-        [.. Score(model, sequences, new ChainRange(chainCount - 1, chainCount)).Select(scales => scales[0])];
+    public static double[] Score(
+        CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, int chainCount, Action? checkAlive = null) =>
+        [.. Score(model, sequences, new ChainRange(chainCount - 1, chainCount), firstScored: null, checkAlive)
+            .Select(scales => scales[0])];
 
-    /// <summary>As <see cref="Score(CoLMModel, IReadOnlyList{IReadOnlyList{int}}, int)"/>, at every chain count.</summary>
+    /// <summary>The same at every chain count.</summary>
     /// <returns>For each sequence, the sum at chain count 1, 2 and so on.</returns>
-    public static double[][] ScoreEveryScale(CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences) =>
-        Score(model, sequences, new ChainRange(0, model.Config.ChainCount));
+    public static double[][] ScoreEveryScale(
+        CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, Action? checkAlive = null) =>
+        Score(model, sequences, new ChainRange(0, model.Config.ChainCount), firstScored: null, checkAlive);
 
     /// <summary>The natural-log probability of the end of each sequence, at some chain counts.</summary>
     /// <param name="model">The model; sequences longer than its context are scored window by window.</param>
     /// <param name="sequences">Token ids.</param>
     /// <param name="firstScored">For each sequence, the first token that is scored, at least 1.</param>
     /// <param name="reported">The scales to report: scale 1 is chain 0.</param>
+    /// <param name="checkAlive">Called before every forward pass; what it throws ends scoring.</param>
     /// <returns>For each sequence, the sum at each reported scale.</returns>
     public static double[][] ScoreEnds(
         CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, IReadOnlyList<int> firstScored,
-        ChainRange reported) => Score(model, sequences, reported, firstScored);
+        ChainRange reported, Action? checkAlive = null) => Score(model, sequences, reported, firstScored, checkAlive);
 
     /// <summary>Tokens of a sequence that are scored: all after the first.</summary>
     public static int ScoredTokens(int tokenCount) => Math.Max(0, tokenCount - 1);
@@ -80,7 +85,7 @@ internal static class SequenceScorer
 
     private static double[][] Score(
         CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, ChainRange reported,
-        IReadOnlyList<int>? firstScored = null)
+        IReadOnlyList<int>? firstScored, Action? checkAlive)
     {
         using var use = Enter(model, sequences);
         double[][] sums = [.. sequences.Select(_ => new double[reported.Count])];
@@ -95,6 +100,7 @@ internal static class SequenceScorer
         using var noGradients = no_grad();
         for (var done = 0; done < windows.Length;)
         {
+            checkAlive?.Invoke();
             var length = windows[done].Length - 1;
             var count = Math.Clamp(InputsAtOnce / length, 1, windows.Length - done);
             Add(model, sequences, new WindowBatch(sequences, windows.AsSpan(done, count), length), reported, sums);
