@@ -97,4 +97,12 @@ public static class CoLMCatalog
     public static ElasticScoringEstimator ElasticScoring(
         this TransformsCatalog catalog, ElasticScoringEstimator.Options options) =>
         new(CatalogUtils.GetEnvironment(catalog), options);
+
+    /// <summary>Operations beyond ML.NET's own catalogs, such as saving a zip that a full disk cannot spoil.</summary>
+    /// <param name="mlContext">Whose log, device and seed are used.</param>
+    public static CoLMOperations CoLM(this MLContext mlContext)
+    {
+        ArgumentNullException.ThrowIfNull(mlContext);
+        return new(mlContext);
+    }
 }

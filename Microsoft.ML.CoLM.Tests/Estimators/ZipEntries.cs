@@ -24,7 +24,8 @@ internal static class ZipEntries
     }
 
     /// <summary>Writes a copy of a zip with one of the component's entries changed, or left out where null.</summary>
-    public static void Change(string from, string to, string name, Func<byte[], byte[]?> change)
+    public static void Change(
+        string from, string to, string name, Func<byte[], byte[]?> change, CompressionLevel level = CompressionLevel.Fastest)
     {
         using var source = ZipFile.OpenRead(from);
         using var target = ZipFile.Open(to, ZipArchiveMode.Create);
@@ -42,7 +43,7 @@ internal static class ZipEntries
                     continue;
                 bytes = changed;
             }
-            using var written = target.CreateEntry(entry.FullName, CompressionLevel.Fastest).Open();
+            using var written = target.CreateEntry(entry.FullName, level).Open();
             written.Write(bytes);
         }
         Assert.IsTrue(found, name);

@@ -45,8 +45,9 @@ namespace Microsoft.ML.CoLM;
 /// disposed. Safe for several threads.
 /// </para>
 /// <para>
-/// ML.NET's <c>Model.Save</c> overwrites a zip in place, so that a full disk leaves neither the old one nor the new:
-/// save under another name and rename, as <c>samples/QuickStart</c> does.
+/// A zip has the SHA-256 of every entry, and damage is an <see cref="InvalidDataException"/> when it is loaded; one of an
+/// earlier version loads with a warning in the log that nothing vouches for it. ML.NET's <c>Model.Save</c> overwrites a
+/// zip in place, so that a full disk leaves neither the old one nor the new: <see cref="CoLMOperations.Save"/> does not.
 /// </para>
 /// </remarks>
 public sealed class ElasticScoringTransformer : ITransformer, IDisposable

@@ -55,7 +55,10 @@ internal sealed class ZipReader
     /// <param name="limit">Bytes that it may have.</param>
     /// <exception cref="InvalidDataException">It is missing, damaged or longer.</exception>
     public byte[] ReadAll(string name, long limit) =>
-        Read(name, (stream, _) => BoundedFile.ReadAllBytes(stream, limit, Path(name)));
+        Read(name, (stream, length) => length <= limit
+            ? BoundedFile.ReadAllBytes(stream, limit, Path(name))
+            : throw new InvalidDataException(FormattableString.Invariant(
+                $"'{Path(name)}' in the model's zip: expected at most {limit} bytes, found {length}.")));
 
     /// <summary>Reads a file beside the settings, to its end, and checks its digest.</summary>
     /// <param name="name">The file.</param>

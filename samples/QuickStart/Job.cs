@@ -15,9 +15,6 @@ internal sealed class Job(Settings settings)
     // A tenth of a short training, so that it comes to its learning rate.
     private int WarmupSteps => Math.Min(30, settings.Steps / 10);
 
-    // Where the zip is until it is whole.
-    private string Unfinished => settings.Out.FullName + ".tmp";
-
     public void Run(CancellationToken cancellation)
     {
         CheckOutputs();
@@ -51,8 +48,9 @@ internal sealed class Job(Settings settings)
             throw new IOException($"--out-folder must name a folder, found the file {folder.FullName}.");
         settings.OutFolder?.Create();
         settings.Out.Directory?.Create();
-        File.Create(Unfinished).Dispose();
-        File.Delete(Unfinished);
+        // The zip is written beside its place, too.
+        using var written = new FileStream(
+            settings.Out.FullName + ".tmp", FileMode.Create, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
     }
 
     private (IDataView Train, IDataView Validation) LoadData()
@@ -133,16 +131,7 @@ internal sealed class Job(Settings settings)
 
     private void Save(ElasticScoringTransformer model, DataViewSchema schema)
     {
-        // Under another name first, so that a full disk leaves the old zip as it was.
-        try
-        {
-            _mlContext.Model.Save(model, schema, Unfinished);
-            File.Move(Unfinished, settings.Out.FullName, overwrite: true);
-        }
-        finally
-        {
-            File.Delete(Unfinished);
-        }
+        _mlContext.CoLM().Save(model, schema, settings.Out.FullName);
         AnsiConsole.WriteLine($"Saved {settings.Out.FullName}.");
         if (settings.OutFolder is { } folder)
         {
@@ -154,7 +143,7 @@ internal sealed class Job(Settings settings)
     private void ScoreLoaded(string text)
     {
         var mlContext = new MLContext();
-        using var loaded = (ElasticScoringTransformer)mlContext.Model.Load(settings.Out.FullName, out _);
+        using var loaded = (ElasticScoringTransformer)mlContext.CoLM().Load(settings.Out.FullName, out _);
         AnsiConsole.WriteLine($"Loaded it again, to score \"{(text.Length > 60 ? text[..60] + "..." : text)}\"");
         for (var chainCount = 1; chainCount <= Math.Min(2, loaded.ChainCount); chainCount++)
         {
