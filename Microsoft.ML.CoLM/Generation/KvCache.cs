@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Generation;
 using Microsoft.ML.CoLM.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -29,6 +30,15 @@ public sealed partial class KvCache : IDisposable
     /// </exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public KvCache(CoLMModel model, int capacity, int sequenceCount = 1)
+        : this(model, capacity, sequenceCount, isBlocked: true)
+    {
+    }
+
+    /// <param name="model">As of the public one.</param>
+    /// <param name="capacity">As of the public one.</param>
+    /// <param name="sequenceCount">As of the public one.</param>
+    /// <param name="isBlocked">False for <see cref="ModuleSession"/>'s layout where the CPU's kernels could read theirs.</param>
+    internal KvCache(CoLMModel model, int capacity, int sequenceCount, bool isBlocked)
     {
         ArgumentNullException.ThrowIfNull(model);
         model.CheckUsable();
@@ -40,7 +50,7 @@ public sealed partial class KvCache : IDisposable
         }
         (Config, DataType, Device) = (model.Config, model.DataType, model.Device);
         (Capacity, SequenceCount) = (capacity, sequenceCount);
-        IsBlocked = Device.type == DeviceType.CPU && DataType is ScalarType.Float32 or ScalarType.BFloat16;
+        IsBlocked = isBlocked && Device.type == DeviceType.CPU && DataType is ScalarType.Float32 or ScalarType.BFloat16;
         _tokens = [.. Enumerable.Range(0, sequenceCount).Select(_ => new List<int>())];
         _lengths = new int[sequenceCount, Config.KeyValueChains];
         _keys = Allocate(isKey: true);
