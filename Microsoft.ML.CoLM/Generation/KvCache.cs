@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Generation;
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Kernels;
 using TorchSharp;
@@ -40,11 +41,20 @@ public sealed partial class KvCache : IDisposable
     /// </exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public KvCache(CoLMModel model, int capacity, int sequenceCount = 1)
-        : this(model, capacity, sequenceCount, room: capacity)
+        : this(model, capacity, sequenceCount, room: capacity, isBlocked: true)
     {
     }
 
-    private KvCache(CoLMModel model, int capacity, int sequenceCount, int room)
+    /// <param name="model">As of the public one.</param>
+    /// <param name="capacity">As of the public one.</param>
+    /// <param name="sequenceCount">As of the public one.</param>
+    /// <param name="isBlocked">False for <see cref="ModuleSession"/>'s layout where the CPU's kernels could read theirs.</param>
+    internal KvCache(CoLMModel model, int capacity, int sequenceCount, bool isBlocked)
+        : this(model, capacity, sequenceCount, room: capacity, isBlocked)
+    {
+    }
+
+    private KvCache(CoLMModel model, int capacity, int sequenceCount, int room, bool isBlocked)
     {
         ArgumentNullException.ThrowIfNull(model);
         using var use = model.Enter();
@@ -57,7 +67,7 @@ public sealed partial class KvCache : IDisposable
         _lifetime = new Lifetime(this, Free);
         (Config, DataType, Device) = (model.Config, model.DataType, model.Device);
         (Capacity, Limit, SequenceCount) = (Math.Min(room, capacity), capacity, sequenceCount);
-        IsBlocked = Device.type == DeviceType.CPU && DataType is ScalarType.Float32 or ScalarType.BFloat16;
+        IsBlocked = isBlocked && Device.type == DeviceType.CPU && DataType is ScalarType.Float32 or ScalarType.BFloat16;
         _tokens = [.. Enumerable.Range(0, sequenceCount).Select(_ => new List<int>())];
         _lengths = new int[sequenceCount, Config.KeyValueChains];
         (_keys, _values) = Allocate();
@@ -69,7 +79,7 @@ public sealed partial class KvCache : IDisposable
     /// <param name="sequenceCount">Sequences.</param>
     /// <exception cref="ArgumentOutOfRangeException">As the constructor's.</exception>
     internal static KvCache Growing(CoLMModel model, int limit, int sequenceCount = 1) =>
-        new(model, limit, sequenceCount, room: LeastGrowth);
+        new(model, limit, sequenceCount, room: LeastGrowth, isBlocked: true);
 
     /// <summary>
     /// Tokens of a sequence that there is room for. That of a cache which was made without a capacity becomes more when it

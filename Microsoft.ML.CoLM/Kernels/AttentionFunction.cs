@@ -5,7 +5,7 @@ using static TorchSharp.torch.autograd;
 
 namespace Microsoft.ML.CoLM.Kernels;
 
-/// <summary>Causal grouped-query attention with gradients: <see cref="AttentionKernel"/>, or libtorch's own.</summary>
+/// <summary>Causal grouped-query attention with gradients: <see cref="AttentionKernel{TFloats}"/>, or libtorch's own.</summary>
 internal sealed class AttentionFunction : SingleTensorFunction<AttentionFunction>
 {
     private const string KeysNeedGradient = "keys need gradient";
@@ -14,6 +14,13 @@ internal sealed class AttentionFunction : SingleTensorFunction<AttentionFunction
     // scores stays in the first-level cache.
     private const int WidestHead = 32;
     private const int LongestSequence = 2048;
+
+    private delegate void ForwardKernel(
+        AttentionShape shape, nint queries, nint keys, nint values, nint output, nint logSums);
+
+    private delegate void BackwardKernel(
+        AttentionShape shape, nint queries, nint keys, nint values, nint output, nint logSums, nint outputGradient,
+        nint queryGradient, nint keyGradient, nint valueGradient);
 
     public override string Name => nameof(AttentionFunction);
 
@@ -89,7 +96,10 @@ internal sealed class AttentionFunction : SingleTensorFunction<AttentionFunction
             var queryGradient = empty_like(queries);
             var keyGradient = needsKeys ? empty_like(keys) : null;
             var valueGradient = needsKeys ? empty_like(values) : null;
-            AttentionKernel.Backward(ShapeOf(queries), Address(queries), Address(keys), Address(values),
+            BackwardKernel backward = VectorWidth.Floats >= Floats8.Count
+                ? AttentionKernel<Floats8>.Backward
+                : AttentionKernel<Floats4>.Backward;
+            backward(ShapeOf(queries), Address(queries), Address(keys), Address(values),
                 Address(saved[3]), Address(saved[4]), Address(gradient), Address(queryGradient),
                 keyGradient is null ? 0 : Address(keyGradient), valueGradient is null ? 0 : Address(valueGradient));
             return [queryGradient, keyGradient, valueGradient];
@@ -101,8 +111,10 @@ internal sealed class AttentionFunction : SingleTensorFunction<AttentionFunction
         (queries, keys, values) = (queries.contiguous(), keys.contiguous(), values.contiguous());
         var output = empty(queries.shape, dtype: float32);
         var logSums = empty(queries.shape[..^1], dtype: float32);
-        AttentionKernel.Forward(ShapeOf(queries), Address(queries), Address(keys), Address(values), Address(output),
-            Address(logSums));
+        ForwardKernel forward = VectorWidth.Floats >= Floats8.Count
+            ? AttentionKernel<Floats8>.Forward
+            : AttentionKernel<Floats4>.Forward;
+        forward(ShapeOf(queries), Address(queries), Address(keys), Address(values), Address(output), Address(logSums));
         return (output.MoveToOuterDisposeScope(), logSums.MoveToOuterDisposeScope());
     }
 
