@@ -1,0 +1,38 @@
+namespace Microsoft.ML.CoLM.Interop;
+
+/// <summary>
+/// The longest file of each kind that is read whole, in bytes: in folders, in zips and in streams alike. Each is several
+/// times what the largest models have, and little beside the memory of any machine.
+/// </summary>
+/// <remarks>Weights have no limit here: a header tells their length, which must be the file's and the configuration's.</remarks>
+internal static class FileLimits
+{
+    private const long Mebibyte = 1 << 20;
+
+    /// <summary><c>config.json</c>; a few kilobytes in LLaMA's folders.</summary>
+    public const long ConfigJson = Mebibyte;
+
+    /// <summary><c>tokenizer.json</c>; 17 MB in Llama 3's folders, 33 MB with 262,000 tokens.</summary>
+    public const long TokenizerJson = 64 * Mebibyte;
+
+    /// <summary><c>tokenizer.model</c>; 0.5 MB in LLaMA's folders, 4 MB with 256,000 tokens.</summary>
+    public const long TokenizerModel = 32 * Mebibyte;
+
+    /// <summary><c>tokenizer_config.json</c>; 50 KB in Llama 3's folders.</summary>
+    public const long TokenizerConfig = 8 * Mebibyte;
+
+    /// <summary><c>model.safetensors.index.json</c>; 0.1 MB for 405 billion parameters.</summary>
+    public const long ShardIndex = 8 * Mebibyte;
+
+    /// <summary>The header of a safetensors file; the format itself allows 100 MB, and 0.2 MB are much.</summary>
+    public const long SafetensorsHeader = 16 * Mebibyte;
+
+    /// <summary><c>colm-save.json</c>, an interrupted save's plan: two names for each chain.</summary>
+    public const long SavePlan = Mebibyte;
+
+    /// <summary>A training checkpoint's JSON: a name and a number for each tensor, and a random state.</summary>
+    public const long CheckpointRecord = 8 * Mebibyte;
+
+    /// <summary>A training checkpoint's checksums: two lines.</summary>
+    public const long CheckpointSums = 1000;
+}
