@@ -111,7 +111,7 @@ internal sealed partial class CheckpointStore(string folder, IFolderFiles files)
         foreach (var entry in reader.Entries)
         {
             if (tensors.TryGetValue(entry.Name, out var tensor))
-                reader.Read(entry, tensor);
+                reader.Read(entry, tensor, mustBeFinite: false); // to the bit what was written: the checksum says so
         }
     }
 
