@@ -29,11 +29,10 @@ internal sealed class LanguageModelingTask(
         using var scope = NewDisposeScope();
         var (inputs, targets) = windows.Batch(first, count, model.Device);
         var chains = new ChainRange(frozenChains, model.Config.ChainCount);
-        using var prefix = frozenChains == 0 ? null : model.Prefix(inputs, frozenChains);
-        var scales = model.Scales(model.Features(inputs, chains, prefix), chains, prefix);
-        var expected = targets.view(-1);
-        return ScaleLosses.Sum(
-            scales, scaleWeights, logits => nn.functional.cross_entropy(logits.to(float32), expected))
-            .MoveToOuterDisposeScope();
+        using var prefix = frozenChains == 0 ? null : model.Prefix(inputs, frozenChains, withLogits: false);
+        var features = model.Features(inputs, chains, prefix);
+        var sum = model.Head.CrossEntropy(features, chains, prefix?.HeadInput, targets.view(-1), scaleWeights);
+        using var tokens = ((long)count * windows.Length).ToScalar();
+        return sum.div(tokens).MoveToOuterDisposeScope();
     }
 }
