@@ -27,12 +27,9 @@ internal sealed class LanguageModelingTask(
         using var scope = NewDisposeScope();
         var (inputs, targets) = windows.Batch(first, count, model.Device);
         var chains = new ChainRange(frozenChains, model.Config.ChainCount);
-        using var prefix = frozenChains == 0 ? null : model.Prefix(inputs, frozenChains);
-        var scales = model.Scales(model.Features(inputs, chains, prefix), chains, prefix);
-        var expected = targets.view(-1);
-        var sum = ScaleLosses.Sum(
-            scales, scaleWeights,
-            logits => nn.functional.cross_entropy(logits.to(float32), expected, reduction: nn.Reduction.Sum));
+        using var prefix = frozenChains == 0 ? null : model.Prefix(inputs, frozenChains, withLogits: false);
+        var features = model.Features(inputs, chains, prefix);
+        var sum = model.Head.CrossEntropy(features, chains, prefix?.HeadInput, targets.view(-1), scaleWeights);
         var tokens = (long)count * windows.Length;
         return new(sum.MoveToOuterDisposeScope(), tokens, tokens);
     }
