@@ -14,6 +14,8 @@ internal static class OrdinaryFile
     {
         if (Directory.Exists(path))
             throw Refuse(path);
+        if (!Path.Exists(path) && new FileInfo(path).LinkTarget is { } target)
+            throw new FileNotFoundException($"{path}: is a link to '{target}', which is missing.", path);
         if (!UnixFile.IsSupported)
             return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
 
@@ -30,6 +32,9 @@ internal static class OrdinaryFile
             throw;
         }
     }
+
+    /// <summary>Whether a name is taken: by a file, a folder, a link that may lead nowhere, or anything else.</summary>
+    public static bool IsThere(string path) => Path.Exists(path) || new FileInfo(path).LinkTarget is not null;
 
     internal static InvalidDataException Refuse(string path) =>
         new($"{path}: a folder, a pipe or a device is in the place of a file.");
