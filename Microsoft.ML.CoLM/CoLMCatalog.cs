@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM;
+using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.Data;
 
 namespace Microsoft.ML;
@@ -19,7 +20,7 @@ public static class CoLMCatalog
         this TransformsCatalog catalog, string modelFolder, int[] addedChains, bool kvSharing = true,
         string textColumnName = "Text")
     {
-        ArgumentException.ThrowIfNullOrEmpty(modelFolder);
+        GivenFolder.CheckIsNamed(modelFolder, nameof(modelFolder));
         return ChainExpansion(catalog, new ChainExpansionEstimator.Options
         {
             ModelFolder = modelFolder,
@@ -81,7 +82,7 @@ public static class CoLMCatalog
     public static ElasticScoringEstimator ElasticScoring(
         this TransformsCatalog catalog, string modelFolder, int? chainCount = null, string textColumnName = "Text")
     {
-        ArgumentException.ThrowIfNullOrEmpty(modelFolder);
+        GivenFolder.CheckIsNamed(modelFolder, nameof(modelFolder));
         return ElasticScoring(catalog, new ElasticScoringEstimator.Options
         {
             ModelFolder = modelFolder,
