@@ -31,7 +31,7 @@ internal sealed class LanguageHeadTuning(ChainTuningEstimator.Options options) :
             var weights = setting.ScaleWeights(firstScale: 0);
             var task = new LanguageHeadTask(model, windows, options.BatchSize, weights);
             return new(task, validation is null ? null : () => LanguageValidation.Of(model, validation, weights),
-                LanguageModelScoring.Default(model.Config.ChainCount), (int)Math.Max(1, task.BatchesOf(1)), AddData, spool);
+                LanguageModelScoring.Default(model.Config.ChainCount), (int)Math.Clamp(task.BatchesOf(1), 1, int.MaxValue), AddData, spool);
 
             void AddData(Fingerprint data)
             {

@@ -64,7 +64,7 @@ internal sealed class ChainHead : ChainModule
         }
         return scales;
 
-        static Tensor Add(Tensor? logits, Tensor own) => logits is null ? own : logits + own;
+        static Tensor Add(Tensor? logits, Tensor own) => logits is null ? own : logits.add(own, Scalars.One);
     }
 
     /// <summary>Logits at the scale that ends with the range; parameters as in <see cref="Scales"/>.</summary>

@@ -75,7 +75,7 @@ internal sealed class WordPattern
         catch (RegexMatchTimeoutException e)
         {
             throw new InvalidDataException(
-                $"The tokenizer's pattern {pattern} needs more than {pattern.MatchTimeout.TotalSeconds} seconds " +
+                $"The tokenizer's pattern {pattern} needs more than {(long)pattern.MatchTimeout.TotalSeconds} seconds " +
                 $"to find a word in a text of {text.Length} characters.", e);
         }
         if (done < text.Length)
