@@ -43,14 +43,14 @@ public sealed class DisposalTests
     public void WhenItIsDisposedAtAnyMomentGenerationEndsWellOrSaysSo(ScalarType dtype)
     {
         var ended = 0;
-        for (var round = 0; round < 12; round++)
+        for (var round = 0; round < 8; round++)
         {
             var speculates = round % 2 == 0;
             var model = Model(dtype);
             var generator = new TextGenerator(model, model.TokenizerFiles!.CreateTokenizer());
             var cache = generator.Prefill("The cat sat");
             using var start = new Barrier(3);
-            var options = new GenerationOptions { MaxNewTokens = 40, SpeculativeDecoding = speculates };
+            var options = new GenerationOptions { MaxNewTokens = 24, SpeculativeDecoding = speculates };
             Task[] users =
             [
                 Use(() => generator.GenerateResult("The cat", options)),

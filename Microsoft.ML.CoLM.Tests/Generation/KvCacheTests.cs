@@ -208,4 +208,50 @@ public sealed class KvCacheTests
         session.Run([new(0, cache.Length(), token)], 0, new ChainRange(0, chainCount));
         return session.Logits(0).ToArray();
     }
+
+    [TestMethod]
+    public void ACacheOfOtherKeysIsNotContinued()
+    {
+        var scaling = new RopeScaling(8, 1, 4, 64);
+        var config = Estimators.TextModels.Config(4, 2) with { RopeScaling = scaling };
+        using var model = Estimators.TextModels.Random(config);
+        using var cache = Filled(model, [1, 2, 3], 2);
+        CoLMConfig[] others =
+        [
+            config with { RopeTheta = 500_000 }, config with { RmsNormEpsilon = 1e-5 }, config with { RopeScaling = null },
+            config with { RopeScaling = scaling with { Factor = 4 } }, config with { LayerCount = 3 },
+            config with { RopeScaling = scaling with { OriginalContextLength = 32 } }, config with { KvSharing = true },
+            config with { KeyValueHeadCount = 4, Layout = new ChainLayout(4, 4) },
+        ];
+        foreach (var other in others)
+        {
+            using var wrong = Estimators.TextModels.Random(other);
+            var generator = new TextGenerator(wrong, wrong.TokenizerFiles!.CreateTokenizer());
+            Assert.Contains("found", Assert.ThrowsExactly<ArgumentException>(() => generator.Continue(cache, new())).Message);
+        }
+    }
+
+    // "meta" is a device without memory, which every machine has.
+    [TestMethod]
+    public void ACacheOfAnotherDeviceIsNotContinued()
+    {
+        using var model = Estimators.TextModels.Random(4, 2);
+        using var elsewhere = new CoLMModel(model.Config, META, ScalarType.Float32);
+        using var cache = new KvCache(elsewhere, 8);
+        var generator = new TextGenerator(model, model.TokenizerFiles!.CreateTokenizer());
+        var error = Assert.ThrowsExactly<ArgumentException>(() => generator.Continue(cache, new()));
+        Assert.Contains("device is meta", error.Message);
+        Assert.Contains("cpu", error.Message);
+    }
+
+    [TestMethod]
+    public void WeightsElsewhereAreNotReadInPlace()
+    {
+        using var model = Estimators.TextModels.Random(4, 2);
+        using var cache = Filled(model, [1, 2, 3], 2);
+        model.to(META);
+        var error = Assert.ThrowsExactly<InvalidOperationException>(
+            () => DecodingSession.Create(model, cache, ownsCache: false, mayGrow: false));
+        Assert.Contains("must be on the CPU", error.Message);
+    }
 }

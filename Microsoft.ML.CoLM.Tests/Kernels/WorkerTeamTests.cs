@@ -151,7 +151,7 @@ public sealed class WorkerTeamTests
     [Timeout(60_000, CooperativeCancellation = true)]
     public void WhateverThrowsWheneverEverybodyMeets(int count)
     {
-        for (var seed = 0; seed < 40; seed++)
+        for (var seed = 0; seed < 16; seed++)
         {
             var team = new WorkerTeam(count);
             Task[] callers = [.. Enumerable.Range(0, 3).Select(caller => Task.Factory.StartNew(

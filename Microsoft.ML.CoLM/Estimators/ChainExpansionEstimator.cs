@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML.CoLM.Chains;
 using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.CoLM.Evaluation;
@@ -180,9 +181,10 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
             spool.AddTo(data);
             data.Add(validationRows);
         });
-        channel.Info($"Training {trained.Sum(entry => entry.parameter.numel()):N0} of " +
+        channel.Info(string.Create(CultureInfo.InvariantCulture,
+            $"Training {trained.Sum(entry => entry.parameter.numel()):N0} of " +
             $"{model.parameters().Sum(parameter => parameter.numel()):N0} parameters on {spool.TokenCount:N0} tokens, " +
-            $"{windows.Count:N0} windows of {windows.Length}.");
+            $"{windows.Count:N0} windows of {windows.Length}."));
         var trainer = new Trainer(_options,
             validationRows.Length == 0 ? null : () => LanguageValidation.Of(
                 model, validationRows, scaleWeights, channel.CheckAlive),

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Modules;
@@ -203,9 +204,10 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
             .. Named("head", run.Head),
         ];
         checkpoints?.Identify(seed, model, trained, run.AddData);
-        channel.Info($"Training {trained.Sum(entry => entry.Parameter.numel()):N0} parameters beside " +
+        channel.Info(string.Create(CultureInfo.InvariantCulture,
+            $"Training {trained.Sum(entry => entry.Parameter.numel()):N0} parameters beside " +
             $"{model.parameters().Where(parameter => !parameter.requires_grad).Sum(parameter => parameter.numel()):N0} " +
-            $"frozen ones, {run.BatchesOfEpoch:N0} batches an epoch.");
+            $"frozen ones, {run.BatchesOfEpoch:N0} batches an epoch."));
         var options = _options.Copy();
         options.ValidationInterval ??= Math.Max(1, run.BatchesOfEpoch / options.GradientAccumulationSteps);
         var trainer = new Trainer(options, run.Validate, channel.IsCancelled, channel.Report, checkpoints);

@@ -33,7 +33,8 @@ internal sealed class LanguageHeadTuning(ChainTuningEstimator.Options options) :
             return new(task,
                 validation is null ? null
                     : () => LanguageValidation.Of(model, validation, weights, setting.Channel.CheckAlive),
-                LanguageModelScoring.Default(model.Config.ChainCount), (int)Math.Max(1, task.BatchesOf(1)), AddData, spool);
+                LanguageModelScoring.Default(model.Config.ChainCount),
+                (int)Math.Clamp(task.BatchesOf(1), 1, int.MaxValue), AddData, spool);
 
             void AddData(Fingerprint data)
             {

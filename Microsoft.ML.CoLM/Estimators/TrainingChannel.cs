@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.Runtime;
 
@@ -32,11 +33,11 @@ internal sealed class TrainingChannel(IHost host, IChannel channel, TrainingOpti
     public void Report(TrainingProgress progress)
     {
         options.Progress?.Report(progress);
-        channel.Info($"Step {progress.Step} of {progress.TotalSteps}: loss {progress.Loss:F4}" +
-            Numbers(", validation loss ", progress.ValidationLosses) +
-            Numbers(", validation metric ", progress.ValidationMetrics) +
-            $", {progress.TokensPerSecond:F0} tokens/s, " +
-            $"{TimeSpan.FromSeconds(Math.Round(progress.TimeLeft.TotalSeconds)):c} left.");
+        var left = TimeSpan.FromSeconds(Math.Round(progress.TimeLeft.TotalSeconds));
+        channel.Info(string.Create(CultureInfo.InvariantCulture, $"Step {progress.Step} of {progress.TotalSteps}: " +
+            $"loss {progress.Loss:F4}{Numbers(", validation loss ", progress.ValidationLosses)}" +
+            $"{Numbers(", validation metric ", progress.ValidationMetrics)}, {progress.TokensPerSecond:F0} tokens/s, " +
+            $"{left:c} left."));
     }
 
     /// <summary>Says of a training how it ended.</summary>
@@ -82,5 +83,5 @@ internal sealed class TrainingChannel(IHost host, IChannel channel, TrainingOpti
     }
 
     private static string Numbers(string name, IReadOnlyList<double> values) => values.Count == 0
-        ? "" : name + string.Join(" / ", values.Select(value => $"{value:F4}"));
+        ? "" : name + string.Join(" / ", values.Select(value => value.ToString("F4", CultureInfo.InvariantCulture)));
 }

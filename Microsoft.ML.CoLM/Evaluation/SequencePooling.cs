@@ -8,6 +8,9 @@ namespace Microsoft.ML.CoLM.Evaluation;
 /// <summary>One vector for each token sequence: the pooled features that the head would read.</summary>
 internal static class SequencePooling
 {
+    // Bounds memory, and the bytes of a tensor on the CPU are addressed by Int32: features that are copied at once.
+    private const int NumbersAtOnce = 1 << 23;
+
     /// <summary>
     /// The normalised features of the first chains, pooled; of a sequence without tokens, zeros.
     /// </summary>
@@ -19,10 +22,11 @@ internal static class SequencePooling
     /// <param name="chainCount">How many chains.</param>
     /// <param name="pooling">What becomes of a sequence's tokens.</param>
     /// <param name="checkAlive">Called before every forward pass; what it throws ends scoring.</param>
+    /// <param name="numbersAtOnce">Features that are copied at once; results are the same to the bit.</param>
     /// <returns>A vector of width D_≤k for each sequence.</returns>
     public static float[][] Pool(
         CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, int chainCount, FeaturePooling pooling,
-        Action? checkAlive = null)
+        Action? checkAlive = null, int numbersAtOnce = NumbersAtOnce)
     {
         using var use = SequenceScorer.Enter(model, sequences);
         var width = model.Config.Width(chainCount);
@@ -37,7 +41,8 @@ internal static class SequencePooling
             checkAlive?.Invoke();
             var length = windows[done].Length - 1;
             var count = Math.Clamp(SequenceScorer.InputsAtOnce / length, 1, windows.Length - done);
-            Add(model, new WindowBatch(sequences, windows.AsSpan(done, count), length), chainCount, sums);
+            Add(model, new WindowBatch(sequences, windows.AsSpan(done, count), length), chainCount, sums,
+                numbersAtOnce);
             done += count;
         }
         return [.. sums.Select((sum, i) => Array.ConvertAll(
@@ -57,19 +62,26 @@ internal static class SequencePooling
 
     // Summed here, column by column: libtorch's order of adding depends on the matrix's width, and the vector at few
     // chains is to be the beginning of that at more, to the bit.
-    private static void Add(CoLMModel model, WindowBatch batch, int chainCount, double[][] sums)
+    private static void Add(
+        CoLMModel model, WindowBatch batch, int chainCount, double[][] sums, int numbersAtOnce)
     {
         using var scope = NewDisposeScope();
         var features = model.Features(batch.TokenIds(model.Device), new ChainRange(0, chainCount));
-        long[] rows = [.. batch.Positions.Select(position => position.Row)];
-        var chosen = features.index_select(0, tensor(rows, device: model.Device)).to(float32).cpu();
-        var values = MemoryMarshal.Cast<byte, float>(chosen.bytes);        // [positions, D]
-        for (var i = 0; i < rows.Length; i++)
+        var chunk = (int)Math.Max(1, numbersAtOnce / features.size(1));
+        for (var start = 0; start < batch.Positions.Count; start += chunk)
         {
-            var sum = sums[batch.Positions[i].Sequence];
-            var own = values.Slice(i * sum.Length, sum.Length);
-            for (var column = 0; column < own.Length; column++)
-                sum[column] += own[column];
+            using var part = NewDisposeScope();
+            var positions = batch.Positions.GetRange(start, Math.Min(chunk, batch.Positions.Count - start));
+            long[] rows = [.. positions.Select(position => position.Row)];
+            var chosen = features.index_select(0, tensor(rows, device: model.Device)).to(float32).cpu();
+            var values = MemoryMarshal.Cast<byte, float>(chosen.bytes);        // [positions, D]
+            for (var i = 0; i < rows.Length; i++)
+            {
+                var sum = sums[positions[i].Sequence];
+                var own = values.Slice(i * sum.Length, sum.Length);
+                for (var column = 0; column < own.Length; column++)
+                    sum[column] += own[column];
+            }
         }
     }
 }

@@ -16,6 +16,6 @@ internal static class HeadProduct
         if (!BlockProducts.Suit(own))
             return logits?.addmm(own, head.t()) ?? own.mm(head.t());
         var product = ChainLinearFunction.Apply(own, earlier: null, [head]);
-        return logits is null ? product : logits + product;
+        return logits is null ? product : logits.add(product, Scalars.One);
     }
 }

@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Kernels;
 using Microsoft.ML.CoLM.Modules;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -116,7 +117,7 @@ public sealed partial class CoLMModel
             if (chain < firstChain)
                 continue;
             if (parameter.dim() == 1)
-                parameter.fill_(1);
+                parameter.fill_(Scalars.One);
             else if (module == ParameterName.Head && chain > 0 && firstChain > 0)
                 parameter.zero_();
             else
@@ -128,6 +129,7 @@ public sealed partial class CoLMModel
     internal static void FillNormal(Tensor parameter, Generator generator)
     {
         using var scope = NewDisposeScope();
-        parameter.copy_(randn(parameter.shape, dtype: float32, generator: generator).mul_(InitialDeviation));
+        using var deviation = InitialDeviation.ToScalar();
+        parameter.copy_(randn(parameter.shape, dtype: float32, generator: generator).mul_(deviation));
     }
 }
