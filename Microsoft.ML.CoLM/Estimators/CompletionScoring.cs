@@ -31,7 +31,8 @@ internal sealed record CompletionScoring(int ChainCount, CompletionTemplate Temp
 
     public DataViewSchema.DetachedColumn[] OutputColumns(CoLMConfig? config) => Columns();
 
-    public Delegate[] CreateGetters(CoLMModel model, Tokenizer tokenizer, ITextBatches texts, TextColumns columns)
+    public Delegate[] CreateGetters(
+        CoLMModel model, Tokenizer tokenizer, ITextBatches texts, TextColumns columns, TextWindows windows)
     {
         var scale = new ChainRange(ChainCount - 1, ChainCount);
         var scores = new BatchScores<TextScore>(texts, batch =>
@@ -39,7 +40,7 @@ internal sealed record CompletionScoring(int ChainCount, CompletionTemplate Temp
             CompletionTokens[] rows = [.. batch.Select(text =>
                 Template.Encode(tokenizer, model.Config, text.First, text.Second!, columns.Names))];
             var sums = SequenceScorer.ScoreEnds(model, Array.ConvertAll(rows, row => row.Ids),
-                Array.ConvertAll(rows, row => Math.Max(1, row.ResponseStart)), scale);
+                Array.ConvertAll(rows, row => Math.Max(1, row.ResponseStart)), scale, windows);
             return [.. rows.Select((row, i) => new TextScore(sums[i][0], row.ResponseLength, ChainCount))];
         });
         return

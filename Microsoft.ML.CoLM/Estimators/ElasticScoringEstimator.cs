@@ -30,7 +30,7 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
         _host.CheckValue(input, nameof(input));
         _ = Columns.In(input.Schema);
         if (_options.Transformer is { } fitted)
-            return fitted.With(_options.CreateTask(fitted.Model.Config.ChainCount), _options.BatchSize);
+            return fitted.With(Settings(fitted.Model.Config.ChainCount));
         if (_options.Model is { } given)
             return Create(given, isOwned: false);
 
@@ -64,5 +64,5 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
         _host, new SharedModel(model, isOwned), Settings(model.Config.Layout.ChainCount));
 
     private ScoringSettings Settings(int modelChains) =>
-        new(Columns, _options.BatchSize, _options.CreateTask(modelChains));
+        new(Columns, _options.BatchSize, _options.CreateTask(modelChains), _options.Windows);
 }

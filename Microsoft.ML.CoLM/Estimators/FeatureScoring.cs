@@ -25,10 +25,11 @@ internal sealed record FeatureScoring(int ChainCount, string FeaturesColumnName,
         [new(FeaturesColumnName, new VectorDataViewType(NumberDataViewType.Single, config?.Width(ChainCount) ?? 1))];
 
     public Delegate[] CreateGetters(
-        CoLMModel model, Tokenizer tokenizer, ITextBatches texts, TextColumns columns)
+        CoLMModel model, Tokenizer tokenizer, ITextBatches texts, TextColumns columns, TextWindows windows)
     {
         var vectors = new BatchScores<float[]>(texts, batch => SequencePooling.Pool(
-            model, tokenizer.EncodeRows([.. batch.Select(text => text.First)], model.Config, columns.First), ChainCount, Pooling));
+            model, tokenizer.EncodeRows([.. batch.Select(text => text.First)], model.Config, columns.First), ChainCount, Pooling,
+            windows));
         return
         [
             (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) =>

@@ -19,6 +19,9 @@ internal interface IScoringTask
     /// <summary>The task's own head, freed with the last transformer that has it; null where the task has none.</summary>
     ChainHead? Head => null;
 
+    /// <summary>Whether a text that is longer than a window is read in several.</summary>
+    bool ReadsWindows => true;
+
     /// <summary>The same with this many chains for every row.</summary>
     IScoringTask WithChainCount(int chainCount);
 
@@ -39,7 +42,9 @@ internal interface IScoringTask
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="texts">The rows' texts.</param>
     /// <param name="columns">Where they come from, for messages.</param>
-    Delegate[] CreateGetters(CoLMModel model, Tokenizer tokenizer, ITextBatches texts, TextColumns columns);
+    /// <param name="windows">How long texts are divided.</param>
+    Delegate[] CreateGetters(
+        CoLMModel model, Tokenizer tokenizer, ITextBatches texts, TextColumns columns, TextWindows windows);
 
     /// <summary>Writes the settings into a zip.</summary>
     void Save(IHost host, ModelSaveContext context);

@@ -47,9 +47,9 @@ internal sealed record LanguageModelScoring(
     }
 
     public Delegate[] CreateGetters(
-        CoLMModel model, Tokenizer tokenizer, ITextBatches texts, TextColumns columns)
+        CoLMModel model, Tokenizer tokenizer, ITextBatches texts, TextColumns columns, TextWindows windows)
     {
-        var scorer = CreateScorer(model);
+        var scorer = CreateScorer(model, windows);
         var scores = new BatchScores<TextScore>(texts, batch =>
         {
             var sequences = tokenizer.EncodeRows([.. batch.Select(text => text.First)], model.Config, columns.First);
@@ -86,14 +86,14 @@ internal sealed record LanguageModelScoring(
         ChainsUsedColumnName: context.LoadNonEmptyString(),
         Cascade: CascadeEntry.Load(context));
 
-    private Func<int[][], CascadeScore[]> CreateScorer(CoLMModel model)
+    private Func<int[][], CascadeScore[]> CreateScorer(CoLMModel model, TextWindows windows)
     {
         if (Cascade is not { } cascade)
         {
             return sequences => Array.ConvertAll(
-                SequenceScorer.Score(model, sequences, ChainCount), sum => new CascadeScore(sum, ChainCount));
+                SequenceScorer.Score(model, sequences, ChainCount, windows), sum => new CascadeScore(sum, ChainCount));
         }
         CascadeScorer? scorer = null;
-        return sequences => (scorer ??= new CascadeScorer(model, cascade)).Score(sequences);
+        return sequences => (scorer ??= new CascadeScorer(model, cascade, windows: windows)).Score(sequences);
     }
 }

@@ -16,6 +16,8 @@ internal abstract record PredictionScoring(int ChainCount, int MaxLength, ChainH
 {
     public abstract ScoringTask Kind { get; }
 
+    public bool ReadsWindows => false;
+
     /// <summary>Where rows stop; null scores all of them with all the chains.</summary>
     public Cascade? Cascade { get; init; }
 
@@ -35,7 +37,8 @@ internal abstract record PredictionScoring(int ChainCount, int MaxLength, ChainH
         ? OwnColumns()
         : [.. OwnColumns(), new(DefaultColumnNames.ChainsUsed, NumberDataViewType.Int32)];
 
-    public Delegate[] CreateGetters(CoLMModel model, Tokenizer tokenizer, ITextBatches texts, TextColumns columns)
+    public Delegate[] CreateGetters(
+        CoLMModel model, Tokenizer tokenizer, ITextBatches texts, TextColumns columns, TextWindows windows)
     {
         var predict = CreatePredictor(model);
         var predictions = new BatchScores<Prediction>(texts, batch => predict([.. batch.Select(text =>

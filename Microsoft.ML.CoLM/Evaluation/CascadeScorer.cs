@@ -15,6 +15,7 @@ internal sealed class CascadeScorer
 
     private readonly CoLMModel _model;
     private readonly Cascade _cascade;
+    private readonly TextWindows _windows;
     private readonly long[] _featuresComputed;
     private readonly long _tokensKept;
 
@@ -24,10 +25,11 @@ internal sealed class CascadeScorer
     /// How much memory the features of a group of sequences may take; a sequence that needs more by itself is scored
     /// anew at every count. Null takes as much as the weights do.
     /// </param>
-    public CascadeScorer(CoLMModel model, Cascade cascade, long? keptBytes = null)
+    /// <param name="windows">How long sequences are divided.</param>
+    public CascadeScorer(CoLMModel model, Cascade cascade, long? keptBytes = null, TextWindows windows = default)
     {
         model.CheckUsable();
-        (_model, _cascade) = (model, cascade);
+        (_model, _cascade, _windows) = (model, cascade, windows);
         _featuresComputed = new long[model.Config.ChainCount];
         var size = model.DataType.ElementSize();
         var bytes = keptBytes ?? Math.Max(LeastKeptBytes, model.ParameterCount(model.Config.ChainCount) * size);
@@ -38,7 +40,7 @@ internal sealed class CascadeScorer
     public IReadOnlyList<long> FeaturesComputed => _featuresComputed;
 
     /// <summary>Scores sequences; one without a token to score stops at the first count.</summary>
-    /// <param name="sequences">Token ids; those longer than the model's context are scored window by window.</param>
+    /// <param name="sequences">Token ids; those longer than a window are scored window by window.</param>
     public CascadeScore[] Score(IReadOnlyList<IReadOnlyList<int>> sequences)
     {
         SequenceScorer.Check(_model, sequences);
@@ -48,7 +50,7 @@ internal sealed class CascadeScorer
         // Longest first: neighbours are of like length, so little is padded. A sequence's windows stay together, since
         // all of them decide where it stops.
         var rows = Enumerable.Range(0, sequences.Count)
-            .Select(i => ScoringWindow.Over(i, sequences[i].Count, _model.Config.ContextLength).ToArray())
+            .Select(i => _windows.Scoring(i, sequences[i].Count, _model.Config).ToArray())
             .Where(windows => windows.Length > 0)
             .OrderByDescending(windows => sequences[windows[0].Sequence].Count)
             .ToArray();
@@ -130,7 +132,7 @@ internal sealed class CascadeScorer
         {
             var chainCount = _cascade.ChainCounts[stage];
             Count(new ChainRange(0, chainCount), windows.Sum(window => window.Length - 1L));
-            var sum = SequenceScorer.Score(_model, [sequences[sequence]], chainCount)[0];
+            var sum = SequenceScorer.Score(_model, [sequences[sequence]], chainCount, _windows)[0];
             scores[sequence] = new CascadeScore(sum, chainCount);
             if (!GoesOn(sequences[sequence], sum, stage))
                 return;

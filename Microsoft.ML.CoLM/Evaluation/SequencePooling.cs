@@ -8,25 +8,29 @@ namespace Microsoft.ML.CoLM.Evaluation;
 /// <summary>One vector for each token sequence: the pooled features that the head would read.</summary>
 internal static class SequencePooling
 {
+    // Bounds memory: features that are copied at once.
+    private const int FeaturesAtOnce = 1 << 23;
+
     /// <summary>
     /// The normalised features of the first chains, pooled; of a sequence without tokens, zeros.
     /// </summary>
-    /// <param name="model">
-    /// The model; sequences longer than its context are read in windows that advance by half of it, and each token's
-    /// features are those of the first window that it is in.
-    /// </param>
+    /// <param name="model">The model.</param>
     /// <param name="sequences">Token ids.</param>
     /// <param name="chainCount">How many chains.</param>
     /// <param name="pooling">What becomes of a sequence's tokens.</param>
+    /// <param name="lengths">
+    /// How long sequences are divided: each token's features are those of the first window that it is in.
+    /// </param>
     /// <returns>A vector of width D_≤k for each sequence.</returns>
     public static float[][] Pool(
-        CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, int chainCount, FeaturePooling pooling)
+        CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, int chainCount, FeaturePooling pooling,
+        TextWindows lengths = default)
     {
         SequenceScorer.Check(model, sequences);
         var width = model.Config.Width(chainCount);
         double[][] sums = [.. sequences.Select(_ => new double[width])];
         var windows = Enumerable.Range(0, sequences.Count)
-            .SelectMany(i => Windows(i, sequences[i].Count, model.Config.ContextLength, pooling))
+            .SelectMany(i => Windows(lengths.Reading(i, sequences[i].Count, model.Config), pooling))
             .OrderByDescending(window => window.Length)
             .ToArray();
         using var noGradients = no_grad();
@@ -41,16 +45,10 @@ internal static class SequencePooling
             sum, value => (float)(value / (pooling == FeaturePooling.Mean ? Math.Max(1, sequences[i].Count) : 1))))];
     }
 
-    // A scoring window reads all its tokens but the last, which it predicts: here every token is read, so there is one
-    // more to predict.
-    private static IEnumerable<ScoringWindow> Windows(
-        int sequence, int tokenCount, int contextLength, FeaturePooling pooling)
-    {
-        var windows = ScoringWindow.Over(sequence, tokenCount + 1, contextLength + 1);
-        return pooling == FeaturePooling.Mean
+    private static IEnumerable<ScoringWindow> Windows(IEnumerable<ScoringWindow> windows, FeaturePooling pooling) =>
+        pooling == FeaturePooling.Mean
             ? windows
             : windows.TakeLast(1).Select(window => window with { ScoredFrom = window.Length - 1 });
-    }
 
     // Summed here, column by column: libtorch's order of adding depends on the matrix's width, and the vector at few
     // chains is to be the beginning of that at more, to the bit.
@@ -58,15 +56,20 @@ internal static class SequencePooling
     {
         using var scope = NewDisposeScope();
         var features = model.Features(batch.TokenIds(model.Device), new ChainRange(0, chainCount));
-        long[] rows = [.. batch.Positions.Select(position => position.Row)];
-        var chosen = features.index_select(0, tensor(rows, device: model.Device)).to(float32).cpu();
-        var values = MemoryMarshal.Cast<byte, float>(chosen.bytes);        // [positions, D]
-        for (var i = 0; i < rows.Length; i++)
+        var atOnce = (int)Math.Max(1, FeaturesAtOnce / features.size(1));
+        foreach (var positions in batch.Positions.Chunk(atOnce))
         {
-            var sum = sums[batch.Positions[i].Sequence];
-            var own = values.Slice(i * sum.Length, sum.Length);
-            for (var column = 0; column < own.Length; column++)
-                sum[column] += own[column];
+            using var part = NewDisposeScope();
+            long[] rows = [.. positions.Select(position => position.Row)];
+            var chosen = features.index_select(0, tensor(rows, device: model.Device)).to(float32).cpu();
+            var values = MemoryMarshal.Cast<byte, float>(chosen.bytes);    // [positions, D]
+            for (var i = 0; i < rows.Length; i++)
+            {
+                var sum = sums[positions[i].Sequence];
+                var own = values.Slice(i * sum.Length, sum.Length);
+                for (var column = 0; column < own.Length; column++)
+                    sum[column] += own[column];
+            }
         }
     }
 }
