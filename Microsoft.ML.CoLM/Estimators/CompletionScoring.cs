@@ -39,7 +39,7 @@ internal sealed record CompletionScoring(int ChainCount, CompletionTemplate Temp
             CompletionTokens[] completions = [.. batch.Select(text => Template.Encode(
                 rows.Tokenizer, model.Config, text.First, text.Second!, rows.Columns.Names, checkAlive))];
             var sums = SequenceScorer.ScoreEnds(model, Array.ConvertAll(completions, row => row.Ids),
-                Array.ConvertAll(completions, row => Math.Max(1, row.ResponseStart)), scale, checkAlive);
+                Array.ConvertAll(completions, row => Math.Max(1, row.ResponseStart)), scale, rows.Windows, checkAlive);
             return [.. completions.Select((row, i) => new TextScore(sums[i][0], row.ResponseLength, ChainCount))];
         });
         return

@@ -35,7 +35,7 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
         _ = Columns.In(input.Schema);
         _host.CheckAlive();
         if (_options.Transformer is { } fitted)
-            return fitted.With(_options.CreateTask(fitted.Model.Config.ChainCount), _options.BatchSize);
+            return fitted.With(Settings(fitted.Model.Config.ChainCount));
         if (_options.Model is { } given)
         {
             FiniteWeights.Check(given);
@@ -72,5 +72,5 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
         _host, new SharedModel(model, isOwned), Settings(model.Config.Layout.ChainCount));
 
     private ScoringSettings Settings(int modelChains) =>
-        new(Columns, _options.BatchSize, _options.CreateTask(modelChains));
+        new(Columns, _options.BatchSize, _options.CreateTask(modelChains), _options.Windows);
 }

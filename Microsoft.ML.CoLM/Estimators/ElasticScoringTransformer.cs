@@ -30,8 +30,9 @@ namespace Microsoft.ML.CoLM;
 /// They are what the head would read; an empty text has zeros. The vector at k chains is the beginning of that at more.
 /// The columns of a tuned task are <see cref="ChainTuningEstimator"/>'s.
 /// <para>
-/// Texts longer than the model's context are scored in windows that advance by half a context, each token once, with
-/// as much of its past as the window holds. A vector's tokens, too, are each taken from the first window that they are
+/// Texts longer than a window (<see cref="ElasticScoringEstimator.Options.Window"/>; the model's context where it is left
+/// out) are scored in windows that advance by a stride (<see cref="ElasticScoringEstimator.Options.Stride"/>; half a
+/// window), each token once, with as much of its past as the window holds. A vector's tokens, too, are each taken from the first window that they are
 /// in, so a mean weighs windows by the tokens that are new in them, and the last token is the last window's. Rows are
 /// scored in batches; a row's scores do not depend on the rows beside it, beyond rounding.
 /// </para>
@@ -63,7 +64,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
         IHostEnvironment environment, SharedModel shared, ScoringSettings settings, Tokenizer? tokenizer = null,
         TrainingSummary? training = null)
     {
-        settings.Task.CheckFits(shared.Model.Config);
+        settings.CheckFits(shared.Model.Config);
         _host = environment.Register(LoaderSignature);
         (Settings, Training) = (settings, training);
         Tokenizer = tokenizer ?? shared.Model.CreateTokenizer();
@@ -119,7 +120,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     /// <exception cref="ObjectDisposedException">This transformer was disposed.</exception>
     public ElasticScoringTransformer WithChainCount(int chainCount)
     {
-        return With(Settings.Task.WithChainCount(chainCount), Settings.BatchSize);
+        return With(Settings with { Task = Settings.Task.WithChainCount(chainCount) });
     }
 
     /// <summary>
@@ -135,7 +136,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
         ArgumentNullException.ThrowIfNull(cascade);
         var copy = cascade.Copy();
         copy.Check();
-        return With(Settings.Task.WithCascade(copy.ToCascade()), Settings.BatchSize);
+        return With(Settings with { Task = Settings.Task.WithCascade(copy.ToCascade()) });
     }
 
     /// <inheritdoc/>
@@ -189,11 +190,11 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
         zip.Seal();
     }
 
-    /// <summary>The same model with another task.</summary>
-    internal ElasticScoringTransformer With(IScoringTask task, int batchSize)
+    /// <summary>The same model with other settings.</summary>
+    internal ElasticScoringTransformer With(ScoringSettings settings)
     {
         using var use = Enter();
-        return new(_host, _shared, Settings with { Task = task, BatchSize = batchSize }, Tokenizer, Training);
+        return new(_host, _shared, settings, Tokenizer, Training);
     }
 
     /// <summary>Begins a use: until it is disposed, the weights are not freed.</summary>
@@ -211,7 +212,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     internal Delegate[] CreateGetters(ITextBatches texts, ScoringChannel channel)
     {
         _lifetime.Check();
-        return Settings.Task.CreateGetters(new(Model, Tokenizer, texts, Settings.Columns, channel));
+        return Settings.Task.CreateGetters(new(Model, Tokenizer, texts, Settings.Columns, Settings.Windows, channel));
     }
 
     internal ScoringChannel CreateChannel(bool hasEnd) => new(_host, hasEnd);

@@ -30,7 +30,7 @@ internal sealed record FeatureScoring(int ChainCount, string FeaturesColumnName,
             rows.Model,
             rows.Tokenizer.EncodeRows(
                 [.. batch.Select(text => text.First)], rows.Model.Config, rows.Columns.First, checkAlive),
-            ChainCount, Pooling, checkAlive));
+            ChainCount, Pooling, rows.Windows, checkAlive));
         return
         [
             (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) =>

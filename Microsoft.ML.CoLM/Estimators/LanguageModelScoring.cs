@@ -90,10 +90,12 @@ internal sealed record LanguageModelScoring(
         Action checkAlive = rows.Channel.CheckAlive;
         if (Cascade is not { } cascade)
         {
-            return sequences => Array.ConvertAll(SequenceScorer.Score(rows.Model, sequences, ChainCount, checkAlive),
+            return sequences => Array.ConvertAll(
+                SequenceScorer.Score(rows.Model, sequences, ChainCount, rows.Windows, checkAlive),
                 sum => new CascadeScore(sum, ChainCount));
         }
         CascadeScorer? scorer = null;
-        return sequences => (scorer ??= new CascadeScorer(rows.Model, cascade, checkAlive: checkAlive)).Score(sequences);
+        return sequences => (scorer ??= new CascadeScorer(
+            rows.Model, cascade, windows: rows.Windows, checkAlive: checkAlive)).Score(sequences);
     }
 }

@@ -15,6 +15,8 @@ internal abstract record PredictionScoring(int ChainCount, int MaxLength, ChainH
 {
     public abstract ScoringTask Kind { get; }
 
+    public bool ReadsWindows => false;
+
     /// <summary>Where rows stop; null scores all of them with all the chains.</summary>
     public Cascade? Cascade { get; init; }
 

@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Estimators;
@@ -7,6 +8,8 @@ namespace Microsoft.ML.CoLM.Estimators;
 /// <param name="Tokenizer">Its tokenizer.</param>
 /// <param name="Texts">The rows' texts.</param>
 /// <param name="Columns">Where they come from, for messages.</param>
+/// <param name="Windows">How long texts are divided.</param>
 /// <param name="Channel">Tells of rows that are cut, and of a cancellation.</param>
 internal sealed record RowScoring(
-    CoLMModel Model, Tokenizer Tokenizer, ITextBatches Texts, TextColumns Columns, ScoringChannel Channel);
+    CoLMModel Model, Tokenizer Tokenizer, ITextBatches Texts, TextColumns Columns, TextWindows Windows,
+    ScoringChannel Channel);

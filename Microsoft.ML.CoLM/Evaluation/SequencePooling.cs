@@ -14,25 +14,25 @@ internal static class SequencePooling
     /// <summary>
     /// The normalised features of the first chains, pooled; of a sequence without tokens, zeros.
     /// </summary>
-    /// <param name="model">
-    /// The model; sequences longer than its context are read in windows that advance by half of it, and each token's
-    /// features are those of the first window that it is in.
-    /// </param>
+    /// <param name="model">The model.</param>
     /// <param name="sequences">Token ids.</param>
     /// <param name="chainCount">How many chains.</param>
     /// <param name="pooling">What becomes of a sequence's tokens.</param>
+    /// <param name="lengths">
+    /// How long sequences are divided: each token's features are those of the first window that it is in.
+    /// </param>
     /// <param name="checkAlive">Called before every forward pass; what it throws ends scoring.</param>
     /// <param name="numbersAtOnce">Features that are copied at once; results are the same to the bit.</param>
     /// <returns>A vector of width D_≤k for each sequence.</returns>
     public static float[][] Pool(
         CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, int chainCount, FeaturePooling pooling,
-        Action? checkAlive = null, int numbersAtOnce = NumbersAtOnce)
+        TextWindows lengths = default, Action? checkAlive = null, int numbersAtOnce = NumbersAtOnce)
     {
         using var use = SequenceScorer.Enter(model, sequences);
         var width = model.Config.Width(chainCount);
         double[][] sums = [.. sequences.Select(_ => new double[width])];
         var windows = Enumerable.Range(0, sequences.Count)
-            .SelectMany(i => Windows(i, sequences[i].Count, model.Config.ContextLength, pooling))
+            .SelectMany(i => Windows(lengths.Reading(i, sequences[i].Count, model.Config), pooling))
             .OrderByDescending(window => window.Length)
             .ToArray();
         using var noGradients = no_grad();
@@ -49,16 +49,10 @@ internal static class SequencePooling
             sum, value => (float)(value / (pooling == FeaturePooling.Mean ? Math.Max(1, sequences[i].Count) : 1))))];
     }
 
-    // A scoring window reads all its tokens but the last, which it predicts: here every token is read, so there is one
-    // more to predict.
-    private static IEnumerable<ScoringWindow> Windows(
-        int sequence, int tokenCount, int contextLength, FeaturePooling pooling)
-    {
-        var windows = ScoringWindow.Over(sequence, tokenCount + 1, contextLength + 1);
-        return pooling == FeaturePooling.Mean
+    private static IEnumerable<ScoringWindow> Windows(IEnumerable<ScoringWindow> windows, FeaturePooling pooling) =>
+        pooling == FeaturePooling.Mean
             ? windows
             : windows.TakeLast(1).Select(window => window with { ScoredFrom = window.Length - 1 });
-    }
 
     // Summed here, column by column: libtorch's order of adding depends on the matrix's width, and the vector at few
     // chains is to be the beginning of that at more, to the bit.
@@ -67,14 +61,13 @@ internal static class SequencePooling
     {
         using var scope = NewDisposeScope();
         var features = model.Features(batch.TokenIds(model.Device), new ChainRange(0, chainCount));
-        var chunk = (int)Math.Max(1, numbersAtOnce / features.size(1));
-        for (var start = 0; start < batch.Positions.Count; start += chunk)
+        var atOnce = (int)Math.Max(1, numbersAtOnce / features.size(1));
+        foreach (var positions in batch.Positions.Chunk(atOnce))
         {
             using var part = NewDisposeScope();
-            var positions = batch.Positions.GetRange(start, Math.Min(chunk, batch.Positions.Count - start));
             long[] rows = [.. positions.Select(position => position.Row)];
             var chosen = features.index_select(0, tensor(rows, device: model.Device)).to(float32).cpu();
-            var values = MemoryMarshal.Cast<byte, float>(chosen.bytes);        // [positions, D]
+            var values = MemoryMarshal.Cast<byte, float>(chosen.bytes);    // [positions, D]
             for (var i = 0; i < rows.Length; i++)
             {
                 var sum = sums[positions[i].Sequence];

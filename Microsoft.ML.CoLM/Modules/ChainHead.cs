@@ -55,12 +55,24 @@ internal sealed class ChainHead : ChainModule
         for (var chain = chains.First; chain < chains.End; chain++)
         {
             var head = HeadWeight(chain);
-            var own = features.narrow(1, start, head.size(1));
-            logits = HeadProduct.Add(logits, own, head);
+            logits = HeadProduct.Add(logits, features.narrow(1, start, head.size(1)), head);
             scales.Add(logits.MoveToOuterDisposeScope());
             start += head.size(1);
         }
         return scales;
+    }
+
+    /// <summary>Logits at one scale, from those at the one before.</summary>
+    /// <param name="features">[rows, D], the normalised features of all chains from the first on.</param>
+    /// <param name="chain">The chain to add.</param>
+    /// <param name="earlier">[rows, V], the logits at the scale before; null when the chain is the first.</param>
+    /// <returns>[rows, V].</returns>
+    public Tensor Next(Tensor features, int chain, Tensor? earlier)
+    {
+        using var scope = NewDisposeScope();
+        var start = Enumerable.Range(0, chain).Sum(before => HeadWeight(before).size(1));
+        return HeadProduct.Add(earlier, features.narrow(1, start, HeadWeight(chain).size(1)), HeadWeight(chain))
+            .MoveToOuterDisposeScope();
     }
 
     /// <summary>The cross-entropies at the scales of a range, weighted and summed: <see cref="ScaleCrossEntropyFunction"/>.</summary>

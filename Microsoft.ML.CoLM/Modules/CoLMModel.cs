@@ -19,6 +19,9 @@ namespace Microsoft.ML.CoLM;
 /// </remarks>
 public sealed partial class CoLMModel : nn.Module
 {
+    // A GPU wants as many times the work at once.
+    private const int GpuBlocks = 8;
+
     private readonly ChainEmbedding _embedding;
     private readonly DecoderLayer[] _layers;
     private readonly ChainRmsNorm _norm;
@@ -47,6 +50,12 @@ public sealed partial class CoLMModel : nn.Module
     public CoLMConfig Config { get; }
 
     internal Device Device => _embedding.Weight(0).device;
+
+    /// <summary>
+    /// Tokens of one sequence that go through a layer at once, where no gradients are needed: of a longer one, only the
+    /// features between two layers and one layer's keys and values are ever there as a whole. On a GPU eight times as many.
+    /// </summary>
+    internal int BlockLength { get; set; } = 2048;
 
     internal RotaryEmbedding Rotary { get; }
 
@@ -165,6 +174,12 @@ public sealed partial class CoLMModel : nn.Module
     private Tensor Walk(Tensor tokenIds, ForwardPass pass)
     {
         var x = _embedding.forward(tokenIds, pass.Chains);
+        var block = Device.type == DeviceType.CPU ? BlockLength : (long)BlockLength * GpuBlocks;
+        if (pass.CanBeDivided && pass.Length > block)
+        {
+            WalkInBlocks(x, pass, block);
+            return x;
+        }
         foreach (var layer in _layers)
         {
             var next = layer.forward(x, pass);
@@ -172,6 +187,28 @@ public sealed partial class CoLMModel : nn.Module
             x = next;
         }
         return _norm.forward(x, pass.Chains);
+    }
+
+    /// <summary>Puts in the embeddings' place what the layers make of them, layer by layer and block by block.</summary>
+    private void WalkInBlocks(Tensor x, ForwardPass pass, long block)
+    {
+        using var cache = new LayerCache(Config, pass, x.dtype, x.device);
+        foreach (var layer in _layers)
+        {
+            for (long start = 0; start < pass.Length; start += block)
+            {
+                using var scope = NewDisposeScope();
+                var rows = x.narrow(0, start, Math.Min(block, pass.Length - start));
+                cache.Start = start;
+                rows.copy_(layer.forward(rows, pass.Block(start, rows.size(0), cache)));
+            }
+        }
+        for (long start = 0; start < pass.Length; start += block)
+        {
+            using var scope = NewDisposeScope();
+            var rows = x.narrow(0, start, Math.Min(block, pass.Length - start));
+            rows.copy_(_norm.forward(rows, pass.Chains));
+        }
     }
 
     /// <summary>
