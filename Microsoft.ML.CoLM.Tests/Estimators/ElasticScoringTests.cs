@@ -14,6 +14,21 @@ public sealed class ElasticScoringTests
     private readonly MLContext _mlContext = new(seed: 1);
 
     [TestMethod]
+    [DataRow(null, ScalarType.Float32)]
+    [DataRow(ScalarType.BFloat16, ScalarType.BFloat16)]
+    [DataRow(ScalarType.Float16, ScalarType.Float16)]
+    public void AFolderIsLoadedInTheTypeThatIsAskedFor(ScalarType? asked, ScalarType expected)
+    {
+        using var folder = new TemporaryFolder();
+        using (var model = TextModels.Random(4, 4))
+            model.Save(folder.Path);
+        using var transformer = _mlContext.Transforms
+            .ElasticScoring(new ElasticScoringEstimator.Options { ModelFolder = folder.Path, DataType = asked })
+            .Fit(_mlContext.Rows("text"));
+        Assert.IsTrue(transformer.Model.parameters().All(parameter => parameter.dtype == expected));
+    }
+
+    [TestMethod]
     [DataRow(64)]
     [DataRow(63)]
     [DataRow(7)]

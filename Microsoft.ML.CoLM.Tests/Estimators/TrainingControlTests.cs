@@ -231,38 +231,30 @@ public sealed class TrainingControlTests
         var options = Expansion.Grow(model, 1, 4);
         options.LearningRate = 1e30;
         var error = Assert.ThrowsExactly<NonFiniteLossException>(() => _mlContext.Fit(options).Dispose());
-        using var kept = error.Model;
-        using var transformer = _mlContext.Scorer(kept);
-        Assert.IsTrue(transformer.Score(_mlContext, TextModels.Texts).All(score => float.IsFinite(score.LogProbability)));
+        Assert.AreEqual(1, error.Step);
     }
 
     [TestMethod]
     [DataRow(1e30)]
     [DataRow(1e10)]
-    public void ALossThatIsNoNumberStopsTheTrainingAndKeepsTheLastGoodState(double learningRate)
+    public void ALossThatIsNoNumberStopsTheTraining(double learningRate)
     {
         using var model = TextModels.Random(4);
         using var before = _mlContext.Scorer(model);
+        var expected = before.Score(_mlContext, TextModels.Texts);
         var messages = new ConcurrentQueue<LoggingEventArgs>();
         _mlContext.Log += (_, message) => messages.Enqueue(message);
         var options = Expansion.Grow(model, 50, 4);
         var recorder = new Recorder();
         (options.LearningRate, options.Progress, options.Decay) = (learningRate, recorder, LearningRateDecay.None);
         var error = Assert.ThrowsExactly<NonFiniteLossException>(() => _mlContext.Fit(options).Dispose());
-        using var kept = error.Model;
 
         Assert.AreEqual(recorder.Reports.Count + 1, error.Step);
         Assert.Contains($"step {error.Step}:", error.Message);
         Assert.Contains("LearningRate", error.Message);
         Assert.ContainsSingle(message => message.Kind == ChannelMessageKind.Error &&
             message.RawMessage == error.Message, messages);
-        Assert.IsTrue(kept.parameters().All(parameter => parameter.isfinite().all().ToBoolean()));
-        using var transformer = _mlContext.Scorer(kept);
-        var scores = transformer.Score(_mlContext, TextModels.Texts);
-        Assert.IsTrue(scores.All(score => float.IsFinite(score.LogProbability)));
-        using var one = _mlContext.Scorer(kept, chainCount: 1);
-        CollectionAssert.AreEqual(
-            before.Score(_mlContext, TextModels.Texts), one.Score(_mlContext, TextModels.Texts));
+        CollectionAssert.AreEqual(expected, before.Score(_mlContext, TextModels.Texts));
     }
 
     [TestMethod]

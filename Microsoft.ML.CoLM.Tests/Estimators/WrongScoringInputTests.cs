@@ -1,5 +1,6 @@
 using Microsoft.ML.CoLM.Tests.Checkpoints;
 using Microsoft.ML.Data;
+using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
@@ -195,6 +196,27 @@ public sealed class WrongScoringInputTests
         Assert.Throws<ArgumentException>(() => _mlContext.Transforms.ElasticScoring((string)null!));
         Assert.Throws<ArgumentException>(
             () => _mlContext.Transforms.ElasticScoring((ElasticScoringEstimator.Options)null!));
+    }
+
+    [TestMethod]
+    [DataRow(ScalarType.Int8)]
+    [DataRow(ScalarType.Float64)]
+    public void ATypeThatNoWeightsHaveIsNamed(ScalarType type)
+    {
+        var options = new ElasticScoringEstimator.Options { ModelFolder = "folder", DataType = type };
+        var error = Assert.Throws<ArgumentException>(() => _mlContext.Transforms.ElasticScoring(options));
+        Assert.Contains("DataType", error.Message);
+        Assert.Contains($"{type}", error.Message);
+    }
+
+    [TestMethod]
+    public void ATypeToLoadInIsAFoldersAlone()
+    {
+        using var model = TextModels.Random(4);
+        var options = new ElasticScoringEstimator.Options { Model = model, DataType = ScalarType.BFloat16 };
+        var error = Assert.Throws<ArgumentException>(() => _mlContext.Transforms.ElasticScoring(options));
+        Assert.Contains("DataType", error.Message);
+        Assert.Contains("ModelFolder", error.Message);
     }
 
     [TestMethod]

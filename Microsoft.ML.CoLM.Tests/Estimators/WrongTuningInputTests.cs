@@ -5,6 +5,7 @@ using Microsoft.ML.CoLM.Tokenizers;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using TorchSharp;
+using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
@@ -49,6 +50,7 @@ public sealed class WrongTuningInputTests
         ["ScaleWeights"] = (options => options.ScaleWeights = [1, 0], ["0"]),
         ["ScaleWeights, negative"] = (options => options.ScaleWeights = [-1, 1], ["-1"]),
         ["FrozenFeatureMemory"] = (options => options.FrozenFeatureMemory = -1, ["-1"]),
+        ["FrozenFeatureFolder"] = (options => options.FrozenFeatureFolder = "", ["an empty name"]),
         ["FrozenFeatureDisk"] = (options => options.FrozenFeatureDisk = -1, ["-1"]),
         ["EarlyStoppingPatience"] = (options => options.EarlyStoppingPatience = 0, ["0"]),
         ["BatchSize"] = (options => options.BatchSize = 0, ["0"]),
@@ -390,14 +392,27 @@ public sealed class WrongTuningInputTests
     }
 
     [TestMethod]
-    public void ALossThatIsNoNumberStopsItAndCarriesTheLastGoodState()
+    public void ALossThatIsNoNumberStopsItAndLeavesTheSourceAsItWas()
     {
         var options = Tuning.Steps(_source, steps: 50);
         (options.LearningRate, options.Decay) = (1e30, LearningRateDecay.None);
-        var error = Assert.ThrowsExactly<NonFiniteLossException>(() => _mlContext.Tune(options));
-        using var kept = error.Model;
-        Assert.IsTrue(kept.parameters().All(parameter => parameter.isfinite().all().ToBoolean()));
+        Assert.ThrowsExactly<NonFiniteLossException>(() => _mlContext.Tune(options));
         Assert.IsTrue(_model.parameters().All(parameter => parameter.isfinite().all().ToBoolean()));
+    }
+
+    [TestMethod]
+    [DataRow(TuningTask.Label, false)]
+    [DataRow(TuningTask.Label, true)]
+    [DataRow(TuningTask.LanguageHeads, false)]
+    public void AModelInFloat16IsRefusedByNameBeforeAnyRowIsRead(TuningTask task, bool hasAdapters)
+    {
+        using var model = TextModels.Random(TextModels.Config(4, 4), dtype: ScalarType.Float16);
+        using var source = _mlContext.Scorer(model);
+        var options = Tuning.Steps(source, steps: 1);
+        (options.Task, options.Lora) = (task, hasAdapters ? new LoraOptions() : null);
+        var error = Assert.ThrowsExactly<ArgumentException>(() => _mlContext.Tune(options));
+        foreach (var part in (string[])["Model", "Float16", "BFloat16", "Float32", "ElasticScoringEstimator.Options.DataType"])
+            Assert.Contains(part, error.Message);
     }
 
     [TestMethod]

@@ -25,6 +25,26 @@ public sealed class AttentionFunctionTests
                 Random(groups, 1, length, width, 3)], Rounding);
 
     [TestMethod]
+    public void InBFloat16ItIsTheFormulaOfTheRoundedInputsRoundedOnce()
+    {
+        using var scope = NewDisposeScope();
+        var inputs = Array.ConvertAll((int[])[3, 1, 1],
+            heads => Random(2, heads, 37, 8, seed: heads).detach().to(bfloat16).requires_grad_());
+        var exact = Array.ConvertAll(inputs, input => input.detach().to(float32).requires_grad_());
+        var gradient = Random(2, 3, 37, 8, 4).detach().to(bfloat16);
+        var expected = Formula(exact[0], exact[1], exact[2]);
+        expected.backward([gradient.to(float32)]);
+        var actual = AttentionFunction.Apply(inputs[0], inputs[1], inputs[2]);
+        Assert.AreEqual(bfloat16, actual.dtype);
+        actual.backward([gradient]);
+        BackwardResults.Release();
+        const double Rounding = 1 / 256.0;
+        TensorAssert.RelativelyNear(expected.detach(), actual.detach().to(float32), Rounding);
+        for (var i = 0; i < inputs.Length; i++)
+            TensorAssert.RelativelyNear(exact[i].grad!, inputs[i].grad!.to(float32), 2 * Rounding, $"input {i}");
+    }
+
+    [TestMethod]
     public void KeysAndValuesOfAFrozenChainGetNoGradient() => GradientAssert.Same(
         inputs => AttentionFunction.Apply(inputs[0], inputs[1], inputs[2]),
         inputs => Formula(inputs[0], inputs[1], inputs[2]),

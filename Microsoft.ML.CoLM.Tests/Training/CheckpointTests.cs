@@ -147,6 +147,21 @@ public sealed class CheckpointTests
     }
 
     [TestMethod]
+    [DataRow(2, null)]
+    [DataRow(5, 3)]
+    [DataRow(8, 6)]
+    public void ALossThatIsNoNumberNamesTheStepAndTheCheckpointToGoBackTo(int spoiledAfter, int? checkpoint)
+    {
+        using var folder = new TemporaryFolder();
+        var training = new ResumableTraining { SpoilsAfter = spoiledAfter };
+        var error = Assert.ThrowsExactly<NonFiniteLossException>(
+            () => training.Run(ResumableTraining.Options(folder.Path)));
+        Assert.Contains($"at step {spoiledAfter + 1}:", error.Message);
+        Assert.Contains(checkpoint is null
+            ? "no checkpoint to go back to" : $"that of step {checkpoint} in '{folder.Path}'", error.Message);
+    }
+
+    [TestMethod]
     public void TheChecksumsAreThoseThatSha256sumChecks()
     {
         using var folder = new TemporaryFolder();

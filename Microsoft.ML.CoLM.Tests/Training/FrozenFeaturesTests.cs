@@ -11,6 +11,8 @@ namespace Microsoft.ML.CoLM.Tests.Training;
 [TestClass]
 public sealed class FrozenFeaturesTests
 {
+    private static readonly string Folder = Path.GetTempPath();
+
     private static readonly FrozenFeatureBudget Ample = new(1 << 24, 0, 1 << 16);
 
     private static readonly int[][] Examples = Random(lengths: [3, 9, 1, 17, 9, 4, 30, 2, 12, 60]);
@@ -76,8 +78,9 @@ public sealed class FrozenFeaturesTests
         var bytes = (long)FrozenSite.Of(model.Config, frozenChains, ofLast: false).Sum(site => site.Groups * site.Width) * sizeof(float);
         var longest = bytes * 60;
         foreach (var (budget, expected) in ((FrozenFeatureBudget, int)[])[
-            (new(0, 0, 1), 0), (new(longest - 1, longest - 1, 1), 0), (new(longest, 0, 1), 8), (new(0, longest, 1), 8),
-            (new(longest, longest, 1), 9), (new(2 * longest, longest, 1), 10), (new(0, 3 * longest, 1), 10)])
+            (new(0, 0, 1), 0), (new(longest - 1, longest - 1, 1, Folder), 0), (new(longest, 0, 1), 8),
+            (new(0, longest, 1, Folder), 8), (new(0, longest, 1), 0), (new(longest, longest, 1, Folder), 9),
+            (new(2 * longest, longest, 1, Folder), 10), (new(0, 3 * longest, 1, Folder), 10)])
         {
             using var frozen = new FrozenFeatures(model, frozenChains, Examples, budget, Assert.Fail);
             Assert.AreEqual(expected, frozen.KeptExamples, $"{budget}");
@@ -96,38 +99,29 @@ public sealed class FrozenFeaturesTests
     public void WhereTheDiskIsFullFeaturesAreComputedEachTimeAndAWarningSaysSo()
     {
         using var disk = new SmallDisk();
-        var folder = Environment.GetEnvironmentVariable("TMPDIR");
-        Environment.SetEnvironmentVariable("TMPDIR", disk.Path);
-        try
+        using var model = Model(kvSharing: true);
+        var bytes = FrozenSite.Of(model.Config, 1, ofLast: false).Sum(site => site.Groups * site.Width) * sizeof(float);
+        var longest = bytes * 60;
+        disk.Fill(bytesLeft: longest + longest / 2);
+        List<string> warnings = [];
+        using var all = new FrozenFeatures(model, 1, Examples, Ample, Assert.Fail);
+        using var frozen = new FrozenFeatures(model, 1, Examples, new(0, 3 * longest, 1, disk.Path), warnings.Add);
+        Assert.AreEqual(10, frozen.KeptExamples);
+        for (var round = 0; round < 2; round++)
         {
-            using var model = Model(kvSharing: true);
-            var bytes = FrozenSite.Of(model.Config, 1, ofLast: false).Sum(site => site.Groups * site.Width) * sizeof(float);
-            var longest = bytes * 60;
-            disk.Fill(bytesLeft: longest + longest / 2);
-            List<string> warnings = [];
-            using var all = new FrozenFeatures(model, 1, Examples, Ample, Assert.Fail);
-            using var frozen = new FrozenFeatures(model, 1, Examples, new(0, 3 * longest, 1), warnings.Add);
-            Assert.AreEqual(10, frozen.KeptExamples);
-            for (var round = 0; round < 2; round++)
+            foreach (var chosen in (int[][])[[2, 7], [9, 0], [6, 3, 8], [1, 4, 5]])
             {
-                foreach (var chosen in (int[][])[[2, 7], [9, 0], [6, 3, 8], [1, 4, 5]])
-                {
-                    var batch = Batch(chosen);
-                    using var kept = frozen.Of(chosen, batch);
-                    using var whole = all.Of(chosen, batch);
-                    foreach (var site in FrozenSite.Of(model.Config, 1, ofLast: false))
-                        AreClose(site, batch, whole, kept);
-                }
+                var batch = Batch(chosen);
+                using var kept = frozen.Of(chosen, batch);
+                using var whole = all.Of(chosen, batch);
+                foreach (var site in FrozenSite.Of(model.Config, 1, ofLast: false))
+                    AreClose(site, batch, whole, kept);
             }
-            Assert.HasCount(1, warnings);
-            Assert.Contains("could not be kept", warnings[0]);
-            // All examples are of the group that was to be computed first.
-            Assert.AreEqual(0, frozen.KeptExamples);
         }
-        finally
-        {
-            Environment.SetEnvironmentVariable("TMPDIR", folder);
-        }
+        Assert.HasCount(1, warnings);
+        Assert.Contains("could not be kept", warnings[0]);
+        // All examples are of the group that was to be computed first.
+        Assert.AreEqual(0, frozen.KeptExamples);
     }
 
     [TestMethod]
@@ -171,7 +165,7 @@ public sealed class FrozenFeaturesTests
     public void NothingIsLeftBehind()
     {
         using var model = Model(kvSharing: true);
-        using var frozen = new FrozenFeatures(model, 1, Examples, new(1 << 14, 1 << 14, 1 << 12), Assert.Fail);
+        using var frozen = new FrozenFeatures(model, 1, Examples, new(1 << 14, 1 << 14, 1 << 12, Folder), Assert.Fail);
         void Pass()
         {
             for (var i = 0; i < Examples.Length; i++)
@@ -220,9 +214,10 @@ public sealed class FrozenFeaturesTests
         Assert.HasCount(12, expected);
         foreach (var change in (Action<ChainTuningEstimator.Options>[])[
             _ => { },
-            options => (options.FrozenFeatureMemory, options.FrozenFeatureDisk) = (0, 1L << 26),
-            options => (options.FrozenFeatureMemory, options.FrozenFeatureDisk) = (0, 0),
-            options => (options.FrozenFeatureMemory, options.FrozenFeatureDisk) = (long.MaxValue, long.MaxValue)])
+            options => (options.FrozenFeatureMemory, options.FrozenFeatureFolder) = (0, Folder),
+            options => options.FrozenFeatureMemory = 0,
+            options => (options.FrozenFeatureMemory, options.FrozenFeatureDisk, options.FrozenFeatureFolder) =
+                (long.MaxValue, long.MaxValue, Folder)])
         {
             var losses = Losses(change);
             for (var step = 0; step < 12; step++)

@@ -21,6 +21,9 @@ internal sealed class ResumableTraining
 
     public string Data { get; init; } = "the rows";
 
+    /// <summary>The step after which the weights are made no numbers; null for none.</summary>
+    public int? SpoilsAfter { get; init; }
+
     /// <summary>How the files are written.</summary>
     public IFolderFiles Files { get; init; } = DiskFiles.Instance;
 
@@ -53,7 +56,8 @@ internal sealed class ResumableTraining
         mlContext.Log += (_, message) => Messages.Enqueue((message.Kind, message.RawMessage));
         using var channel = ((IChannelProvider)mlContext).Start("Training");
         using var checkpoints = TrainingCheckpoints.Open(options, channel, Files);
-        using var task = new TrainingTask(TextModels.Config(4, 4) with { LayerCount = 1 }, frozenChains: 1);
+        using var task = new TrainingTask(TextModels.Config(4, 4) with { LayerCount = 1 }, frozenChains: 1,
+            dtype: options.DataType);
         using (no_grad())
             task.Trained[0].view(-1)[0].fill_(ModelSeed);
         checkpoints?.Identify(Seed, task.Model,
@@ -64,6 +68,8 @@ internal sealed class ResumableTraining
         {
             reports.Add(progress);
             atStep?.Invoke(progress.Step);
+            if (progress.Step == SpoilsAfter)
+                task.Trained[0].detach().fill_(float.NaN);
             if (progress.Step == dieAfter)
                 throw new OperationCanceledException("The process is dead.");
         }

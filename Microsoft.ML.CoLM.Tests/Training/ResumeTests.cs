@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Tests.Checkpoints;
+using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Training;
 
@@ -14,6 +15,12 @@ public sealed class ResumeTests
         ["stops early with the best weights"] = options =>
             (options.EarlyStoppingPatience, options.ValidationInterval, options.RestoreBest) = (2, 1, true),
         ["accumulation"] = options => (options.GradientAccumulationSteps, options.BatchSize) = (3, 1),
+        ["bfloat16"] = options => options.DataType = ScalarType.BFloat16,
+        ["bfloat16, best weights, accumulation"] = options =>
+        {
+            (options.DataType, options.RestoreBest, options.ValidationInterval) = (ScalarType.BFloat16, true, 1);
+            (options.GradientAccumulationSteps, options.BatchSize) = (3, 1);
+        },
         ["epochs"] = options => (options.MaxSteps, options.BatchSize, options.Epochs) = (null, 20, 2),
     };
 

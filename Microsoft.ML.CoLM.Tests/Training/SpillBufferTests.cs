@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Tests.Checkpoints;
 using Microsoft.ML.CoLM.Training;
 
 namespace Microsoft.ML.CoLM.Tests.Training;
@@ -6,6 +7,8 @@ namespace Microsoft.ML.CoLM.Tests.Training;
 [TestClass]
 public sealed class SpillBufferTests
 {
+    private static readonly string Folder = Path.GetTempPath();
+
     [TestMethod]
     [DataRow(4, 0)]
     [DataRow(2, 2)]
@@ -13,7 +16,7 @@ public sealed class SpillBufferTests
     public void BlocksKeepWhatIsWrittenWhereverTheyAre(int inMemory, int onDisk)
     {
         const int Length = 5000;
-        using var buffer = new SpillBuffer(Length, inMemory * Length, onDisk * Length);
+        using var buffer = new SpillBuffer(Length, inMemory * Length, onDisk * Length, Folder);
         Assert.AreEqual(4, buffer.BlockCount);
         for (var block = 3; block >= 0; block--)
         {
@@ -31,16 +34,18 @@ public sealed class SpillBufferTests
     [TestMethod]
     public void PartsOfBlocksThatTheBudgetsLeaveAreNotUsed()
     {
-        using var buffer = new SpillBuffer(100, memoryBytes: 299, diskBytes: 199);
+        using var buffer = new SpillBuffer(100, memoryBytes: 299, diskBytes: 199, Folder);
         Assert.AreEqual(2 + 1, buffer.BlockCount);
-        using var none = new SpillBuffer(100, memoryBytes: 99, diskBytes: 99);
+        using var none = new SpillBuffer(100, memoryBytes: 99, diskBytes: 99, Folder);
         Assert.AreEqual(0, none.BlockCount);
+        using var noDisk = new SpillBuffer(100, memoryBytes: 299, diskBytes: 199, folder: null);
+        Assert.AreEqual(2, noDisk.BlockCount);
     }
 
     [TestMethod]
     public void BudgetsWithoutBoundsTakeNoMemoryBeforehand()
     {
-        using var buffer = new SpillBuffer(100, long.MaxValue, long.MaxValue);
+        using var buffer = new SpillBuffer(100, long.MaxValue, long.MaxValue, Folder);
         Assert.IsGreaterThan(1 << 20, buffer.BlockCount);
         buffer.Bytes(5, 10, 3).Fill(7);
         CollectionAssert.AreEqual((byte[])[7, 7, 7], buffer.Bytes(5, 10, 3).ToArray());
@@ -49,7 +54,7 @@ public sealed class SpillBufferTests
     [TestMethod]
     public void NothingBehindABlocksEndIsReached()
     {
-        using var buffer = new SpillBuffer(100, 100, 100);
+        using var buffer = new SpillBuffer(100, 100, 100, Folder);
         Assert.AreEqual(0, buffer.Bytes(0, 100, 0).Length);
         Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => _ = buffer.Bytes(0, 98, 3).Length);
         Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => _ = buffer.Bytes(0, long.MaxValue, 3).Length);
@@ -58,14 +63,14 @@ public sealed class SpillBufferTests
     [TestMethod]
     public void FilesAreGoneWithTheBuffer()
     {
-        string[] Files() => Directory.GetFiles(Path.GetTempPath(), "colm-features-*");
-        var before = Files();
-        using (var buffer = new SpillBuffer(100, 0, 300))
+        using var folder = new TemporaryFolder();
+        string[] Files() => Directory.GetFiles(folder["new"]);
+        using (var buffer = new SpillBuffer(100, 0, 300, folder["new"]))
         {
             buffer.Bytes(2, 0, 100).Clear();
             if (!OperatingSystem.IsWindows())
-                CollectionAssert.AreEqual(before, Files());
+                Assert.IsEmpty(Files());
         }
-        CollectionAssert.AreEqual(before, Files());
+        Assert.IsEmpty(Files());
     }
 }

@@ -53,9 +53,11 @@ public sealed class TrainerTests
     }
 
     [TestMethod]
-    public void WeightDecayLeavesTheNormsOut()
+    [DataRow(ScalarType.Float32, 1e-6)]
+    [DataRow(ScalarType.BFloat16, 4e-3)]
+    public void WeightDecayLeavesTheNormsOut(ScalarType dtype, double tolerance)
     {
-        using var task = new TrainingTask(Config with { Layout = new(4, 4) });
+        using var task = new TrainingTask(Config with { Layout = new(4, 4) }, dtype: dtype);
         var before = TrainingTask.Values(task.Model);
         var options = Options(steps: 2);
         (options.WeightDecay, options.LearningRate, options.MaxGradientNorm) = (0.5, 0.1, Vanishing);
@@ -65,7 +67,10 @@ public sealed class TrainerTests
         {
             var isNorm = name.Contains("norm", StringComparison.Ordinal);
             for (var i = 0; i < values.Length; i++)
-                Assert.AreEqual(before[name][i] * (isNorm ? 1 : Kept), values[i], 1e-6, name);
+            {
+                var expected = before[name][i] * (isNorm ? 1 : Kept);
+                Assert.AreEqual(expected, values[i], tolerance * Math.Max(Math.Abs(expected), 1e-3), name);
+            }
         }
     }
 
@@ -242,35 +247,44 @@ public sealed class TrainerTests
     [TestMethod]
     [DataRow(1)]
     [DataRow(4)]
-    public void ALossThatIsNoNumberPutsTheLastGoodStateBack(int spoiledAfter)
+    public void ALossThatIsNoNumberStopsTheTrainingBeforeAnythingIsWritten(int spoiledAfter)
     {
         using var task = new TrainingTask(Config);
-        var good = new List<Dictionary<string, float[]>> { TrainingTask.Values(task.Model) };
+        Dictionary<string, float[]> before = [];
         var error = Assert.ThrowsExactly<NonFiniteLossException>(() => task.Train(Options(steps: 20), progress =>
         {
-            good.Add(TrainingTask.Values(task.Model));
             if (progress.Step == spoiledAfter)
                 Spoil(task.Trained[0]);
+            before = TrainingTask.Values(task.Model);
         }));
         Assert.AreEqual(spoiledAfter + 1, error.Step);
-        Assert.Contains($"step {spoiledAfter + 1}", error.Message);
-        Assert.AreSame(task.Model, error.Model);
-        // The state before the step that spoiled it is the last whose loss is known.
+        Assert.Contains($"step {spoiledAfter + 1}: the loss is", error.Message);
+        Assert.Contains("no checkpoint", error.Message);
         foreach (var (name, values) in TrainingTask.Values(task.Model))
-            CollectionAssert.AreEqual(good[spoiledAfter - 1][name], values, name);
+            CollectionAssert.AreEqual(before[name], values, name);
     }
 
     [TestMethod]
-    public void ALastStepThatSpoilsTheModelIsTakenBack()
+    public void AGradientThatIsNoNumberStopsTheTrainingBeforeAnythingIsWritten()
     {
         using var task = new TrainingTask(Config);
         var before = TrainingTask.Values(task.Model);
+        var trainer = new Trainer(Options(steps: 20), validate: null, () => false, _ => { });
+        var error = Assert.ThrowsExactly<NonFiniteLossException>(() => trainer.Train(new SteepTask(task), task.Trained));
+        Assert.AreEqual(1, error.Step);
+        Assert.Contains("the gradient's norm", error.Message);
+        foreach (var (name, values) in TrainingTask.Values(task.Model))
+            CollectionAssert.AreEqual(before[name], values, name);
+    }
+
+    [TestMethod]
+    public void ALastStepThatSpoilsTheModelThrows()
+    {
+        using var task = new TrainingTask(Config);
         var error = Assert.ThrowsExactly<NonFiniteLossException>(
             () => task.Train(Options(steps: 1), _ => Spoil(task.Trained[0])));
         Assert.AreEqual(1, error.Step);
         Assert.Contains("step 1: the loss after it", error.Message);
-        foreach (var (name, values) in TrainingTask.Values(task.Model))
-            CollectionAssert.AreEqual(before[name], values, name);
     }
 
     [TestMethod]
@@ -286,7 +300,6 @@ public sealed class TrainerTests
         });
         var error = Assert.ThrowsExactly<NonFiniteLossException>(() => trainer.Train(task.Task, task.Trained));
         Assert.AreEqual(3, error.Step);
-        Assert.IsTrue(task.Trained.All(parameter => parameter.isfinite().all().ToBoolean()));
     }
 
     [TestMethod]
@@ -300,25 +313,20 @@ public sealed class TrainerTests
             () => task.Train(Options(steps: steps), validate: () => TrainingTask.Found(task.CrossEntropy(0, 1, 1))));
         Assert.AreEqual(Math.Min(steps, 1), error.Step);
         Assert.Contains("before training", error.Message);
-        Assert.DoesNotContain("last step", error.Message);
     }
 
     [TestMethod]
     [DataRow(2, 2)]
     [DataRow(null, 5)]
-    public void AValidationLossThatIsNoNumberPutsTheLastGoodStateBack(int? interval, int step)
+    public void AValidationLossThatIsNoNumberStopsTheTraining(int? interval, int step)
     {
         using var task = new TrainingTask(Config);
-        var good = new List<Dictionary<string, float[]>> { TrainingTask.Values(task.Model) };
         var options = Options();
         options.ValidationInterval = interval;
-        var error = Assert.ThrowsExactly<NonFiniteLossException>(() => task.Train(
-            options, _ => good.Add(TrainingTask.Values(task.Model)), () => TrainingTask.Found(1.5, double.NaN)));
+        var error = Assert.ThrowsExactly<NonFiniteLossException>(
+            () => task.Train(options, validate: () => TrainingTask.Found(1.5, double.NaN)));
         Assert.AreEqual(step, error.Step);
         Assert.Contains("validation", error.Message);
-        Assert.HasCount(step, good);
-        foreach (var (name, values) in TrainingTask.Values(task.Model))
-            CollectionAssert.AreEqual(good[^1][name], values, name);
     }
 
     private static ChainExpansionEstimator.Options Options(int batch = 4, int passes = 1, int steps = 5) => new()
@@ -351,5 +359,21 @@ public sealed class TrainerTests
     {
         using var scope = NewDisposeScope();
         return Math.Sqrt(task.Trained.Sum(parameter => parameter.grad!.pow(2).sum().ToDouble()));
+    }
+
+    // Of a finite loss whose gradient is not.
+    private sealed class SteepTask(TrainingTask task) : ITrainingTask
+    {
+        public CoLMModel Model => task.Model;
+
+        public long BatchesOf(int epochs) => task.Task.BatchesOf(epochs);
+
+        public BatchLoss Loss(long batch)
+        {
+            using var scope = NewDisposeScope();
+            var loss = task.Task.Loss(batch);
+            // The slope of a square root at zero.
+            return loss with { Sum = (loss.Sum - loss.Sum.detach()).sqrt().MoveToOuterDisposeScope() };
+        }
     }
 }

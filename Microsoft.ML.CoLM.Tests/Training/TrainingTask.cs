@@ -15,9 +15,11 @@ internal sealed class TrainingTask : IDisposable
     private readonly int _frozenChains;
     private readonly double[] _scaleWeights;
 
-    public TrainingTask(CoLMConfig config, int frozenChains = 0, double[]? scaleWeights = null, int length = 16)
+    public TrainingTask(
+        CoLMConfig config, int frozenChains = 0, double[]? scaleWeights = null, int length = 16,
+        ScalarType dtype = ScalarType.Float32)
     {
-        Model = CoLMModel.Create(config, seed: 1, CPU, ScalarType.Float32);
+        Model = CoLMModel.Create(config, seed: 1, CPU, dtype);
         foreach (var (name, parameter) in Model.named_parameters())
             parameter.requires_grad = !Enumerable.Range(1, frozenChains)
                 .Any(chain => name.EndsWith($"chain_{chain}", StringComparison.Ordinal));
@@ -60,7 +62,8 @@ internal sealed class TrainingTask : IDisposable
 
     /// <summary>Copies of the parameters' values by name.</summary>
     public static Dictionary<string, float[]> Values(CoLMModel model) =>
-        model.named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter.data<float>().ToArray());
+        model.named_parameters().ToDictionary(
+            entry => entry.name, entry => entry.parameter.detach().to(float32).data<float>().ToArray());
 
     /// <summary>The task with batches of another size.</summary>
     public LanguageModelingTask OfBatches(int size) => new(Model, _frozenChains, Windows, size, _scaleWeights);

@@ -48,7 +48,9 @@ public sealed partial class ChainExpansionEstimator
         [KeepsResult]
         public IDataView? ValidationSet { get; set; }
 
-        /// <summary>The type the model is trained and stored in: Float32 or BFloat16.</summary>
+        /// <summary>
+        /// The type the model computes and is stored in: Float32 or BFloat16. What is trained has weights in float32 beside it.
+        /// </summary>
         public ScalarType DataType { get; set; } = ScalarType.Float32;
 
         /// <summary>What later changes of these options do not reach.</summary>

@@ -49,7 +49,7 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
     /// <exception cref="InvalidDataException">
     /// A file of the model's folder is broken or not supported; or all checkpoints to go on from are damaged.
     /// </exception>
-    /// <exception cref="NonFiniteLossException">The loss was no longer a number; it carries the last good state.</exception>
+    /// <exception cref="NonFiniteLossException">The loss was no longer a number.</exception>
     /// <exception cref="OperationCanceledException">
     /// The options' token was cancelled before it began, or the MLContext's execution at any time.
     /// </exception>
@@ -80,14 +80,11 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
             return new(_host, new SharedModel(model, isOwned: true), Settings(model.Config.ChainCount), tokenizer,
                 summary);
         }
-        catch (NonFiniteLossException e)
-        {
-            channel.Error(e.Message);
-            throw;
-        }
-        catch
+        catch (Exception e)
         {
             model.Dispose();
+            if (e is NonFiniteLossException)
+                channel.Error(e.Message);
             throw;
         }
     }

@@ -4,9 +4,30 @@ public sealed partial class ChainTuningEstimator
 {
     /// <summary>What to tune, on which columns, and how.</summary>
     /// <remarks>
-    /// Defaults that differ from pre-training's: three epochs of batches of 32, the multi-chain objective, the best
-    /// validation's weights, and a validation after each epoch where <see cref="TrainingOptions.ValidationInterval"/> is
-    /// null.
+    /// Defaults that differ from pre-training's:
+    /// <list type="bullet">
+    /// <item>
+    /// <see cref="TrainingOptions.LearningRate"/>: 2e-5 where weights that were trained before are tuned, as LLaMA 2 was
+    /// (Touvron et al. 2023, arXiv 2307.09288, section 3.1) and Tülu (Wang et al. 2023, arXiv 2306.04751); 2e-4 where these
+    /// are all frozen, for adapters (Hu et al. 2021, arXiv 2106.09685, table 11; Dettmers et al. 2023, arXiv 2305.14314), chains
+    /// that are added and language heads alone. Models of a few million parameters take more, up to 5e-3.
+    /// </item>
+    /// <item>
+    /// <see cref="TrainingOptions.SequenceLength"/>: 2048 tokens of a row, a linear
+    /// <see cref="TrainingOptions.Decay"/> and no <see cref="TrainingOptions.WeightDecay"/>, as Tülu. For
+    /// <see cref="TuningTask.LanguageHeads"/>, whose windows are all as long as this, 256.
+    /// </item>
+    /// <item>
+    /// Three <see cref="TrainingOptions.Epochs"/> of a <see cref="TrainingOptions.BatchSize"/> of 32 (Devlin et al. 2019,
+    /// appendix A.3), and the multi-chain <see cref="TrainingOptions.Objective"/> (paper, section 4.4).
+    /// </item>
+    /// <item>
+    /// <see cref="TrainingOptions.RestoreBest"/>, and a validation after each epoch where
+    /// <see cref="TrainingOptions.ValidationInterval"/> is null.
+    /// </item>
+    /// </list>
+    /// A model in Float16 is refused: its gradients fall below the type's smallest numbers. Load it in BFloat16 or Float32
+    /// (<see cref="ElasticScoringEstimator.Options.DataType"/>).
     /// </remarks>
     public sealed class Options : TrainingOptions
     {
@@ -14,6 +35,7 @@ public sealed partial class ChainTuningEstimator
         public Options()
         {
             (BatchSize, Epochs, Objective, RestoreBest) = (32, 3, TrainingObjective.MultiChain, true);
+            (Decay, WeightDecay) = (LearningRateDecay.Linear, 0);
         }
 
         /// <summary>
@@ -92,8 +114,29 @@ public sealed partial class ChainTuningEstimator
         /// <summary>Bytes of memory that kept features may take.</summary>
         public long FrozenFeatureMemory { get; set; } = 1L << 30;
 
-        /// <summary>Bytes that kept features may take in temporary files beside it.</summary>
+        /// <summary>
+        /// A folder for temporary files of the features that <see cref="FrozenFeatureMemory"/> has no room for; it is created if it
+        /// is missing. Null writes none: such features are computed in every epoch.
+        /// </summary>
+        public string? FrozenFeatureFolder { get; set; }
+
+        /// <summary>Bytes that kept features may take in <see cref="FrozenFeatureFolder"/>.</summary>
         public long FrozenFeatureDisk { get; set; } = 16L << 30;
+
+        private protected override int DefaultSequenceLength => Task == TuningTask.LanguageHeads ? 256 : 2048;
+
+        private protected override double DefaultLearningRate => TunesTrainedWeights() ? 2e-5 : 2e-4;
+
+        /// <summary>Attention heads of the chains that are added to a model before tuning.</summary>
+        internal int[] ChainsToAdd(CoLMConfig config)
+        {
+            if (AddedChains is not null || config.ChainCount > 1 || FrozenChains is not null || Lora is not null)
+                return AddedChains ?? [];
+            var (heads, groups) = (config.Heads(0), config.KeyValueHeads(0));
+            // A quarter as wide as the first, in whole groups of the heads that share keys; a copy is as wide.
+            return [Initialization == ChainInitialization.CopyFirstChain
+                ? heads : Math.Max(groups, (heads + 3) / 4 / groups * groups)];
+        }
 
         /// <summary>What later changes of these options do not reach.</summary>
         internal Options Copy()
@@ -134,11 +177,22 @@ public sealed partial class ChainTuningEstimator
             Check(ScaleWeights is null || ScaleWeights is [.., > 0], nameof(ScaleWeights), "0 for the last chain count",
                 "above 0 there");
             Check(FrozenFeatureMemory >= 0, nameof(FrozenFeatureMemory), FrozenFeatureMemory, "at least 0");
+            Check(FrozenFeatureFolder is not "", nameof(FrozenFeatureFolder), "an empty name", "the name of a folder, or null");
             Check(FrozenFeatureDisk >= 0, nameof(FrozenFeatureDisk), FrozenFeatureDisk, "at least 0");
             Lora?.Check();
             if (Task == TuningTask.Completion)
                 _ = new Tokenizers.CompletionTemplate(Template);
             CheckTraining();
+        }
+
+        private bool TunesTrainedWeights()
+        {
+            if (Task == TuningTask.LanguageHeads || Lora is not null)
+                return false;
+            if (Model?.Model.Config is not { } config)
+                return true;
+            var frozenChains = FrozenChains ?? config.ChainCount + ChainsToAdd(config).Length - 1;
+            return frozenChains < config.ChainCount;
         }
 
         private Dictionary<string, string> ColumnNames()

@@ -62,11 +62,11 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
     /// <exception cref="ArgumentException">
     /// A column is missing, or of a type that fits no task; there is a single class, or one in the validation set that no
     /// training row has; no row is left; an option does not fit the model; or the checkpoint to go on from is of another
-    /// training. The message names it.
+    /// training; or the model is in Float16. The message names it.
     /// </exception>
     /// <exception cref="IOException">The folder for checkpoints cannot be written.</exception>
     /// <exception cref="InvalidDataException">All checkpoints to go on from are damaged.</exception>
-    /// <exception cref="NonFiniteLossException">The loss was no longer a number; it carries the last good state.</exception>
+    /// <exception cref="NonFiniteLossException">The loss was no longer a number.</exception>
     /// <exception cref="OperationCanceledException">
     /// The options' token was cancelled before all rows were read, or the MLContext's execution at any time.
     /// </exception>
@@ -82,6 +82,12 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
             _tuning.CheckColumns(validation.Schema);
         _options.Model!.CheckUsable();
         var source = _options.Model.Model;
+        if (source.DataType == ScalarType.Float16)
+        {
+            throw new ArgumentException($"{nameof(Options.Model)} must be in {ScalarType.Float32} or {ScalarType.BFloat16} to " +
+                $"be tuned, found {source.DataType}: load it with {nameof(ElasticScoringEstimator)}.{nameof(Options)}." +
+                $"{nameof(ElasticScoringEstimator.Options.DataType)}.");
+        }
 
         // Ends inference mode and no_grad alike, whichever is around this.
         TorchLibrary.EnsureLoaded();
@@ -110,16 +116,12 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
                 new ScoringSettings(_tuning.Columns, new ElasticScoringEstimator.Options().BatchSize, run.Scoring),
                 _options.Model.Tokenizer, summary);
         }
-        catch (NonFiniteLossException e)
-        {
-            head?.Dispose();
-            channel.Error(e.Message);
-            throw;
-        }
-        catch
+        catch (Exception e)
         {
             head?.Dispose();
             model.Dispose();
+            if (e is NonFiniteLossException)
+                channel.Error(e.Message);
             throw;
         }
     }
@@ -139,7 +141,7 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
         if (_options.Task == TuningTask.LanguageHeads)
             return (CreateForHeads(start), start.Config.ChainCount);
 
-        var added = _options.AddedChains ?? DefaultChains(start.Config);
+        var added = _options.ChainsToAdd(start.Config);
         if (added.Length == 0 && _options.Initialization != ChainInitialization.Normal)
         {
             throw new ArgumentException($"{nameof(Options.Initialization)} {_options.Initialization} is of added chains, " +
@@ -179,17 +181,6 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
                 $"out, where {nameof(Options.Task)} is {TuningTask.LanguageHeads}, found {frozen}.");
         }
         return start.ShareAllButHeads();
-    }
-
-    // A quarter as wide as the first, in whole groups of the heads that share keys; a copy is as wide.
-    private int[] DefaultChains(CoLMConfig config)
-    {
-        if (config.ChainCount > 1 || _options.FrozenChains is not null || _options.Lora is not null)
-            return [];
-        var (heads, groups) = (config.Heads(0), config.KeyValueHeads(0));
-        if (_options.Initialization == ChainInitialization.CopyFirstChain)
-            return [heads];
-        return [Math.Max(groups, (heads + 3) / 4 / groups * groups)];
     }
 
     private bool KvSharing(CoLMConfig config) => config.ChainCount > 1 ? config.KvSharing : _options.KvSharing;

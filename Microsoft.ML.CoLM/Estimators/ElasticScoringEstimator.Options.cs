@@ -1,5 +1,7 @@
+using Microsoft.ML.CoLM.Checkpoints;
 using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.CoLM.Evaluation;
+using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM;
 
@@ -10,6 +12,13 @@ public sealed partial class ElasticScoringEstimator
     {
         /// <summary>A LLaMA or CoLM folder; give this, <see cref="Model"/> or <see cref="Transformer"/>.</summary>
         public string? ModelFolder { get; set; }
+
+        /// <summary>
+        /// The type to load a <see cref="ModelFolder"/> in, to which weights of other types are converted: Float32, BFloat16 or
+        /// Float16. Null is the stored one. <see cref="CoLMCatalog.ChainTuning(Microsoft.ML.TransformsCatalog,
+        /// ChainTuningEstimator.Options)"/> takes models in Float32 and BFloat16.
+        /// </summary>
+        public ScalarType? DataType { get; set; }
 
         /// <summary>A model in memory, which stays the caller's.</summary>
         public CoLMModel? Model { get; set; }
@@ -104,6 +113,13 @@ public sealed partial class ElasticScoringEstimator
             {
                 throw new ArgumentException(
                     $"Give exactly one of {nameof(ModelFolder)}, {nameof(Model)} and {nameof(Transformer)}.");
+            }
+            if (DataType is { } type && !ElementType.CanHoldWeights(type))
+                throw new ArgumentException($"{nameof(DataType)} must be Float32, BFloat16 or Float16, found {type}.");
+            if (DataType is not null && ModelFolder is null)
+            {
+                throw new ArgumentException(
+                    $"{nameof(DataType)} must be left out unless {nameof(ModelFolder)} is given, found {DataType}.");
             }
             if (BatchSize is < 1 or > MaximumBatchSize)
             {

@@ -43,7 +43,7 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
         }
 
         // All chains are loaded, so that WithChainCount can go up again.
-        var model = CoLMModel.Load(_options.ModelFolder!, device: HostSettings.DeviceOf(_host));
+        var model = CoLMModel.Load(_options.ModelFolder!, device: HostSettings.DeviceOf(_host), dtype: _options.DataType);
         try
         {
             // The model that loads without one could not read a text: say which folder lacks it.

@@ -28,7 +28,8 @@ internal sealed record TuningSetting(
             : Options.Epochs > 1;
         return Options.ReuseFrozenFeatures && FrozenChains > 0 && isReadTwice
             ? new FrozenFeatures(Model, FrozenChains, sequences,
-                new(Options.FrozenFeatureMemory, Options.FrozenFeatureDisk), Channel.Warn, ofLast)
+                new(Options.FrozenFeatureMemory, Options.FrozenFeatureDisk, Folder: Options.FrozenFeatureFolder),
+                Channel.Warn, ofLast)
             : null;
     }
 

@@ -4,6 +4,10 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Training;
 
 /// <summary>The tensors of a training, each under its name in a checkpoint.</summary>
+/// <remarks>
+/// Weights and what the optimizer keeps of them are in float32, whatever the model's type is; the best validation's weights,
+/// which are not trained any further, are in the model's.
+/// </remarks>
 internal static class CheckpointTensors
 {
     /// <summary>The tensors themselves: writing a checkpoint reads them, and resuming fills them.</summary>
@@ -13,13 +17,11 @@ internal static class CheckpointTensors
         TrainingRun run, IReadOnlyList<(string Name, Parameter Parameter)> trained)
     {
         var tensors = new Dictionary<string, Tensor>(StringComparer.Ordinal);
-        var states = StatesOf(run.Optimizer);
-        foreach (var (name, parameter) in trained)
+        foreach (var (name, parameter) in Named(run, trained))
         {
-            var state = states[parameter];
-            tensors.Add($"model.{name}", parameter);
-            tensors.Add($"optimizer.exp_avg.{name}", state.exp_avg);
-            tensors.Add($"optimizer.exp_avg_sq.{name}", state.exp_avg_sq);
+            tensors.Add($"model.{name}", parameter.Weights);
+            tensors.Add($"optimizer.exp_avg.{name}", parameter.Mean);
+            tensors.Add($"optimizer.exp_avg_sq.{name}", parameter.MeanSquare);
         }
         var names = trained.ToDictionary(
             Tensor (entry) => entry.Parameter, entry => entry.Name, ReferenceEqualityComparer.Instance);
@@ -28,10 +30,12 @@ internal static class CheckpointTensors
         return tensors;
     }
 
-    /// <summary>What the optimizer keeps of each parameter.</summary>
-    public static Dictionary<Parameter, AdamW.State> StatesOf(AdamW optimizer) => optimizer.ParamGroups
-        .Cast<AdamW.ParamGroup>()
-        .SelectMany(group => group.Parameters)
-        .Zip(optimizer.state_dict().State.Cast<AdamW.State>())
-        .ToDictionary(Parameter (pair) => pair.First, pair => pair.Second, ReferenceEqualityComparer.Instance);
+    /// <summary>What a run trains, by the names that it has in a checkpoint.</summary>
+    public static IEnumerable<(string Name, TrainedParameter Parameter)> Named(
+        TrainingRun run, IEnumerable<(string Name, Parameter Parameter)> trained)
+    {
+        var parameters = run.Parameters.ToDictionary(
+            Tensor (parameter) => parameter.Parameter, ReferenceEqualityComparer.Instance);
+        return trained.Select(entry => (entry.Name, parameters[entry.Parameter]));
+    }
 }

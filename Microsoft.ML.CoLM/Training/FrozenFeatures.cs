@@ -62,7 +62,8 @@ internal sealed class FrozenFeatures : IDisposable
         var block = Math.Min(budget.BlockBytes, order.Sum(Size));
         if (budget.MemoryBytes > 0)
             block = Math.Min(block, budget.MemoryBytes);
-        _buffer = new SpillBuffer(Math.Max(Math.Max(block, longest), 1), budget.MemoryBytes, budget.DiskBytes);
+        _buffer = new SpillBuffer(
+            Math.Max(Math.Max(block, longest), 1), budget.MemoryBytes, budget.DiskBytes, budget.Folder);
         _places = new (int, long)?[examples.Count];
         _groups = new int[examples.Count];
         Place(order);

@@ -9,15 +9,18 @@ internal sealed unsafe class SpillBuffer : IDisposable
 {
     private readonly List<Block?> _blocks = [];
     private readonly long _blocksInMemory;
+    private readonly string? _folder;
 
     /// <param name="blockLength">Bytes of a block.</param>
     /// <param name="memoryBytes">Bytes that may be kept in memory.</param>
     /// <param name="diskBytes">Bytes that may be kept in files.</param>
-    public SpillBuffer(long blockLength, long memoryBytes, long diskBytes)
+    /// <param name="folder">Where the files are; null for none.</param>
+    public SpillBuffer(long blockLength, long memoryBytes, long diskBytes, string? folder)
     {
-        BlockLength = blockLength;
+        (BlockLength, _folder) = (blockLength, folder);
         _blocksInMemory = Math.Min(memoryBytes / blockLength, int.MaxValue);
-        BlockCount = (int)Math.Min(_blocksInMemory + Math.Min(diskBytes / blockLength, int.MaxValue), int.MaxValue);
+        BlockCount = (int)Math.Min(
+            _blocksInMemory + (folder is null ? 0 : Math.Min(diskBytes / blockLength, int.MaxValue)), int.MaxValue);
     }
 
     public long BlockLength { get; }
@@ -33,7 +36,7 @@ internal sealed unsafe class SpillBuffer : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(start, BlockLength - length);
         while (_blocks.Count <= block)
             _blocks.Add(null);
-        var found = _blocks[block] ??= block < _blocksInMemory ? Block.InMemory(BlockLength) : Block.OnDisk(BlockLength);
+        var found = _blocks[block] ??= block < _blocksInMemory ? Block.InMemory(BlockLength) : Block.OnDisk(BlockLength, _folder!);
         return new(found.Address + start, length);
     }
 
@@ -67,9 +70,9 @@ internal sealed unsafe class SpillBuffer : IDisposable
 
         public static Block InMemory(long length) => new((byte*)NativeMemory.Alloc((nuint)length));
 
-        public static Block OnDisk(long length)
+        public static Block OnDisk(long length, string folder)
         {
-            var file = TemporaryFile.Create("features", length);
+            var file = TemporaryFile.Create(folder, "features", length);
             try
             {
                 return new Block(file, length);

@@ -3,13 +3,16 @@ namespace Microsoft.ML.CoLM.Training;
 /// <summary>A file that nobody else can read and that vanishes when it is closed, or when the process ends.</summary>
 internal static class TemporaryFile
 {
-    /// <summary>Creates one in the folder for temporary files.</summary>
+    /// <summary>Creates one.</summary>
+    /// <param name="folder">Where; it is created if it is missing.</param>
     /// <param name="what">Part of its name.</param>
     /// <param name="size">Bytes to reserve on the disk, so that none of them can fail to be written later.</param>
-    /// <exception cref="IOException">The disk is full.</exception>
-    public static FileStream Create(string what, long size = 0)
+    /// <exception cref="IOException">The disk is full, or the folder cannot be created.</exception>
+    /// <exception cref="UnauthorizedAccessException">The folder may not be written.</exception>
+    public static FileStream Create(string folder, string what, long size = 0)
     {
-        var path = Path.Combine(Path.GetTempPath(), $"colm-{what}-{Guid.NewGuid():N}");
+        Directory.CreateDirectory(folder);
+        var path = Path.Combine(folder, $"colm-{what}-{Guid.NewGuid():N}");
         var options = new FileStreamOptions
         {
             Mode = FileMode.CreateNew,

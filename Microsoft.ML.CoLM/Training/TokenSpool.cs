@@ -32,7 +32,7 @@ internal sealed class TokenSpool : IDisposable
     /// <exception cref="ArgumentException">There is no document.</exception>
     public static TokenSpool Write(IEnumerable<IReadOnlyList<int>> documents)
     {
-        var file = TemporaryFile.Create("tokens");
+        var file = TemporaryFile.Create(Path.GetTempPath(), "tokens");
         try
         {
             foreach (var document in documents)

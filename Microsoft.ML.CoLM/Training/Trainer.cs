@@ -15,12 +15,14 @@ internal sealed class Trainer(
     TrainingOptions options, Func<Validation>? validate, Func<bool> isCancelled, Action<TrainingProgress> report,
     TrainingCheckpoints? checkpoints = null)
 {
+    private readonly AdamWStep _update = new(options);
+
     /// <summary>Trains parameters.</summary>
     /// <param name="task">What to make small.</param>
     /// <param name="parameters">What is trained: all of it gets a gradient from every batch.</param>
     /// <exception cref="NonFiniteLossException">
-    /// The loss, also the one that the last step leaves, a validation's or the gradient's norm was not finite; the
-    /// parameters are those of the last finite loss.
+    /// The loss, also the one that the last step leaves, a validation's, the gradient's norm or a weight was not finite; the
+    /// parameters are of no further use.
     /// </exception>
     public TrainingSummary Train(ITrainingTask task, IReadOnlyList<Parameter> parameters)
     {
@@ -28,18 +30,16 @@ internal sealed class Trainer(
         var schedule = new LearningRateSchedule(
             options.LearningRate, options.WarmupSteps, totalSteps, options.Decay);
         using var run = new TrainingRun(
-            CreateOptimizer(parameters), new BestState(parameters, keeps: options.RestoreBest));
+            [.. parameters.Select(parameter => new TrainedParameter(parameter))],
+            new BestState(parameters, keeps: options.RestoreBest));
         checkpoints?.Resume(run);
-        using var lastGood = new ParameterSnapshot(parameters);
         run.RandomState = RandomState.Take();
 
         var isProven = true; // whether a finite loss of the parameters, as they are, is known
         while (run.Step < totalSteps && !IsStopped() && !isCancelled())
         {
             run.Clock.Start();
-            foreach (var group in run.Optimizer.ParamGroups)
-                group.LearningRate = schedule.At(run.Step);
-            Step(task, parameters, run, lastGood);
+            Step(task, run, schedule.At(run.Step));
             isProven = false;
             run.Clock.Stop();
 
@@ -60,7 +60,7 @@ internal sealed class Trainer(
                 ValidationMetrics = validates ? run.Found.Metrics : [],
             });
         }
-        ForgetGradients(parameters);
+        run.ForgetGradients();
         if (!isProven)
             CheckFinite([LossWithoutGradients(task, run.Step - 1)], "the loss after it");
         checkpoints?.Save(run);
@@ -92,11 +92,8 @@ internal sealed class Trainer(
 
         void CheckFinite(IEnumerable<double> losses, string what)
         {
-            if (losses.All(double.IsFinite))
-                return;
-            lastGood.Restore();
-            ForgetGradients(parameters);
-            throw new NonFiniteLossException(run.Step, what, task.Model, wasFinite: run.Step > 0);
+            if (!losses.All(double.IsFinite))
+                throw NotFinite(run.Step, what, wasFinite: run.Step > 0);
         }
     }
 
@@ -118,12 +115,12 @@ internal sealed class Trainer(
 
     private long BatchNumber(int step, int pass) => (long)step * options.GradientAccumulationSteps + pass;
 
-    private void Step(
-        ITrainingTask task, IReadOnlyList<Parameter> parameters, TrainingRun run, ParameterSnapshot lastGood)
+    // Nothing is written, neither to the weights nor to a checkpoint, before what it follows from is known to be finite.
+    private void Step(ITrainingTask task, TrainingRun run, double rate)
     {
         using var scope = NewDisposeScope();
         RandomState.BeginStep(task.Model.Device);
-        run.Optimizer.zero_grad();
+        run.ForgetGradients();
         var passes = options.GradientAccumulationSteps;
         var (sum, count, tokens) = (0.0, 0.0, 0L);
         for (var pass = 0; pass < passes; pass++)
@@ -135,59 +132,26 @@ internal sealed class Trainer(
                 break;
             passSum.backward();
             BackwardResults.Release();
+            if (passes > 1)
+                run.AddUpGradients();
         }
+        var step = run.Step + 1;
         var loss = sum / count;
         if (!double.IsFinite(loss))
-        {
-            lastGood.Restore();
-            ForgetGradients(parameters);
-            throw new NonFiniteLossException(run.Step + 1, "the loss", task.Model, wasFinite: run.Step > 0);
-        }
-        // The parameters gave a finite loss: from here on they are the state to come back to, here and in a checkpoint.
-        lastGood.Take();
+            throw NotFinite(step, "the loss", wasFinite: run.Step > 0);
         run.Clock.Stop();
         checkpoints?.SaveIfDue(run);
         run.Clock.Start();
-        Divide(parameters, count);
-        var norm = nn.utils.clip_grad_norm_(parameters, options.MaxGradientNorm);
+        var norm = run.GradientNorm() / count;
         if (!double.IsFinite(norm))
-        {
-            ForgetGradients(parameters);
-            throw new NonFiniteLossException(run.Step + 1, "the gradient's norm", task.Model, wasFinite: true);
-        }
-        run.UpdateParameters();
-        (run.Step, run.Loss, run.Tokens) = (run.Step + 1, loss, run.Tokens + tokens);
+            throw NotFinite(step, "the gradient's norm", wasFinite: true);
+        // As libtorch's clip_grad_norm_ does it.
+        var clipped = Math.Min(1, options.MaxGradientNorm / (norm + 1e-6));
+        if (!_update.TryTake(run.Parameters, rate, clipped / count))
+            throw NotFinite(step, "a weight after it", wasFinite: true);
+        (run.Step, run.Loss, run.Tokens) = (step, loss, run.Tokens + tokens);
     }
 
-    private static void Divide(IEnumerable<Parameter> gradients, double count)
-    {
-        using var divisor = count.ToScalar();
-        foreach (var parameter in gradients)
-            parameter.grad?.div_(divisor);
-    }
-
-    // The optimizer's own zero_grad keeps the tensors.
-    private static void ForgetGradients(IEnumerable<Parameter> parameters)
-    {
-        foreach (var parameter in parameters)
-            parameter.grad = null;
-    }
-
-    private AdamW CreateOptimizer(IReadOnlyList<Parameter> parameters)
-    {
-        AdamW.ParamGroup Group(bool decays) => new(
-            parameters.Where(parameter => parameter.dim() > 1 == decays),
-            new AdamW.Options
-            {
-                LearningRate = options.LearningRate,
-                InitialLearningRate = options.LearningRate,
-                beta1 = options.Beta1,
-                beta2 = options.Beta2,
-                eps = 1e-8,
-                weight_decay = decays ? options.WeightDecay : 0,
-                amsgrad = false,
-                maximize = false,
-            });
-        return optim.AdamW([Group(decays: true), Group(decays: false)]);
-    }
+    private NonFiniteLossException NotFinite(int step, string what, bool wasFinite) =>
+        new(step, what, wasFinite, checkpoints?.Last);
 }

@@ -38,6 +38,10 @@ internal sealed class TrainingCheckpoints : IDisposable
     /// <summary>The seed of the training that is resumed.</summary>
     public int? Seed => _resumed?.Identity.Seed;
 
+    /// <summary>Which checkpoint is the last, in words; null where there is none.</summary>
+    public string? Last => _newest is { } newest ? InWords(newest, _options.CheckpointFolder!)
+        : _resumed is not null ? InWords(_resumed.GlobalStep, _options.ResumeFrom!) : null;
+
     /// <summary>Looks for the checkpoint to go on from, and keeps others from writing to the folder.</summary>
     /// <returns>Null where neither checkpoints nor resuming is asked for.</returns>
     /// <exception cref="ArgumentException">
@@ -97,10 +101,10 @@ internal sealed class TrainingCheckpoints : IDisposable
             return;
         run.Restore(_resumed);
         _source!.ReadInto(run.Step, CheckpointTensors.Of(run, _trained));
-        var states = CheckpointTensors.StatesOf(run.Optimizer);
-        foreach (var (name, parameter) in _trained)
+        foreach (var (name, parameter) in CheckpointTensors.Named(run, _trained))
         {
-            states[parameter].step = _resumed.OptimizerSteps.TryGetValue(name, out var steps) ? steps
+            parameter.Round();
+            parameter.Steps = _resumed.OptimizerSteps.TryGetValue(name, out var steps) ? steps
                 : throw new InvalidDataException($"The checkpoint of step {run.Step} in '{_options.ResumeFrom}' lacks the " +
                     $"optimizer's steps of {name}.");
         }
@@ -123,8 +127,8 @@ internal sealed class TrainingCheckpoints : IDisposable
         var before = _newest;
         try
         {
-            var states = CheckpointTensors.StatesOf(run.Optimizer);
-            var steps = _trained.ToDictionary(entry => entry.Name, entry => states[entry.Parameter].step);
+            var steps = CheckpointTensors.Named(run, _trained)
+                .ToDictionary(entry => entry.Name, entry => entry.Parameter.Steps);
             _target.Write(run.Step, CheckpointTensors.Of(run, _trained), CheckpointRecord.Of(run, steps, _identity!));
             _newest = run.Step;
             _target.DeleteAllBut(run.Step, before ?? run.Step);
@@ -204,6 +208,9 @@ internal sealed class TrainingCheckpoints : IDisposable
                 fingerprint.Add(name, parameter);
         }
     }
+
+    private static string InWords(int step, string folder) =>
+        FormattableString.Invariant($"that of step {step} in '{folder}'");
 
     private ArgumentException Other(string difference) => new($"The checkpoint of step {_resumed!.GlobalStep} in " +
         $"'{_options.ResumeFrom}' is of {difference}.");

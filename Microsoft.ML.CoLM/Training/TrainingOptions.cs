@@ -6,15 +6,29 @@ namespace Microsoft.ML.CoLM;
 /// <remarks>
 /// The optimizer is AdamW (Loshchilov and Hutter 2019); weight decay leaves out the norms. The defaults are those of
 /// LLaMA-style pre-training (Touvron et al. 2023), with a step count for small corpora.
+/// <para>
+/// The model computes in its own type, Float32 or BFloat16. What is trained has weights, and what the optimizer keeps of
+/// them, in float32 all the same (Micikevicius et al. 2018): after each step the model gets them rounded. Beside the model,
+/// each trained parameter takes 12 bytes of memory in Float32: its gradient and AdamW's two means. In BFloat16 it takes 14,
+/// with the weight in float32 and the gradient in BFloat16; 18 where <see cref="GradientAccumulationSteps"/> is above 1, as
+/// gradients are added up in float32. <see cref="RestoreBest"/> takes as much again as the parameters in the model's type.
+/// </para>
 /// </remarks>
 public abstract class TrainingOptions
 {
+    private int? _sequenceLength;
+    private double? _learningRate;
+
     private protected TrainingOptions()
     {
     }
 
     /// <summary>Tokens of a training window; at most the model's context.</summary>
-    public int SequenceLength { get; set; } = 256;
+    public int SequenceLength
+    {
+        get => _sequenceLength ?? DefaultSequenceLength;
+        set => _sequenceLength = value;
+    }
 
     /// <summary>Windows of one forward and backward pass.</summary>
     public int BatchSize { get; set; } = 16;
@@ -29,7 +43,11 @@ public abstract class TrainingOptions
     public int? MaxSteps { get; set; }
 
     /// <summary>The learning rate after the warm-up.</summary>
-    public double LearningRate { get; set; } = 1e-3;
+    public double LearningRate
+    {
+        get => _learningRate ?? DefaultLearningRate;
+        set => _learningRate = value;
+    }
 
     /// <summary>Steps over which the learning rate rises from zero.</summary>
     public int WarmupSteps { get; set; } = 30;
@@ -134,6 +152,10 @@ public abstract class TrainingOptions
     /// </summary>
     /// <remarks>Cancelling the MLContext's execution throws at any time, as in ML.NET's own trainers.</remarks>
     public CancellationToken CancellationToken { get; set; }
+
+    private protected virtual int DefaultSequenceLength => 256;
+
+    private protected virtual double DefaultLearningRate => 1e-3;
 
     /// <summary>Throws an <see cref="ArgumentException"/> that names the first option that is out of range.</summary>
     private protected void CheckTraining()

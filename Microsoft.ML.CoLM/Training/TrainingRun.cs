@@ -1,17 +1,17 @@
 using System.Diagnostics;
-using TorchSharp.Modules;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Training;
 
-/// <summary>Where a training is, beside the parameters: what a checkpoint keeps.</summary>
-/// <param name="optimizer">The optimizer, disposed with this.</param>
+/// <summary>Where a training is: what a checkpoint keeps.</summary>
+/// <param name="parameters">What is trained, disposed with this.</param>
 /// <param name="best">The best validation, disposed with this.</param>
-internal sealed class TrainingRun(AdamW optimizer, BestState best) : IDisposable
+internal sealed class TrainingRun(IReadOnlyList<TrainedParameter> parameters, BestState best) : IDisposable
 {
-    private readonly AdamWStep _update = new(optimizer);
     private TimeSpan _before;
 
-    public AdamW Optimizer => optimizer;
+    public IReadOnlyList<TrainedParameter> Parameters => parameters;
 
     public BestState Best => best;
 
@@ -36,8 +36,33 @@ internal sealed class TrainingRun(AdamW optimizer, BestState best) : IDisposable
     /// <summary>Time spent on steps, before the training was resumed, too.</summary>
     public TimeSpan Elapsed => _before + Clock.Elapsed;
 
-    /// <summary>Takes the optimizer's step by the parameters' gradients.</summary>
-    public void UpdateParameters() => _update.Take();
+    /// <summary>The norm of the gradients of all parameters together.</summary>
+    public double GradientNorm()
+    {
+        using var scope = NewDisposeScope();
+        List<Tensor> norms = [];
+        foreach (var parameter in parameters)
+        {
+            using var own = NewDisposeScope();
+            if (parameter.Gradient is { } gradient)
+                norms.Add(gradient.norm().MoveToOuterDisposeScope());
+        }
+        return norms.Count == 0 ? 0 : stack(norms).norm().ToDouble();
+    }
+
+    /// <summary>Adds the gradients of one of several passes to those before it.</summary>
+    public void AddUpGradients()
+    {
+        foreach (var parameter in parameters)
+            parameter.AddUpGradient();
+    }
+
+    /// <summary>Frees the last step's gradients.</summary>
+    public void ForgetGradients()
+    {
+        foreach (var parameter in parameters)
+            parameter.ForgetGradient();
+    }
 
     /// <summary>Goes to where a checkpoint was; its tensors are read elsewhere.</summary>
     public void Restore(CheckpointRecord record)
@@ -49,7 +74,8 @@ internal sealed class TrainingRun(AdamW optimizer, BestState best) : IDisposable
 
     public void Dispose()
     {
-        optimizer.Dispose();
+        foreach (var parameter in parameters)
+            parameter.Dispose();
         best.Dispose();
     }
 }

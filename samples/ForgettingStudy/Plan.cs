@@ -35,5 +35,8 @@ internal sealed class Plan(Settings settings)
         method.Name, seed, settings.Rows, HeldOut: 0, settings.Epochs, settings.Batch, learningRate,
         method.HasAdapters ? settings.LoraRank : 0, method.HasAdapters ? settings.LoraAlpha : 0, settings.Validations,
         method.FreezesBase ? settings.FeatureMemory : 0, method.FreezesBase ? settings.FeatureDisk : 0,
-        settings.AtOnce, method.IsExpanded ? Expansion : null, _inputs);
+        settings.AtOnce, method.IsExpanded ? Expansion : null, _inputs)
+    {
+        DataType = settings.DataType,
+    };
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using ForgettingStudy;
 using Microsoft.ML.CoLM;
+using static TorchSharp.torch;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 
@@ -47,6 +48,11 @@ var rates = new Option<double[]>("--rates")
     HelpName = "R",
     AllowMultipleArgumentsPerToken = true,
 };
+var dtype = new Option<string>("--dtype")
+{
+    Description = "the type that models are tuned in; the expanded one is made in float32",
+    DefaultValueFactory = _ => "float32",
+}.AcceptOnlyFromAmong("float32", "bfloat16");
 var loraRank = Count("--lora-rank", "rank of adapters", new LoraOptions().Rank, 1);
 var loraAlpha = new Option<double>("--lora-alpha")
 {
@@ -73,7 +79,7 @@ var command = new RootCommand(
     "Tunes a language model for a task in five ways, and measures what each reaches, costs and forgets.")
 {
     model, storiesTrain, storiesValidation, train, validation, chains, kvSharing, initialization, expansionSteps, rows,
-    epochs, batch, learningRate, rates, loraRank, loraAlpha, validations, featureMemory, featureDisk, seeds, atOnce,
+    epochs, batch, learningRate, rates, dtype, loraRank, loraAlpha, validations, featureMemory, featureDisk, seeds, atOnce,
     methods, output, json, chart,
     new WorkerCommand(),
 };
@@ -100,6 +106,7 @@ command.SetAction((result, cancellation) => Task.Run(() =>
             result.GetValue(chains)!, result.GetValue(kvSharing), result.GetValue(initialization),
             result.GetValue(expansionSteps), result.GetValue(rows), result.GetValue(epochs), result.GetValue(batch),
             result.GetValue(learningRate), result.GetValue(rates) ?? [],
+            Enum.Parse<ScalarType>(result.GetRequiredValue(dtype), ignoreCase: true),
             result.GetValue(loraRank), result.GetValue(loraAlpha), result.GetValue(validations),
             result.GetValue(featureMemory), result.GetValue(featureDisk), result.GetValue(seeds), result.GetValue(atOnce),
             names.Length == 0 ? Method.Compared : [.. names.Select(Method.Of)],

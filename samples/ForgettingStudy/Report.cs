@@ -101,7 +101,7 @@ internal sealed class Report(
             Culture, $"{method.Name} {learningRates[method]:0.#####}")));
         yield return $"{seeds}; {rows}, {Counted(settings.Epochs, "epoch")} of batches of {settings.Batch}, the last " +
             $"step's weights; learning rates: {rates}{Choice()}; adapters of rank {settings.LoraRank}, alpha " +
-            $"{settings.LoraAlpha.ToString(Culture)}. Each run in a process of its own: peak memory is what training's " +
+            $"{settings.LoraAlpha.ToString(Culture)}; {settings.DataType}. Each run in a process of its own: peak memory is what training's " +
             $"steps add to it, without validations. {Environment.ProcessorCount} cores, {Machine()}" +
             (settings.AtOnce == 1 ? "." : $"; {settings.AtOnce} runs at a time share the cores.");
         if (Compared() is { } compared)

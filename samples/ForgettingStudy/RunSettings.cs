@@ -1,3 +1,5 @@
+using static TorchSharp.torch;
+
 namespace ForgettingStudy;
 
 /// <summary>What a run depends on; a run of equal settings is not done twice.</summary>
@@ -21,4 +23,8 @@ namespace ForgettingStudy;
 internal sealed record RunSettings(
     string Method, int Seed, int? Rows, int HeldOut, int Epochs, int Batch, double LearningRate, int LoraRank,
     double LoraAlpha, int ValidationsPerEpoch, int FeatureMemory, int FeatureDisk, int AtOnce, ExpansionSettings? Expansion,
-    string Inputs);
+    string Inputs)
+{
+    /// <summary>The type that the model is tuned in.</summary>
+    public ScalarType DataType { get; init; } = ScalarType.Float32;
+}

@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM;
+using static TorchSharp.torch;
 
 namespace ForgettingStudy;
 
@@ -13,6 +14,7 @@ namespace ForgettingStudy;
 /// <param name="Batch">Rows of a step.</param>
 /// <param name="LearningRate">The learning rate of every method; null for each one's own.</param>
 /// <param name="Rates">Learning rates to choose from, for each method; empty chooses none.</param>
+/// <param name="DataType">The type that models are tuned in.</param>
 /// <param name="LoraRank">Rank of adapters.</param>
 /// <param name="LoraAlpha">Their alpha.</param>
 /// <param name="Validations">Validations of an epoch.</param>
@@ -26,8 +28,8 @@ namespace ForgettingStudy;
 /// <param name="Chart">The picture to write.</param>
 internal sealed record Settings(
     InputFiles Files, string Chains, bool KvSharing, ChainInitialization Initialization, int ExpansionSteps, int? Rows,
-    int Epochs, int Batch, double? LearningRate, double[] Rates, int LoraRank, double LoraAlpha, int Validations,
-    int FeatureMemory, int FeatureDisk, int Seeds, int AtOnce, Method[] Methods, string Out, string Json, string Chart)
+    int Epochs, int Batch, double? LearningRate, double[] Rates, ScalarType DataType, int LoraRank, double LoraAlpha,
+    int Validations, int FeatureMemory, int FeatureDisk, int Seeds, int AtOnce, Method[] Methods, string Out, string Json, string Chart)
 {
     /// <summary>The command that asks for it, for the table.</summary>
     public required string Command { get; init; }

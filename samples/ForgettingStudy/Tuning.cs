@@ -24,7 +24,8 @@ internal static class Tuning
         var train = keys.Transform(rows);
         var validation = keys.Transform(mlContext.Data.LoadFromEnumerable(validationSentences));
 
-        using var model = CoLMModel.Load(method.IsExpanded ? expandedFolder : files.Model);
+        using var model = CoLMModel.Load(
+            method.IsExpanded ? expandedFolder : files.Model, dtype: settings.DataType);
         using var start = mlContext.Transforms
             .ElasticScoring(new ElasticScoringEstimator.Options { Model = model })
             .Fit(train);
@@ -33,14 +34,15 @@ internal static class Tuning
         options.BatchSize = settings.Batch;
         options.Epochs = settings.Epochs;
         options.LearningRate = settings.LearningRate;
-        options.SequenceLength = Math.Min(options.SequenceLength, model.Config.ContextLength);
+        (options.Decay, options.WeightDecay) = (LearningRateDecay.Cosine, 0.1);
+        options.SequenceLength = Math.Min(256, model.Config.ContextLength);
         options.WarmupSteps = Math.Min(options.WarmupSteps, stepsOfEpoch * settings.Epochs / 10);
         options.ValidationSet = validation;
         options.ValidationInterval = Math.Max(1, stepsOfEpoch / settings.ValidationsPerEpoch);
         // The validation's rows are those that the table's accuracy is of: they choose nothing.
         options.RestoreBest = false;
         options.FrozenFeatureMemory = settings.FeatureMemory * MiB;
-        options.FrozenFeatureDisk = settings.FeatureDisk * MiB;
+        (options.FrozenFeatureFolder, options.FrozenFeatureDisk) = (Path.GetTempPath(), settings.FeatureDisk * MiB);
         options.Seed = settings.Seed;
 
         var memory = new ResidentMemory();
@@ -58,7 +60,7 @@ internal static class Tuning
             return mlContext.MulticlassClassification.Evaluate(scored).MicroAccuracy;
         }).ToArray();
         var stories = StoryFile.Read(files.StoriesValidation);
-        using var baseModel = CoLMModel.Load(files.Model);
+        using var baseModel = CoLMModel.Load(files.Model, dtype: settings.DataType);
         var before = StoryScores.Of(mlContext, baseModel, chainCount: 1, stories);
         var atOne = StoryScores.Of(mlContext, tuned.Model, chainCount: 1, stories);
         var atTop = StoryScores.Of(mlContext, tuned.Model, tuned.ChainCount, stories);

@@ -20,7 +20,7 @@ internal sealed class Job(Settings settings)
         CheckOutputs();
         var (train, validation) = LoadData();
         using var baseModel = settings.Model is { } folder
-            ? CoLMModel.Load(folder.FullName)
+            ? CoLMModel.Load(folder.FullName, dtype: settings.DataType)
             : TrainBase(train, validation, cancellation);
         using var grown = Fit("Training the added chains", train, new ChainExpansionEstimator.Options
         {
@@ -30,7 +30,7 @@ internal sealed class Job(Settings settings)
             MaxSteps = settings.Steps,
             WarmupSteps = WarmupSteps,
             SequenceLength = Math.Min(256, baseModel.Config.ContextLength),
-            LearningRate = 2e-3,
+            LearningRate = settings.LearningRate,
             ValidationSet = validation,
         }, cancellation);
         Compare(grown, validation, cancellation);
@@ -95,6 +95,7 @@ internal sealed class Job(Settings settings)
             .Start(display =>
             {
                 var bar = display.AddTask(title);
+                options.DataType = settings.DataType;
                 options.CancellationToken = cancellation;
                 options.Progress = new StepProgress(progress =>
                 {

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Reflection;
 using Microsoft.ML.CoLM;
 using QuickStart;
+using static TorchSharp.torch;
 
 var model = new Option<DirectoryInfo>("--model")
 {
@@ -25,6 +26,16 @@ var steps = new Option<int>("--steps")
     Description = "optimizer steps of each training",
     DefaultValueFactory = _ => 150,
 };
+var learningRate = new Option<double>("--learning-rate")
+{
+    Description = "the learning rate of the added chains after the warm-up",
+    DefaultValueFactory = _ => 2e-3,
+};
+var dtype = new Option<string>("--dtype")
+{
+    Description = "the type that the models compute and are stored in",
+    DefaultValueFactory = _ => "float32",
+}.AcceptOnlyFromAmong("float32", "bfloat16");
 var kvSharing = new Option<bool>("--kv-sharing")
 {
     Description = "whether all chains share the first one's keys and values, true (the default) or false",
@@ -48,7 +59,7 @@ var command = new RootCommand(
     "Grows a language model by a chain, trains that on text, compares chain counts, saves one zip and scores from it. " +
     "Without arguments, all of it on stories of its own.")
 {
-    model, train, validation, chains, steps, kvSharing, maxTokens, output, outputFolder,
+    model, train, validation, chains, steps, learningRate, dtype, kvSharing, maxTokens, output, outputFolder,
 };
 // Validators see the text: a value that is none has its own error, and no value to ask for.
 command.Validators.Add(result =>
@@ -68,6 +79,7 @@ command.SetAction((result, cancellation) => Task.Run(() =>
         new Job(new Settings(
             result.GetValue(model), result.GetValue(train), result.GetValue(validation),
             result.GetValue(chains) is { } text ? [.. ChainLayout.Parse(text).Heads] : null, result.GetValue(steps),
+            result.GetValue(learningRate), Enum.Parse<ScalarType>(result.GetRequiredValue(dtype), ignoreCase: true),
             result.GetValue(kvSharing), result.GetValue(maxTokens), result.GetValue(output)!,
             result.GetValue(outputFolder))).Run(cancellation);
         return 0;
