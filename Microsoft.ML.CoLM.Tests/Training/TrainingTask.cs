@@ -60,7 +60,7 @@ internal sealed class TrainingTask : IDisposable
 
     /// <summary>Copies of the parameters' values by name.</summary>
     public static Dictionary<string, float[]> Values(CoLMModel model) =>
-        model.named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter.data<float>().ToArray());
+        model.ChainParameters().ToDictionary(entry => entry.name, entry => entry.parameter.data<float>().ToArray());
 
     /// <summary>The task with batches of another size.</summary>
     public LanguageModelingTask OfBatches(int size) => new(Model, _frozenChains, Windows, size, _scaleWeights);
