@@ -126,17 +126,15 @@ public sealed class InvariantTextTests
         _ = new MLContext(seed: 1).Transforms.ChainTuning(options);
     }
 
-    // What a training says, but for the times that it takes.
+    // What a training says, but for the time that it takes.
     private static void TrainingMessages(List<string> messages)
     {
         var mlContext = new MLContext(seed: 1);
         mlContext.Log += (_, entry) =>
         {
-            if (!entry.Message.Contains("tokens/s", StringComparison.Ordinal))
-                messages.Add(entry.Message);
-            else
-                messages.Add(entry.Message[..entry.Message.LastIndexOf(", ", entry.Message.IndexOf("tokens/s",
-                    StringComparison.Ordinal), StringComparison.Ordinal)]);
+            var speed = entry.RawMessage.IndexOf(" tokens/s", StringComparison.Ordinal);
+            if (entry.Source.Contains("Chain tuning", StringComparison.Ordinal) && !entry.RawMessage.Contains("lapsed", StringComparison.Ordinal))
+                messages.Add(speed < 0 ? entry.RawMessage : entry.RawMessage[..entry.RawMessage.LastIndexOf(',', speed)]);
         };
         using var model = TextModels.Random(4, 2);
         using var source = mlContext.Scorer(model);

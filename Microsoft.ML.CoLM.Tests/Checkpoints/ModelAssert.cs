@@ -8,8 +8,8 @@ internal static class ModelAssert
     /// <summary>The first chains of a model have the weights of another model, to the bit.</summary>
     public static void SameWeights(CoLMModel expected, CoLMModel actual)
     {
-        var weights = expected.named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter);
-        foreach (var (name, parameter) in actual.named_parameters())
+        var weights = expected.ChainParameters().ToDictionary(entry => entry.name, entry => entry.parameter);
+        foreach (var (name, parameter) in actual.ChainParameters())
         {
             CollectionAssert.AreEqual(weights[name].shape, parameter.shape, name);
             Assert.IsTrue(Bits(weights[name]).SequenceEqual(Bits(parameter)), $"{name} differs.");
@@ -18,9 +18,9 @@ internal static class ModelAssert
 
     public static bool HaveSameWeights(CoLMModel a, CoLMModel b)
     {
-        var weights = a.named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter);
+        var weights = a.ChainParameters().ToDictionary(entry => entry.name, entry => entry.parameter);
         return a.Config.Layout.Equals(b.Config.Layout)
-            && b.named_parameters().All(entry => Bits(weights[entry.name]).SequenceEqual(Bits(entry.parameter)));
+            && b.ChainParameters().All(entry => Bits(weights[entry.name]).SequenceEqual(Bits(entry.parameter)));
     }
 
     public static void SameFiles(string expected, string actual)

@@ -94,7 +94,7 @@ public sealed class AdapterTuningTests
         var options = Options(source, steps: 5);
         options.LabelColumnName = "Degrees";
         var second = _mlContext.Tune(options);
-        foreach (var ((name, one), (_, other)) in first.Model.named_parameters().Zip(second.Model.named_parameters()))
+        foreach (var ((name, one), (_, other)) in first.Model.ChainParameters().Zip(second.Model.ChainParameters()))
             Assert.IsTrue(Tuning.ShareMemory(one, other), name);
         CollectionAssert.AreEqual(before, _mlContext.Predict(first).Scores());
         CollectionAssert.AreEqual(texts, source.Score(_mlContext, TextModels.Texts));
@@ -153,7 +153,7 @@ public sealed class AdapterTuningTests
 
         var bytes = first.Model.ShareWeights(second.Model);
         Assert.AreEqual(sizeof(float) * model.ParameterCount(chainCount: 2), bytes);
-        foreach (var ((name, one), (_, other)) in first.Model.named_parameters().Zip(second.Model.named_parameters()))
+        foreach (var ((name, one), (_, other)) in first.Model.ChainParameters().Zip(second.Model.ChainParameters()))
             Assert.IsTrue(Tuning.ShareMemory(one, other), name);
         CollectionAssert.AreEqual(expected, _mlContext.Predict(first).Scores());
         Assert.IsTrue(Tuning.ShareMemory(first.Model.WithoutAdapters().Norm.Weight(0), second.Model.Norm.Weight(0)),

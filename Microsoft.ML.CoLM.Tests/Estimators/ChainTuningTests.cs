@@ -58,7 +58,7 @@ public sealed class ChainTuningTests
         options.FrozenChains = frozenChains;
         using var tuned = _mlContext.Tune(options);
         var parameters = model.named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter);
-        foreach (var (name, parameter) in tuned.Model.named_parameters())
+        foreach (var (name, parameter) in tuned.Model.ChainParameters())
         {
             Assert.AreEqual(ParameterName.Parse(name).Chain < frozenChains,
                 Tuning.ShareMemory(parameters[name], parameter), name);
@@ -238,7 +238,7 @@ public sealed class ChainTuningTests
                 var before = Outputs();
                 using (no_grad())
                 {
-                    IEnumerable<Tensor> changed = ofTheHead ? [tuned.Head().Weight(chain)] : tuned.Model.named_parameters()
+                    IEnumerable<Tensor> changed = ofTheHead ? [tuned.Head().Weight(chain)] : tuned.Model.ChainParameters()
                         .Where(entry => ParameterName.Parse(entry.name).Chain == chain).Select(entry => entry.parameter);
                     foreach (var parameter in changed)
                         parameter.mul_(1.5);

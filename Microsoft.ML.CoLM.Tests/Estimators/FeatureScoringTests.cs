@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Tests.Checkpoints;
 using Microsoft.ML.CoLM.Tokenizers;
 using Microsoft.ML.Data;
@@ -11,6 +12,23 @@ namespace Microsoft.ML.CoLM.Tests.Estimators;
 public sealed class FeatureScoringTests
 {
     private readonly MLContext _mlContext = new(seed: 1);
+
+    [TestMethod]
+    public void FeaturesThatAreCopiedInPartsGiveTheSameVectorsToTheBit()
+    {
+        using var model = TextModels.Random(4, 2);
+        int[][] sequences = [[], [1], [.. Enumerable.Range(3, 90)], [7, 8, 9]];
+        foreach (var pooling in Enum.GetValues<FeaturePooling>())
+        {
+            var whole = SequencePooling.Pool(model, sequences, chainCount: 2, pooling);
+            foreach (var numbers in (int[])[1, 100])
+            {
+                var inParts = SequencePooling.Pool(model, sequences, chainCount: 2, pooling, numbers);
+                for (var i = 0; i < whole.Length; i++)
+                    CollectionAssert.AreEqual(whole[i], inParts[i]);
+            }
+        }
+    }
 
     [TestMethod]
     [DataRow(FeaturePooling.Mean, true, ScalarType.Float32)]

@@ -62,7 +62,7 @@ internal sealed class TrainingTask : IDisposable
 
     /// <summary>Copies of the parameters' values by name.</summary>
     public static Dictionary<string, float[]> Values(CoLMModel model) =>
-        model.named_parameters().ToDictionary(
+        model.ChainParameters().ToDictionary(
             entry => entry.name, entry => entry.parameter.detach().to(float32).data<float>().ToArray());
 
     /// <summary>The task with batches of another size.</summary>

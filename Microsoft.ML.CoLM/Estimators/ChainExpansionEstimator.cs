@@ -178,16 +178,18 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
             spool.AddTo(data);
             data.Add(validationRows);
         });
-        channel.Info(string.Create(CultureInfo.InvariantCulture,
-            $"Training {trained.Sum(entry => entry.parameter.numel()):N0} of " +
-            $"{model.parameters().Sum(parameter => parameter.numel()):N0} parameters on {spool.TokenCount:N0} tokens, " +
-            $"{windows.Count:N0} windows of {windows.Length}."));
+        channel.Info(Announcement(trained.Sum(entry => entry.parameter.numel()),
+            model.parameters().Sum(parameter => parameter.numel()), spool.TokenCount, windows));
         var trainer = new Trainer(_options,
             validationRows.Length == 0 ? null : () => LanguageValidation.Of(
                 model, validationRows, scaleWeights, channel.CheckAlive),
             channel.IsCancelled, channel.Report, checkpoints);
         return channel.Ended(trainer.Train(task, [.. trained.Select(entry => entry.parameter)]));
     }
+
+    private static string Announcement(long trained, long parameters, long tokens, TokenWindows windows) =>
+        string.Create(CultureInfo.InvariantCulture, $"Training {trained:N0} of {parameters:N0} parameters on " +
+            $"{tokens:N0} tokens, {windows.Count:N0} windows of {windows.Length}.");
 
     private IEnumerable<IReadOnlyList<int>> Documents(
         CoLMModel model, Tokenizer tokenizer, IDataView data, string what, TrainingChannel channel) =>
