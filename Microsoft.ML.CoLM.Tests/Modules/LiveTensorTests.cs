@@ -30,6 +30,34 @@ public sealed class LiveTensorTests
     });
 
     [TestMethod]
+    public void FiftyPassesInBlocksLeaveNothingBehind() => AssertFlat(50, i =>
+    {
+        using var noGradients = no_grad();
+        using var ids = TestIds.Of(_model.Config, 1, i % 20 + 1);
+        foreach (var model in new[] { _model, _own })
+        {
+            model.BlockLength = 4;
+            using var logits = model.forward(ids, i % 3 + 1);
+            using var rows = tensor(new[] { i % 20L });
+            using var kept = model.Keep(ids, 1, rows);
+        }
+    });
+
+    [TestMethod]
+    public void TwentyStepsOfTheHeadsCrossEntropyLeaveNothingBehind() => AssertFlat(20, i =>
+    {
+        using var ids = TestIds.Of(_model.Config, i % 3 + 1, i % 20 + 1);
+        foreach (var model in new[] { _model, _own })
+        {
+            using var features = model.Features(ids, new ChainRange(0, 3));
+            using var targets = ids.view(-1);
+            using var loss = model.Head.CrossEntropy(features, new ChainRange(0, 3), earlier: null, targets, [0.5, 0, 1]);
+            loss.backward();
+            BackwardResults.Release();
+        }
+    });
+
+    [TestMethod]
     public void TwoHundredForwardPassesWithAGraphLeaveNothingBehind() => AssertFlat(200, i =>
     {
         using var ids = TestIds.Of(_model.Config, i % 3 + 1, i % 20 + 1);

@@ -8,7 +8,10 @@ namespace Microsoft.ML.CoLM.Evaluation;
 /// <summary>Log-probabilities of token sequences under a model.</summary>
 internal static class SequenceScorer
 {
-    /// <summary>Inputs, with their padding, of one forward pass: bounds memory.</summary>
+    /// <summary>
+    /// Inputs, with their padding, of one forward pass: bounds memory. A single window that has more goes through the
+    /// model in blocks (<see cref="CoLMModel.BlockLength"/>).
+    /// </summary>
     public const int InputsAtOnce = 8192;
 
     // Bounds memory: logits that exist at once.

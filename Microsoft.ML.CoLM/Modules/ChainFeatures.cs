@@ -37,6 +37,35 @@ internal sealed class ChainFeatures(int layerCount, Tensor? rows = null) : IDisp
     /// <summary>Keeps what a head reads, as <see cref="Keep"/> does.</summary>
     public void KeepHeadInput(Tensor features) => HeadInput = Chosen(features);
 
+    /// <summary>Whether some rows are kept, not all.</summary>
+    public bool ChoosesRows => rows is not null;
+
+    /// <summary>
+    /// To keep what is chosen of some neighbouring rows, where rows are chosen in rising order; null where none of them is.
+    /// </summary>
+    /// <param name="start">The first of the rows.</param>
+    /// <param name="count">How many.</param>
+    /// <returns>The caller's to dispose, before its dispose scope ends.</returns>
+    public ChainFeatures? Part(long start, long count)
+    {
+        using var scope = NewDisposeScope();
+        long[] own = [.. rows!.cpu().data<long>().Where(row => row >= start && row < start + count).Select(row => row - start)];
+        return own.Length == 0
+            ? null : new ChainFeatures(layerCount, tensor(own, device: rows.device).MoveToOuterDisposeScope());
+    }
+
+    /// <summary>Takes over the rows of a layer that follow those that are there.</summary>
+    public void AppendRows(int layer, ChainFeatures later)
+    {
+        for (var site = 0; site < _sites.GetLength(1); site++)
+        {
+            if (later._sites[layer, site] is not { } added)
+                continue;
+            later._sites[layer, site] = null;
+            _sites[layer, site] = Joined(_sites[layer, site], added, dim: 0);
+        }
+    }
+
     /// <summary>Takes over the sites of the chains behind these, which were computed on top of them.</summary>
     public void Append(ChainFeatures later)
     {
@@ -48,13 +77,7 @@ internal sealed class ChainFeatures(int layerCount, Tensor? rows = null) : IDisp
                 if (later._sites[layer, site] is not { } added)
                     continue;
                 later._sites[layer, site] = null;
-                if (_sites[layer, site] is { } own)
-                {
-                    using var appended = added;
-                    added = cat([own, added], dim: 1).DetachFromDisposeScope();
-                    own.Dispose();
-                }
-                _sites[layer, site] = added;
+                _sites[layer, site] = Joined(_sites[layer, site], added, dim: 1);
             }
         }
     }
@@ -81,6 +104,15 @@ internal sealed class ChainFeatures(int layerCount, Tensor? rows = null) : IDisp
 
     /// <summary>Keeps the logits as <see cref="Keep"/> does.</summary>
     public void KeepLogits(Tensor logits) => Logits = logits.alias().DetachFromDisposeScope();
+
+    private static Tensor Joined(Tensor? own, Tensor added, long dim)
+    {
+        if (own is null)
+            return added;
+        using (own)
+        using (added)
+            return cat([own, added], dim).DetachFromDisposeScope();
+    }
 
     private Tensor Chosen(Tensor features) =>
         (rows is null ? features.alias() : features.index_select(0, rows)).DetachFromDisposeScope();

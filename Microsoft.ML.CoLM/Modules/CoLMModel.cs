@@ -193,15 +193,20 @@ public sealed partial class CoLMModel : nn.Module
     private void WalkInBlocks(Tensor x, ForwardPass pass, long block)
     {
         using var cache = new LayerCache(Config, pass, x.dtype, x.device);
-        foreach (var layer in _layers)
+        for (var layer = 0; layer < _layers.Length; layer++)
         {
             for (long start = 0; start < pass.Length; start += block)
             {
                 using var scope = NewDisposeScope();
                 var rows = x.narrow(0, start, Math.Min(block, pass.Length - start));
+                using var kept = pass.Kept?.Part(start, rows.size(0));
                 cache.Start = start;
-                rows.copy_(layer.forward(rows, pass.Block(start, rows.size(0), cache)));
+                rows.copy_(_layers[layer].forward(rows, pass.Block(start, rows.size(0), cache, kept)));
+                if (kept is not null)
+                    pass.Kept!.AppendRows(layer, kept);
             }
+            if (Config.KvSharing && pass.Kept is not null)
+                cache.CopyTo(pass.Kept, layer);
         }
         for (long start = 0; start < pass.Length; start += block)
         {

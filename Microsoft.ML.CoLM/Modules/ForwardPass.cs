@@ -36,14 +36,20 @@ internal sealed record ForwardPass(
     }
 
     /// <summary>
-    /// Whether the pass may be made block by block: one sequence, of which nothing is needed but the last layer's features.
+    /// Whether the pass may be made block by block: one sequence, of which nothing is needed but the last layer's features
+    /// and what is kept of chosen rows.
     /// </summary>
-    public bool CanBeDivided => !torch.is_grad_enabled() && Batch == 1 && Earlier is null && Kept is null && Cache is null &&
-        KeyMask is null;
+    public bool CanBeDivided => !torch.is_grad_enabled() && Batch == 1 && Earlier is null &&
+        Kept is null or { ChoosesRows: true } && Cache is null && KeyMask is null;
 
-    /// <summary>The part of the pass that some tokens are, which read those before them in a cache.</summary>
-    public ForwardPass Block(long start, long length, IKeyValueCache cache) => this with
+    /// <summary>The part of the pass that some tokens are.</summary>
+    /// <param name="start">The first of them.</param>
+    /// <param name="length">How many.</param>
+    /// <param name="cache">Where they read those before them.</param>
+    /// <param name="kept">Where to keep their features; null to keep none.</param>
+    public ForwardPass Block(long start, long length, IKeyValueCache cache, ChainFeatures? kept) => this with
     {
+        Kept = kept,
         Length = length,
         Cosine = Cosine.narrow(0, start, length),
         Sine = Sine.narrow(0, start, length),

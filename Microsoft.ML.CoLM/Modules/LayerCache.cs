@@ -26,6 +26,14 @@ internal sealed class LayerCache : IKeyValueCache, IDisposable
         Tensor New() => empty([heads, 1, pass.Length, config.HeadWidth], dtype: dtype, device: device).DetachFromDisposeScope();
     }
 
+    /// <summary>Keeps a copy of a layer's keys and values.</summary>
+    public void CopyTo(ChainFeatures kept, int layer)
+    {
+        using var scope = NewDisposeScope();
+        kept.Keep(layer, FeatureSite.Keys, _keys.clone());
+        kept.Keep(layer, FeatureSite.Values, _values.clone());
+    }
+
     /// <summary>Where the block begins.</summary>
     public long Start { get; set; }
 
