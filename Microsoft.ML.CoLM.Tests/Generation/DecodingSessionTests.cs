@@ -2,6 +2,7 @@ using Microsoft.ML.CoLM.Chains;
 using Microsoft.ML.CoLM.Generation;
 using Microsoft.ML.CoLM.Kernels;
 using Microsoft.ML.CoLM.Tests.Estimators;
+using Microsoft.ML.CoLM.Tests.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -37,6 +38,28 @@ public sealed class DecodingSessionTests
                 SessionModels.Near(reference[row.Position], session.Logits(0), SessionModels.Tolerance(dtype, reference));
             }
         }
+    }
+
+    [TestMethod]
+    [DataRow("8,4", ScalarType.Float32, false)]
+    [DataRow("8,4", ScalarType.Float32, true)]
+    [DataRow("8,4", ScalarType.BFloat16, false)]
+    [DataRow("8,4", ScalarType.BFloat16, true)]
+    [DataRow("96,48", ScalarType.Float32, false)]
+    [DataRow("96,48", ScalarType.Float32, true)]
+    [DataRow("96,48", ScalarType.BFloat16, false)]
+    [DataRow("96,48", ScalarType.BFloat16, true)]
+    public void LogitsBehindAPromptAreTheModelsWhoeverMultiplies(string chains, ScalarType dtype, bool ownProducts)
+    {
+        using var scope = NewDisposeScope();
+        using var model = SessionModels.Create(chains, kvSharing: false, dtype);
+        var tokens = SessionModels.Tokens(model, 78);
+        var reference = SessionModels.Reference(model, tokens, chainCount: 2);
+        using var products = new OwnProducts(ownProducts);
+        using var session = DecodingSession.Create(model, 1, tokens.Length);
+        session.Prefill(0, tokens.AsSpan(0, 77), 2);
+        session.Run(SessionModels.Rows(tokens, 77, 1), 0, new ChainRange(0, 2));
+        SessionModels.Near(reference[77], session.Logits(0), SessionModels.Tolerance(dtype, reference));
     }
 
     [TestMethod]

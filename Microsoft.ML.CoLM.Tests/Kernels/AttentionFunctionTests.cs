@@ -135,6 +135,31 @@ public sealed class AttentionFunctionTests
             queries.to(bfloat16), keys.to(bfloat16), values.to(bfloat16)), 1.0 / 64);
     }
 
+    [TestMethod]
+    [DataRow(1, 1, 2, 2)]
+    [DataRow(3, 2, 37, 8)]
+    public void EveryWidthOfVectorsGivesTheSame(int groups, int queries, int length, int width)
+    {
+        using var noGradients = no_grad();
+        using var scope = NewDisposeScope();
+        var shape = new AttentionShape(groups, queries, length, width);
+        Tensor[] inputs = [Random(groups, queries, length, width, 1), Random(groups, 1, length, width, 2),
+            Random(groups, 1, length, width, 3), Random(groups, queries, length, width, 4)];
+        foreach (var (eight, four) in All<Floats8>().Zip(All<Floats4>()))
+            TensorAssert.RelativelyNear(eight, four, Rounding);
+
+        Tensor[] All<TFloats>()
+            where TFloats : struct, IFloats<TFloats>
+        {
+            Tensor[] results = [empty_like(inputs[0]), empty([groups, queries, length]), .. inputs[..3].Select(input => empty_like(input))];
+            var (read, written) = (Array.ConvertAll(inputs, TensorMemory.Address), Array.ConvertAll(results, TensorMemory.Address));
+            AttentionKernel<TFloats>.Forward(shape, read[0], read[1], read[2], written[0], written[1]);
+            AttentionKernel<TFloats>.Backward(shape, read[0], read[1], read[2], written[0], written[1], read[3], written[2],
+                written[3], written[4]);
+            return results;
+        }
+    }
+
     private static Tensor Random(long groups, long queries, long length, long width, int seed) =>
         GradientAssert.Random([groups, queries, length, width], seed: seed, dtype: float32);
 

@@ -8,15 +8,20 @@ namespace Microsoft.ML.CoLM.Tests.Kernels;
 [TestClass]
 public sealed unsafe class CachedAttentionTests
 {
+    private delegate void Kernel(
+        float* queries, ReadOnlySpan<int> lengths, int d, void* keys, void* values, float* scores, float* output);
+
+    public static IEnumerable<object[]> Shapes { get; } =
+        from shape in new (int Count, int Longest, int Width)[]
+        {
+            (1, 1, 8), (1, 90, 64), (4, 17, 8), (3, 80, 20), (4, 150, 64), (13, 200, 72), (32, 130, 20), (1, 40, 88),
+        }
+        from lanes in new[] { 16, 8, 4 }
+        select new object[] { shape.Count, shape.Longest, shape.Width, lanes };
+
     [TestMethod]
-    [DataRow(1, 1, 8)]
-    [DataRow(1, 90, 64)]
-    [DataRow(4, 17, 8)]
-    [DataRow(3, 80, 20)]
-    [DataRow(4, 150, 64)]
-    [DataRow(13, 200, 72)]
-    [DataRow(32, 130, 20)]
-    public void QueriesReadTheirPast(int count, int longest, int d)
+    [DynamicData(nameof(Shapes))]
+    public void QueriesReadTheirPast(int count, int longest, int d, int lanes)
     {
         using var scope = NewDisposeScope();
         using var generator = new Generator(1);
@@ -28,8 +33,8 @@ public sealed unsafe class CachedAttentionTests
             var (read, mixed) = isNarrow
                 ? (keys.to(bfloat16).to(float32), values.to(bfloat16).to(float32)) : (keys, values);
             var output = isNarrow
-                ? Attend<BFloat16Element>(queries, lengths, keys, values, bfloat16)
-                : Attend<Float32Element>(queries, lengths, keys, values, float32);
+                ? Attend<BFloat16Element>(queries, lengths, keys, values, bfloat16, lanes)
+                : Attend<Float32Element>(queries, lengths, keys, values, float32, lanes);
             for (var q = 0; q < count; q++)
             {
                 var scores = read.narrow(0, 0, lengths[q]).mv(queries[q]);
@@ -39,22 +44,25 @@ public sealed unsafe class CachedAttentionTests
     }
 
     [TestMethod]
-    public void AQueryIsTheSameToTheBitAloneAndBesideOthers()
+    [DataRow(16)]
+    [DataRow(8)]
+    [DataRow(4)]
+    public void AQueryIsTheSameToTheBitAloneAndBesideOthers(int lanes)
     {
         using var scope = NewDisposeScope();
         using var generator = new Generator(1);
         var (queries, keys) = (randn([9, 88], generator: generator) / MathF.Sqrt(88), randn([170, 88], generator: generator));
         var values = randn([170, 88], generator: generator);
         int[] lengths = [70, 3, 41, 16, 170, 64, 65, 128, 100];
-        var together = Attend<Float32Element>(queries, lengths, keys, values, float32);
+        var together = Attend<Float32Element>(queries, lengths, keys, values, float32, lanes);
         for (var q = 0; q < lengths.Length; q++)
         {
-            var alone = Attend<Float32Element>(queries[q].unsqueeze(0), [lengths[q]], keys, values, float32);
+            var alone = Attend<Float32Element>(queries[q].unsqueeze(0), [lengths[q]], keys, values, float32, lanes);
             TensorAssert.SameBits(together[q], alone[0], $"query {q}");
         }
     }
 
-    private static Tensor Attend<TCache>(Tensor queries, int[] lengths, Tensor keys, Tensor values, ScalarType dtype)
+    private static Tensor Attend<TCache>(Tensor queries, int[] lengths, Tensor keys, Tensor values, ScalarType dtype, int lanes)
         where TCache : struct, IElement
     {
         var (longest, d) = ((int)keys.size(0), (int)keys.size(1));
@@ -71,7 +79,13 @@ public sealed unsafe class CachedAttentionTests
         var fours = zeros([rows, d]);
         fours.narrow(0, 0, lengths.Length).copy_(queries.narrow(0, 0, lengths.Length));
         var (scores, output) = (zeros([rows, CachedAttention.ScoreStride(longest)]), zeros([rows, padded]));
-        CachedAttention.Attend<TCache>((float*)TensorMemory.Address(fours), lengths, d, keyMemory, valueMemory,
+        Kernel kernel = lanes switch
+        {
+            16 => CachedAttention.Attend<TCache, Floats16>,
+            8 => CachedAttention.Attend<TCache, Floats8>,
+            _ => CachedAttention.Attend<TCache, Floats4>,
+        };
+        kernel((float*)TensorMemory.Address(fours), lengths, d, keyMemory, valueMemory,
             (float*)TensorMemory.Address(scores), (float*)TensorMemory.Address(output));
         return output.narrow(1, 0, d);
     }

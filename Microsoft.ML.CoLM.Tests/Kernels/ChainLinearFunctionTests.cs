@@ -100,9 +100,12 @@ public sealed class ChainLinearFunctionTests
     }
 
     [TestMethod]
-    public void TheModelsTypesAreComputedAsTheFormulaIs()
+    [DataRow(true)]
+    [DataRow(false)]
+    public void TheModelsTypesAreComputedAsTheFormulaIs(bool ownProducts)
     {
         using var scope = NewDisposeScope();
+        using var products = new OwnProducts(ownProducts);
         // A unit in the last place is 2^-23 and 2^-7; sums of some dozens of products stay within a few of them.
         foreach (var (dtype, tolerance) in new[] { (float32, 2e-6), (bfloat16, 0.016) })
         {
@@ -114,13 +117,17 @@ public sealed class ChainLinearFunctionTests
 
     // Large enough that the weights' gradients are computed at once, a thread each, and in bfloat16 everything by rows.
     [TestMethod]
-    [DataRow(0, ScalarType.Float64, Float64Rounding)]
-    [DataRow(96, ScalarType.Float64, Float64Rounding)]
-    [DataRow(0, ScalarType.BFloat16, 0.016)]
-    [DataRow(96, ScalarType.BFloat16, 0.016)]
-    public void ManyRowsAreComputedAsTheFormulaIs(int earlierWidth, ScalarType dtype, double tolerance)
+    [DataRow(0, ScalarType.Float64, false, Float64Rounding)]
+    [DataRow(96, ScalarType.Float64, false, Float64Rounding)]
+    [DataRow(96, ScalarType.Float32, false, 2e-6)]
+    [DataRow(96, ScalarType.Float32, true, 2e-6)]
+    [DataRow(0, ScalarType.BFloat16, false, 0.016)]
+    [DataRow(96, ScalarType.BFloat16, false, 0.016)]
+    [DataRow(96, ScalarType.BFloat16, true, 0.016)]
+    public void ManyRowsAreComputedAsTheFormulaIs(int earlierWidth, ScalarType dtype, bool ownProducts, double tolerance)
     {
         using var scope = NewDisposeScope();
+        using var products = new OwnProducts(ownProducts);
         const int Width = 272;
         List<Tensor> inputs = [GradientAssert.Random([ManyRows, 4 * Width], dtype: dtype)];
         if (earlierWidth > 0)
@@ -138,13 +145,16 @@ public sealed class ChainLinearFunctionTests
             (6, 4), (10, 8), (22, 10), (18, 2), (9, 6), (7, 3), (33, 11), (3, 1),
         }
         from dtype in new[] { ScalarType.Float32, ScalarType.BFloat16 }
-        select new object[] { widths.In, widths.Out, dtype };
+        from ownProducts in new[] { false, true }
+        select new object[] { widths.In, widths.Out, dtype, ownProducts };
 
     // Rows from one to beyond where the kernel changes its way.
     [TestMethod]
     [DynamicData(nameof(Widths))]
-    public void AChainsOutputsAreTheSameToTheBitWhateverStandsBesideIt(int inputWidth, int outputWidth, ScalarType dtype)
+    public void AChainsOutputsAreTheSameToTheBitWhateverStandsBesideIt(
+        int inputWidth, int outputWidth, ScalarType dtype, bool ownProducts)
     {
+        using var products = new OwnProducts(ownProducts);
         using var noGradients = no_grad();
         using var outer = NewDisposeScope();
         Tensor[] weights = [.. Enumerable.Range(1, 3)

@@ -89,4 +89,62 @@ public sealed unsafe class RowKernelsTests
             TensorAssert.SameBits(y[i].reshape(1), alone, $"{i}");
         }
     }
+
+    [TestMethod]
+    [DataRow(1)]
+    [DataRow(7)]
+    [DataRow(100)]
+    public void ASoftmaxIsTheFormulaAtEveryWidthOfVectors(int count)
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(1);
+        var logits = randn([count], generator: generator) * 3;
+        var index = (int)logits.argmax().item<long>();
+        var expected = logits.to(float64).softmax(0)[index].item<double>();
+        var numbers = logits.data<float>().ToArray();
+        Assert.AreEqual(expected, VectorMath.SoftmaxOf<Floats16>(numbers, index), 1e-6);
+        Assert.AreEqual(expected, VectorMath.SoftmaxOf<Floats8>(numbers, index), 1e-6);
+        Assert.AreEqual(expected, VectorMath.SoftmaxOf<Floats4>(numbers, index), 1e-6);
+    }
+
+    // Elementwise, so to the bit where products are added up in one rounding or in none; a norm's sum has another order.
+    [TestMethod]
+    [DataRow(64)]
+    [DataRow(44)]
+    [DataRow(6)]
+    public void EveryWidthOfVectorsGivesTheSame(int width)
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(1);
+        var (x, weight) = (randn([width], generator: generator) * 3, randn([width], generator: generator));
+        var (cosine, sine) = (randn([width / 2], generator: generator), randn([width / 2], generator: generator));
+        var expected = All<Floats16>();
+        foreach (var other in new[] { All<Floats8>(), All<Floats4>() })
+        {
+            for (var i = 0; i < expected.Length; i++)
+            {
+                if (i == 0)
+                    TensorAssert.RelativelyNear(expected[i].to(float32), other[i].to(float32), 1.0 / 128);
+                else
+                    TensorAssert.SameBits(expected[i], other[i], $"{i}");
+            }
+        }
+
+        Tensor[] All<TFloats>()
+            where TFloats : struct, IFloats<TFloats>
+        {
+            float* from = (float*)TensorMemory.Address(x), by = (float*)TensorMemory.Address(weight);
+            Tensor[] results = [New(bfloat16), New(float32), New(float32), New(float32), New(bfloat16)];
+            var to = Array.ConvertAll(results, TensorMemory.Address);
+            RowKernels.Normalise<Float32Element, BFloat16Element, TFloats>(from, by, (void*)to[0], width, 1e-5f);
+            RowKernels.SwiGlu<Float32Element, Float32Element, TFloats>(from, by, (void*)to[1], width);
+            RowKernels.Rotate<Float32Element, TFloats>(from, (float*)to[2], width, (float*)TensorMemory.Address(cosine),
+                (float*)TensorMemory.Address(sine), scale: 0.3f);
+            RowKernels.Narrow<BFloat16Element, TFloats>(from, (void*)to[4], 0, width);
+            RowKernels.Widen<BFloat16Element, TFloats>((void*)to[4], 0, (float*)to[3], width);
+            return results;
+        }
+
+        Tensor New(ScalarType dtype) => zeros([width], dtype: dtype);
+    }
 }

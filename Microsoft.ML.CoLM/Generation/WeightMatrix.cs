@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Kernels;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Generation;
@@ -25,8 +26,8 @@ internal sealed class WeightMatrix : IDisposable
 
     public nint Address { get; }
 
-    /// <summary>[outputs, width], of a float32 weight.</summary>
-    public MatrixView View => new(Address, Width, 1);
+    /// <summary>[outputs, width].</summary>
+    public MatrixView View => new(Address, Width, 1, Weight.dtype == ScalarType.BFloat16);
 
     public int Outputs { get; }
 

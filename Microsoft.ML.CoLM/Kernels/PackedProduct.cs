@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace Microsoft.ML.CoLM.Kernels;
 
 /// <summary>
-/// A product of float32 matrices on one thread. Blocks of both are packed so that a tile of the target, held in registers,
+/// A product of matrices on one thread, in float32. Blocks of both are packed so that a tile of the target, held in registers,
 /// reads them from front to back out of the nearest caches (Goto and van de Geijn 2008).
 /// </summary>
 /// <remarks>An element is summed up in one order, to the bit, wherever in a matrix it stands.</remarks>
@@ -14,6 +14,9 @@ internal static unsafe class PackedProduct
 
     /// <summary>Columns of a tile: two vectors of 16; narrower ones take it part by part.</summary>
     public const int TileColumns = 32;
+
+    // Between the rows of a panel that is widened, so that they do not take each other's places in the first-level cache.
+    private const int PanelStride = BlockDepth + Alignment;
 
     // Where a row of two packed vectors begins, a cache line does.
     private const int Alignment = 16;
@@ -27,9 +30,9 @@ internal static unsafe class PackedProduct
     private static float[]? _packed;
 
     /// <summary>target = left · right, or target += left · right.</summary>
-    /// <param name="left">[rows, depth].</param>
-    /// <param name="right">[depth, columns].</param>
-    /// <param name="target">[rows, columns], whose columns are neighbours.</param>
+    /// <param name="left">[rows, depth], float32 or bfloat16.</param>
+    /// <param name="right">[depth, columns], float32 or bfloat16.</param>
+    /// <param name="target">[rows, columns], float32, whose columns are neighbours.</param>
     /// <param name="rows">Rows of the target.</param>
     /// <param name="columns">Columns of the target.</param>
     /// <param name="depth">Products of an element's sum.</param>
@@ -51,8 +54,9 @@ internal static unsafe class PackedProduct
         where TFloats : struct, IFloats<TFloats>
     {
         var packedLeft = Aligned(_packed ??= GC.AllocateUninitializedArray<float>(
-            BlockDepth * (BlockRows + BlockColumns) + Alignment, pinned: true));
+            BlockDepth * (BlockRows + BlockColumns) + TileColumns * PanelStride + Alignment, pinned: true));
         var packedRight = packedLeft + BlockDepth * BlockRows;
+        var panel = packedRight + BlockDepth * BlockColumns;
         for (var column = 0; column < columns; column += BlockColumns)
         {
             var width = Math.Min(BlockColumns, columns - column);
@@ -60,16 +64,55 @@ internal static unsafe class PackedProduct
             {
                 var deep = Math.Min(BlockDepth, depth - k);
                 var block = right.FromRow(k).FromColumn(column);
-                Panels.Pack((float*)block.Address, right.ColumnStride, right.RowStride, width, deep, TileColumns, packedRight);
+                Pack<TFloats>(block.Transposed(), width, deep, TileColumns, panel, packedRight);
                 for (var row = 0; row < rows; row += BlockRows)
                 {
                     var height = Math.Min(BlockRows, rows - row);
                     block = left.FromRow(row).FromColumn(k);
-                    Panels.Pack((float*)block.Address, left.RowStride, left.ColumnStride, height, deep, TileRows, packedLeft);
+                    Pack<TFloats>(block, height, deep, TileRows, panel, packedLeft);
                     MultiplyPacked<TFloats>(packedLeft, packedRight, height, width, deep,
                         (float*)target.FromRow(row).FromColumn(column).Address, target.RowStride, adds || k > 0);
                 }
             }
+        }
+    }
+
+    /// <summary>Packs rows [vectors, depth] into panels; bfloat16 ones are widened a panel at a time.</summary>
+    private static void Pack<TFloats>(MatrixView rows, int vectors, int depth, int width, float* panel, float* to)
+        where TFloats : struct, IFloats<TFloats>
+    {
+        if (!rows.IsBFloat16)
+        {
+            Panels.Pack((float*)rows.Address, rows.RowStride, rows.ColumnStride, vectors, depth, width, to);
+            return;
+        }
+        for (var vector = 0; vector < vectors; vector += width, to += (long)width * depth)
+        {
+            var count = Math.Min(width, vectors - vector);
+            var from = rows.FromRow(vector);
+            if (rows.ColumnStride == 1)
+            {
+                Widen<TFloats>(from, count, depth, panel, PanelStride);
+                Panels.Pack(panel, PanelStride, 1, count, depth, width, to);
+            }
+            else
+            {
+                Widen<TFloats>(from.Transposed(), depth, count, panel, width);
+                Panels.Pack(panel, 1, width, count, depth, width, to);
+            }
+        }
+    }
+
+    private static void Widen<TFloats>(MatrixView from, int rows, int columns, float* to, int stride)
+        where TFloats : struct, IFloats<TFloats>
+    {
+        for (var row = 0; row < rows; row++, to += stride)
+        {
+            var source = (void*)from.FromRow(row).Address;
+            if (from.ColumnStride == 1)
+                RowKernels.Widen<BFloat16Element, TFloats>(source, 0, to, columns);
+            for (var column = 0; column < columns && from.ColumnStride != 1; column++)
+                to[column] = BFloat16Element.Get(source, column * from.ColumnStride);
         }
     }
 
