@@ -26,6 +26,7 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
     /// <exception cref="IOException">The model's folder, or a file in it, is missing.</exception>
     /// <exception cref="InvalidDataException">A file of the model's folder is broken or not supported.</exception>
     /// <exception cref="OperationCanceledException">The MLContext's execution was cancelled.</exception>
+    /// <exception cref="ObjectDisposedException">The model or transformer to score with was disposed.</exception>
     public ElasticScoringTransformer Fit(IDataView input)
     {
         _host.CheckValue(input, nameof(input));
@@ -34,7 +35,10 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
         if (_options.Transformer is { } fitted)
             return fitted.With(_options.CreateTask(fitted.Model.Config.ChainCount), _options.BatchSize);
         if (_options.Model is { } given)
+        {
+            given.CheckUsable();
             return Create(given, isOwned: false);
+        }
 
         // All chains are loaded, so that WithChainCount can go up again.
         var model = CoLMModel.Load(_options.ModelFolder!, device: HostSettings.DeviceOf(_host));

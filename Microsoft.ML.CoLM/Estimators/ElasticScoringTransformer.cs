@@ -41,7 +41,9 @@ namespace Microsoft.ML.CoLM;
 /// </para>
 /// <para>
 /// Transformers made by <see cref="WithChainCount"/> share the weights, which are freed when the last of them is
-/// disposed. Safe for several threads.
+/// disposed. Safe for several threads. A PredictionEngine is not, and when it is disposed it disposes its transformer,
+/// unless <see cref="PredictionEngineOptions.OwnsTransformer"/> is false: a service shares engines by
+/// <see cref="CoLMCatalog.CreatePredictionEnginePool"/>.
 /// </para>
 /// <para>
 /// ML.NET's <c>Model.Save</c> overwrites a zip in place, so that a full disk leaves neither the old one nor the new:
@@ -146,7 +148,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     public IDataView Transform(IDataView input)
     {
         _host.CheckValue(input, nameof(input));
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        DisposedTransformer.ThrowIf(_disposed);
         return new ScoringDataView(_host, input, this);
     }
 
@@ -162,7 +164,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema)
     {
         _host.CheckValue(inputSchema, nameof(inputSchema));
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        DisposedTransformer.ThrowIf(_disposed);
         return new RowToRowMapperTransform(
             _host, new EmptyDataView(_host, inputSchema), CreateRowMapper(inputSchema), CreateRowMapper);
     }
@@ -184,13 +186,13 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     /// <summary>The same model with another task.</summary>
     internal ElasticScoringTransformer With(IScoringTask task, int batchSize)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        DisposedTransformer.ThrowIf(_disposed);
         return new(_host, _shared, Settings with { Task = task, BatchSize = batchSize }, Tokenizer, Training);
     }
 
     internal void CheckUsable()
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        DisposedTransformer.ThrowIf(_disposed);
         Model.CheckUsable();
     }
 
@@ -198,11 +200,11 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
 
     internal Delegate[] CreateGetters(ITextBatches texts, ScoringChannel channel)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        DisposedTransformer.ThrowIf(_disposed);
         return Settings.Task.CreateGetters(new(Model, Tokenizer, texts, Settings.Columns, channel));
     }
 
-    internal ScoringChannel CreateChannel(bool hasEnd) => new(_host, hasEnd);
+    internal ScoringChannel CreateChannel(bool hasEnd) => new(_host, () => DisposedTransformer.ThrowIf(_disposed), hasEnd);
 
     private static VersionInfo CreateVersionInfo() => new(
         modelSignature: "COLMELST",
