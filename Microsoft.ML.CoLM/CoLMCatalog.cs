@@ -110,6 +110,25 @@ public static class CoLMCatalog
         return new(mlContext);
     }
 
+    /// <summary>
+    /// Makes PredictionEngines of one model for all threads of a service; see <see cref="PredictionPool{TSrc, TDst}"/>.
+    /// </summary>
+    /// <typeparam name="TSrc">A row.</typeparam>
+    /// <typeparam name="TDst">A prediction.</typeparam>
+    /// <param name="catalog"><see cref="MLContext.Model"/>.</param>
+    /// <param name="transformer">The model, alone or in a chain of transformers; it stays the caller's.</param>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    public static PredictionPool<TSrc, TDst> CreatePredictionEnginePool<TSrc, TDst>(
+        this ModelOperationsCatalog catalog, ITransformer transformer)
+        where TSrc : class
+        where TDst : class, new()
+    {
+        ArgumentNullException.ThrowIfNull(catalog);
+        ArgumentNullException.ThrowIfNull(transformer);
+        return new(() => catalog.CreatePredictionEngine<TSrc, TDst>(
+            transformer, new PredictionEngineOptions { OwnsTransformer = false }));
+    }
+
     private static IHostEnvironment EnvironmentOf(TransformsCatalog catalog)
     {
         LibraryVersions.Check();

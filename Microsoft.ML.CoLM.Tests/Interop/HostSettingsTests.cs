@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Tests.Checkpoints;
 using Microsoft.ML.CoLM.Tests.Estimators;
@@ -31,6 +32,41 @@ public sealed class HostSettingsTests
         using var model = TextModels.Random(4);
         using var fitted = mlContext.Fit(Expansion.Grow(model, 1, 4));
         Assert.IsTrue(fitted.Model.parameters().All(parameter => parameter.device_type == DeviceType.CPU));
+    }
+
+    [TestMethod]
+    public void FallingBackToTheCpuIsAWarningForEachModel()
+    {
+        SkipWithCuda();
+        var mlContext = new MLContext { GpuDeviceId = 2, FallbackToCpu = true };
+        var warnings = new ConcurrentQueue<string>();
+        mlContext.Log += (_, message) =>
+        {
+            if (message.Kind == ChannelMessageKind.Warning)
+                warnings.Enqueue(message.RawMessage);
+        };
+        using var folder = new TemporaryFolder();
+        using var model = TextModels.Random(4);
+        model.Save(folder.Path);
+        void IsWarnedOf(Func<ElasticScoringTransformer> fit)
+        {
+            warnings.Clear();
+            using var fitted = fit();
+            foreach (var part in (string[])["GpuDeviceId is 2", "0 CUDA devices", "the CPU is used", "FallbackToCpu"])
+                Assert.Contains(part, Assert.ContainsSingle(warnings));
+        }
+        IsWarnedOf(() => mlContext.Transforms.ElasticScoring(folder.Path).Fit(mlContext.Rows("a")));
+        IsWarnedOf(() => mlContext.Fit(Expansion.Grow(model, 1, 4)));
+        IsWarnedOf(() => mlContext.Fit(Expansion.FromNothing(1, 4)));
+        using var stream = new MemoryStream();
+        using (var scorer = mlContext.Scorer(model))
+            mlContext.Model.Save(scorer, null, stream);
+        IsWarnedOf(() => (ElasticScoringTransformer)mlContext.Model.Load(stream, out _));
+
+        warnings.Clear();
+        mlContext.GpuDeviceId = null;
+        mlContext.Transforms.ElasticScoring(folder.Path).Fit(mlContext.Rows("a")).Dispose();
+        Assert.IsEmpty(warnings);
     }
 
     [TestMethod]

@@ -60,7 +60,11 @@ public sealed record CoLMConfig
     public IReadOnlyList<int> EosTokenIds
     {
         get => _eosTokenIds;
-        init => _eosTokenIds = new TokenIdList(value);
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value, nameof(EosTokenIds));
+            _eosTokenIds = new TokenIdList(value);
+        }
     }
 
     /// <summary>
@@ -115,6 +119,8 @@ public sealed record CoLMConfig
     /// <exception cref="ArgumentException">A size is not positive, or a division of the layout is not exact.</exception>
     internal CoLMConfig Validated()
     {
+        if (Layout is null)
+            throw new ArgumentException($"{nameof(Layout)} must be given: the attention heads of each chain.");
         CheckPositive(VocabularySize, nameof(VocabularySize));
         CheckPositive(HiddenSize, nameof(HiddenSize));
         CheckPositive(IntermediateSize, nameof(IntermediateSize));

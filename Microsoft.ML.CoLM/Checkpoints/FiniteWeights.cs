@@ -11,7 +11,7 @@ internal static class FiniteWeights
     public static void Check(CoLMModel model)
     {
         using var noGradients = no_grad();
-        foreach (var (name, parameter) in model.named_parameters().Concat(model.Adapters?.named_parameters() ?? []))
+        foreach (var (name, parameter) in model.named_parameters())
         {
             var (least, most) = parameter.aminmax();
             using (least)

@@ -70,6 +70,8 @@ public sealed partial class ChainExpansionEstimator
                 throw new ArgumentException(
                     $"Give exactly one of {nameof(ModelFolder)}, {nameof(Model)} and {nameof(Architecture)}.");
             }
+            Check(ModelFolder is not "", nameof(ModelFolder), "an empty name", "the name of a folder");
+            Check(TokenizerFolder is not "", nameof(TokenizerFolder), "an empty name", "the name of a folder, or null");
             ArgumentNullException.ThrowIfNull(AddedChains);
             Check(AddedChains.Length == 0 == (Architecture is not null), nameof(AddedChains),
                 $"[{string.Join(", ", AddedChains)}]", $"empty with {nameof(Architecture)} and name at least one chain without it");

@@ -62,7 +62,7 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         var text = new TextColumns(_options.TextColumnName);
         _ = text.In(input.Schema);
         if (_options.ValidationSet is { } validation)
-            _ = text.In(validation.Schema);
+            _ = text.In(validation.Schema, DataRole.ValidationSet);
 
         // Ends inference mode and no_grad alike, whichever is around this.
         TorchLibrary.EnsureLoaded();
@@ -158,11 +158,8 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
             throw new ArgumentException(
                 $"Column '{_options.TextColumnName}' of the training data has one token, and no next one to learn.");
         }
-        if (validationRows.Length > 0 && Array.TrueForAll(validationRows, row => row.Count < 2))
-        {
-            throw new ArgumentException($"Column '{_options.TextColumnName}' of the validation set has no row of more " +
-                "than one token, and no next one to predict.");
-        }
+        if (_options.ValidationSet is not null)
+            LanguageValidation.Check(validationRows, _options.TextColumnName);
         if (_options.SequenceLength > model.Config.ContextLength)
         {
             throw new ArgumentException($"{nameof(Options.SequenceLength)} must be at most the model's context of " +

@@ -174,14 +174,17 @@ public sealed partial class ChainTuningEstimator
             Check(LabelSmoothing is >= 0 and < 1, nameof(LabelSmoothing), LabelSmoothing, "at least 0 and below 1");
             foreach (var weight in ClassWeights ?? [])
                 Check(weight > 0 && double.IsFinite(weight), nameof(ClassWeights), weight, "numbers above 0");
-            Check(ScaleWeights is null || ScaleWeights is [.., > 0], nameof(ScaleWeights), "0 for the last chain count",
-                "above 0 there");
+            Check(ScaleWeights is null or [.., > 0], nameof(ScaleWeights),
+                ScaleWeights is [.., var last] ? last : "none", "a number for each chain count, above 0 for the last one");
             Check(FrozenFeatureMemory >= 0, nameof(FrozenFeatureMemory), FrozenFeatureMemory, "at least 0");
             Check(FrozenFeatureFolder is not "", nameof(FrozenFeatureFolder), "an empty name", "the name of a folder, or null");
             Check(FrozenFeatureDisk >= 0, nameof(FrozenFeatureDisk), FrozenFeatureDisk, "at least 0");
             Lora?.Check();
             if (Task == TuningTask.Completion)
-                _ = new Tokenizers.CompletionTemplate(Template);
+            {
+                _ = new Tokenizers.CompletionTemplate(Template ?? throw new ArgumentException(
+                    $"{nameof(Template)} must be a format string, found null.", nameof(Template)));
+            }
             CheckTraining();
         }
 

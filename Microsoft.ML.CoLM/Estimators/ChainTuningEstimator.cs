@@ -77,9 +77,7 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
     public ElasticScoringTransformer Fit(IDataView input)
     {
         _host.CheckValue(input, nameof(input));
-        _tuning.CheckColumns(input.Schema);
-        if (_options.ValidationSet is { } validation)
-            _tuning.CheckColumns(validation.Schema);
+        _tuning.CheckColumns(input.Schema, _options.ValidationSet?.Schema);
         _options.Model!.CheckUsable();
         var source = _options.Model.Model;
         if (source.DataType == ScalarType.Float16)

@@ -14,7 +14,12 @@ internal sealed class CompletionTuning(ChainTuningEstimator.Options options) : I
 
     public bool TrainsLanguageHeads => true;
 
-    public void CheckColumns(DataViewSchema schema) => _ = Columns.In(schema);
+    public void CheckColumns(DataViewSchema schema, DataViewSchema? validationSet)
+    {
+        _ = Columns.In(schema);
+        if (validationSet is not null)
+            _ = Columns.In(validationSet, DataRole.ValidationSet);
+    }
 
     public SchemaShape OutputShape(SchemaShape input) =>
         ScoringSettings.OutputShape(input, Columns, CompletionScoring.Columns());

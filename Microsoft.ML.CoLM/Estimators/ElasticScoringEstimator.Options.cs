@@ -139,10 +139,16 @@ public sealed partial class ElasticScoringEstimator
             }
             if (!Enum.IsDefined(Pooling))
                 throw new ArgumentException($"{nameof(Pooling)} must be a {nameof(FeaturePooling)}, found {Pooling}.");
-            string?[] all = [TextColumnName, LogProbabilityColumnName, TokenCountColumnName, PerplexityColumnName,
-                ChainsUsedColumnName, FeaturesColumnName];
-            if (all.Any(string.IsNullOrEmpty))
-                throw new ArgumentException("A column name is empty.");
+            (string Option, string? Name)[] names =
+            [
+                (nameof(TextColumnName), TextColumnName), (nameof(LogProbabilityColumnName), LogProbabilityColumnName),
+                (nameof(TokenCountColumnName), TokenCountColumnName), (nameof(PerplexityColumnName), PerplexityColumnName),
+                (nameof(ChainsUsedColumnName), ChainsUsedColumnName), (nameof(FeaturesColumnName), FeaturesColumnName),
+            ];
+            if (names.FirstOrDefault(name => string.IsNullOrEmpty(name.Name)).Option is { } empty)
+                throw new ArgumentException($"A column name is empty: {empty}.", empty);
+            if (ModelFolder is "")
+                throw new ArgumentException($"{nameof(ModelFolder)} must be the name of a folder, found an empty name.", nameof(ModelFolder));
             if (Transformer is not null)
                 return;
             var outputs = CreateTask(modelChains: 1).OutputColumns(config: null);

@@ -29,6 +29,7 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
     /// <exception cref="IOException">The model's folder, or a file in it, is missing.</exception>
     /// <exception cref="InvalidDataException">A file of the model's folder is broken or not supported.</exception>
     /// <exception cref="OperationCanceledException">The MLContext's execution was cancelled.</exception>
+    /// <exception cref="ObjectDisposedException">The model or transformer to score with was disposed.</exception>
     public ElasticScoringTransformer Fit(IDataView input)
     {
         _host.CheckValue(input, nameof(input));
@@ -38,6 +39,7 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
             return fitted.With(Settings(fitted.Model.Config.ChainCount));
         if (_options.Model is { } given)
         {
+            using var use = given.Enter();
             FiniteWeights.Check(given);
             return Create(given, isOwned: false);
         }

@@ -43,7 +43,9 @@ namespace Microsoft.ML.CoLM;
 /// </para>
 /// <para>
 /// Transformers made by <see cref="WithChainCount"/> share the weights, which are freed when the last of them is
-/// disposed. Safe for several threads.
+/// disposed. Safe for several threads. A PredictionEngine is not, and when it is disposed it disposes its transformer,
+/// unless <see cref="PredictionEngineOptions.OwnsTransformer"/> is false: a service shares engines by
+/// <see cref="CoLMCatalog.CreatePredictionEnginePool"/>.
 /// </para>
 /// <para>
 /// A zip has the SHA-256 of every entry, and damage is an <see cref="InvalidDataException"/> when it is loaded; one of an
@@ -69,7 +71,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
         (Settings, Training) = (settings, training);
         Tokenizer = tokenizer ?? shared.Model.CreateTokenizer();
         _shared = shared.Acquire();
-        _lifetime = new Lifetime(this, _shared.Release);
+        _lifetime = new Lifetime(this, _shared.Release, DisposedTransformer.Message);
     }
 
     // ML.NET's component catalog finds this constructor when it loads a zip.
@@ -93,7 +95,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
         }
         model.TaskHead = Settings.Task.Head;
         _shared = new SharedModel(model, isOwned: true).Acquire();
-        _lifetime = new Lifetime(this, _shared.Release);
+        _lifetime = new Lifetime(this, _shared.Release, DisposedTransformer.Message);
     }
 
     /// <summary>The model; shared by all transformers made from this one.</summary>
@@ -215,7 +217,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
         return Settings.Task.CreateGetters(new(Model, Tokenizer, texts, Settings.Columns, Settings.Windows, channel));
     }
 
-    internal ScoringChannel CreateChannel(bool hasEnd) => new(_host, hasEnd);
+    internal ScoringChannel CreateChannel(bool hasEnd) => new(_host, _lifetime.Check, hasEnd);
 
     private static VersionInfo CreateVersionInfo() => new(
         modelSignature: "COLMELST",

@@ -10,8 +10,10 @@ internal interface ITuning
     bool TrainsLanguageHeads { get; }
 
     /// <summary>Refuses data without the columns that it reads.</summary>
+    /// <param name="schema">The training data's.</param>
+    /// <param name="validationSet">The validation set's; null where there is none.</param>
     /// <exception cref="ArgumentException">A column is missing, or of another type; the message names it.</exception>
-    void CheckColumns(DataViewSchema schema);
+    void CheckColumns(DataViewSchema schema, DataViewSchema? validationSet);
 
     /// <summary>The schema with the columns that the transformer adds.</summary>
     /// <exception cref="ArgumentException">A column is missing, or of another type; the message names it.</exception>

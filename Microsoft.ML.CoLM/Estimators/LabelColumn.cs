@@ -31,13 +31,7 @@ internal sealed class LabelColumn
     {
         if (schema.GetColumnOrNull(name) is not { } column)
             throw new ArgumentException($"The data has no label column '{name}'. It has {TextColumns.ColumnNames(schema)}.");
-        return column.Type switch
-        {
-            KeyDataViewType { Count: > 0 and <= int.MaxValue } => new(column, ScoringTask.MulticlassClassification),
-            BooleanDataViewType => new(column, ScoringTask.BinaryClassification),
-            NumberDataViewType { RawType: var type } when type == typeof(float) => new(column, ScoringTask.Regression),
-            _ => throw WrongType(name, column.Type.ToString()),
-        };
+        return TaskOf(column.Type) is { } task ? new(column, task) : throw WrongType(name, column.Type.ToString());
     }
 
     /// <summary>The task of a label in a schema that is not there yet.</summary>
@@ -45,7 +39,10 @@ internal sealed class LabelColumn
     public static (ScoringTask Task, SchemaShape.Column Column) In(SchemaShape schema, string name)
     {
         if (!schema.TryFindColumn(name, out var column))
-            throw new ArgumentException($"The data has no label column '{name}'.");
+        {
+            throw new ArgumentException($"The data has no label column '{name}'. It has " +
+                $"{TextColumns.ColumnNames(schema.Select(known => known.Name))}.");
+        }
         if (column.Kind != SchemaShape.Column.VectorKind.Scalar)
             throw WrongType(name, $"{column.Kind} of {column.ItemType}");
         if (column.IsKey)
@@ -57,12 +54,36 @@ internal sealed class LabelColumn
             : throw WrongType(name, column.ItemType.ToString());
     }
 
+    /// <summary>The same column in the schema of a validation set.</summary>
+    /// <exception cref="ArgumentException">It is missing, or of another type.</exception>
+    public LabelColumn InValidationSet(DataViewSchema schema)
+    {
+        var role = DataRole.ValidationSet;
+        if (schema.GetColumnOrNull(Name) is not { } column)
+        {
+            throw new ArgumentException(
+                $"{role.Name} has no label column '{Name}'. It has {TextColumns.ColumnNames(schema)}.{role.Advice}");
+        }
+        // Keys of another number of values may still be of the same values.
+        return TaskOf(column.Type) == Task ? new(column, Task) : throw new ArgumentException(
+            $"{role.Name} must have {_column.Type} in column '{Name}', as the training data has, found {column.Type}.{role.Advice}");
+    }
+
     /// <summary>Reads labels: a class's index, or a number; NaN where it is missing.</summary>
     public ValueGetter<float> GetterOf(DataViewRow row) => RowCursorUtils.GetLabelGetter(row, _column.Index);
 
     /// <summary>The column, in a cursor's list of those that are needed.</summary>
     public DataViewSchema.Column AsColumn() => _column;
 
+    private static ScoringTask? TaskOf(DataViewType type) => type switch
+    {
+        KeyDataViewType { Count: > 0 and <= int.MaxValue } => ScoringTask.MulticlassClassification,
+        BooleanDataViewType => ScoringTask.BinaryClassification,
+        NumberDataViewType { RawType: var number } when number == typeof(float) => ScoringTask.Regression,
+        _ => null,
+    };
+
     private static ArgumentException WrongType(string name, string? found) => new(
-        $"Column '{name}' must be a key of known values (MapValueToKey makes one of any type), Boolean or Single, found {found}.");
+        $"Column '{name}' must be a key of known values (MapValueToKey makes one of any type), Boolean or Single " +
+        $"(ConvertType makes one of any number), found {found}.");
 }

@@ -10,14 +10,20 @@ namespace Microsoft.ML.CoLM.Estimators;
 /// <summary>The task <see cref="TuningTask.Label"/>: classes or numbers.</summary>
 internal sealed class LabelTuning(ChainTuningEstimator.Options options) : ITuning
 {
+    private const int ListedClasses = 10; // in a message
+
     public TextColumns Columns { get; } = new(options.TextColumnName, options.SecondTextColumnName);
 
     public bool TrainsLanguageHeads => false;
 
-    public void CheckColumns(DataViewSchema schema)
+    public void CheckColumns(DataViewSchema schema, DataViewSchema? validationSet)
     {
         _ = Columns.In(schema);
-        _ = LabelColumn.In(schema, options.LabelColumnName);
+        var label = LabelColumn.In(schema, options.LabelColumnName);
+        if (validationSet is null)
+            return;
+        _ = Columns.In(validationSet, DataRole.ValidationSet);
+        _ = label.InValidationSet(validationSet);
     }
 
     public SchemaShape OutputShape(SchemaShape input)
@@ -110,7 +116,7 @@ internal sealed class LabelTuning(ChainTuningEstimator.Options options) : ITunin
         if (options.ClassWeights is { } weights && weights.Count != names.Length)
         {
             throw new ArgumentException($"{nameof(options.ClassWeights)} must have a weight for each of the {names.Length} " +
-                $"classes of column '{label.Name}' ({string.Join(", ", names)}), found {weights.Count}.");
+                $"classes of column '{label.Name}' ({Listed(names)}), found {weights.Count}.");
         }
         var seen = rows.Labels.Select(value => (int)value).ToHashSet();
         if (seen.Count == 1)
@@ -122,15 +128,17 @@ internal sealed class LabelTuning(ChainTuningEstimator.Options options) : ITunin
             channel.Warn($"Column '{label.Name}' of the training data has no row of class '{name}'.");
     }
 
+    private static string Listed(IEnumerable<string> classes)
+    {
+        string[] listed = [.. classes.Take(ListedClasses + 1)];
+        return listed.Length > ListedClasses
+            ? string.Join(", ", listed[..ListedClasses]) + " and others" : string.Join(", ", listed);
+    }
+
     // Keys of another data view may count the same values in another order.
     private LabelledRows ReadValidation(TuningSetting setting, IDataView data, LabelColumn trained, LabelledRows rows)
     {
-        var label = LabelColumn.In(data.Schema, options.LabelColumnName);
-        if (label.Task != trained.Task)
-        {
-            throw new ArgumentException($"Column '{label.Name}' of the validation set must have the type that it has in " +
-                $"the training data, {trained.AsColumn().Type}, found {label.AsColumn().Type}.");
-        }
+        var label = trained.InValidationSet(data.Schema);
         var found = Read(setting, data, "the validation set", label);
         if (label.Task == ScoringTask.Regression)
             return found;
@@ -141,7 +149,8 @@ internal sealed class LabelTuning(ChainTuningEstimator.Options options) : ITunin
             if (!seen.Contains(classes[value]))
             {
                 throw new ArgumentException($"Column '{label.Name}' of the validation set has class " +
-                    $"'{label.ClassNames[value]}', which no row of the training data has.");
+                    $"'{label.ClassNames[value]}', which no row of the training data has: it has " +
+                    $"{Listed(trained.ClassNames.Where((_, i) => seen.Contains(i)))}.{DataRole.ValidationSet.Advice}");
             }
         }
         return found with { Labels = Array.ConvertAll(found.Labels, value => (float)classes[(int)value]) };

@@ -9,7 +9,12 @@ internal sealed class LanguageHeadTuning(ChainTuningEstimator.Options options) :
 
     public bool TrainsLanguageHeads => true;
 
-    public void CheckColumns(DataViewSchema schema) => _ = Columns.In(schema);
+    public void CheckColumns(DataViewSchema schema, DataViewSchema? validationSet)
+    {
+        _ = Columns.In(schema);
+        if (validationSet is not null)
+            _ = Columns.In(validationSet, DataRole.ValidationSet);
+    }
 
     public SchemaShape OutputShape(SchemaShape input) => ScoringSettings.OutputShape(
         input, Columns, LanguageModelScoring.Default(chainCount: 1).OutputColumns(config: null));
@@ -27,6 +32,8 @@ internal sealed class LanguageHeadTuning(ChainTuningEstimator.Options options) :
             }
             IReadOnlyList<int>[]? validation = options.ValidationSet is { } set
                 ? [.. Documents(setting, set, "the validation set")] : null;
+            if (validation is not null)
+                LanguageValidation.Check(validation, Columns.First);
             var windows = new TokenWindows(spool, setting.MaxLength, setting.Seed);
             var weights = setting.ScaleWeights(firstScale: 0);
             var task = new LanguageHeadTask(model, windows, options.BatchSize, weights);

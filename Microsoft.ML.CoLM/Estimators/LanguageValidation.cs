@@ -6,6 +6,17 @@ namespace Microsoft.ML.CoLM.Estimators;
 /// <summary>The mean loss of a token of documents at every chain count.</summary>
 internal static class LanguageValidation
 {
+    /// <summary>Refuses documents without a token to predict.</summary>
+    /// <exception cref="ArgumentException">None of them has one.</exception>
+    public static void Check(IReadOnlyList<IReadOnlyList<int>> documents, string columnName)
+    {
+        if (documents.All(document => document.Count < 2))
+        {
+            throw new ArgumentException($"Column '{columnName}' of the validation set has no row of more " +
+                "than one token, and no next one to predict.");
+        }
+    }
+
     /// <param name="model">The model.</param>
     /// <param name="documents">Token ids; one of them has a token to predict.</param>
     /// <param name="scaleWeights">What the last scales, as many as there are weights, count in the objective.</param>

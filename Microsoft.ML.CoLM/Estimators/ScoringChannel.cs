@@ -5,18 +5,24 @@ namespace Microsoft.ML.CoLM.Estimators;
 
 /// <summary>What a scoring says, and how it is told to stop.</summary>
 /// <param name="host">The transformer's host.</param>
+/// <param name="checkUsable">Throws where the transformer was disposed.</param>
 /// <param name="hasEnd">
 /// Whether it is disposed after the last row and says then how many were cut. An engine's is not: it says so with its
 /// first, second, fourth and so on.
 /// </param>
-internal sealed class ScoringChannel(IHost host, bool hasEnd) : IDisposable
+internal sealed class ScoringChannel(IHost host, Action checkUsable, bool hasEnd) : IDisposable
 {
     private long _cutRows;
     private string _limit = "";
 
-    /// <summary>Ends scoring where the MLContext's execution was cancelled.</summary>
-    /// <exception cref="OperationCanceledException">It was.</exception>
-    public void CheckAlive() => host.CheckAlive();
+    /// <summary>Ends scoring where there is nothing to go on with.</summary>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    /// <exception cref="OperationCanceledException">The MLContext's execution was cancelled.</exception>
+    public void CheckAlive()
+    {
+        checkUsable();
+        host.CheckAlive();
+    }
 
     /// <summary>Counts a row that lost tokens.</summary>
     /// <param name="columns">Where its text comes from.</param>

@@ -12,9 +12,12 @@ internal sealed record TextColumns(string First, string? Second = null)
     public string Names => Second is null ? First : $"{First}', '{Second}";
 
     /// <summary>The columns in a schema.</summary>
+    /// <param name="schema">The schema.</param>
+    /// <param name="role">Whose it is; the input's where null.</param>
     /// <exception cref="ArgumentException">One is missing, or its type is not text.</exception>
-    public DataViewSchema.Column[] In(DataViewSchema schema) =>
-        Second is null ? [TextColumn(schema, First)] : [TextColumn(schema, First), TextColumn(schema, Second)];
+    public DataViewSchema.Column[] In(DataViewSchema schema, DataRole? role = null) => Second is null
+        ? [TextColumn(schema, First, role ?? DataRole.Input)]
+        : [TextColumn(schema, First, role ?? DataRole.Input), TextColumn(schema, Second, role ?? DataRole.Input)];
 
     /// <summary>As <see cref="In"/>, for a schema that is not there yet.</summary>
     /// <exception cref="ArgumentException">One is missing, or its type is not text.</exception>
@@ -36,27 +39,33 @@ internal sealed record TextColumns(string First, string? Second = null)
     public static TextColumns Load(ZipReader context) =>
         new(context.LoadNonEmptyString(), context.LoadStringOrNull());
 
-    private static DataViewSchema.Column TextColumn(DataViewSchema schema, string name)
+    private static DataViewSchema.Column TextColumn(DataViewSchema schema, string name, DataRole role)
     {
         if (schema.GetColumnOrNull(name) is not { } column)
-            throw new ArgumentException($"The data has no text column '{name}'. It has {ColumnNames(schema)}.");
+            throw new ArgumentException($"{role.Name} has no text column '{name}'. It has {ColumnNames(schema)}.{role.Advice}");
         if (column.Type is not TextDataViewType)
-            throw new ArgumentException($"Column '{name}' must be of type Text, found {column.Type}.");
+            throw new ArgumentException($"{role.Name} must have column '{name}' of type Text, found {column.Type}.{role.Advice}");
         return column;
     }
 
     private static void CheckIn(SchemaShape schema, string name)
     {
         if (!schema.TryFindColumn(name, out var column))
-            throw new ArgumentException($"The data has no text column '{name}'.");
+        {
+            throw new ArgumentException(
+                $"{DataRole.Input.Name} has no text column '{name}'. It has {ColumnNames(schema.Select(known => known.Name))}.");
+        }
         if (column.Kind != SchemaShape.Column.VectorKind.Scalar || column.ItemType is not TextDataViewType)
         {
             throw new ArgumentException(
-                $"Column '{name}' must be of type Text, found {column.Kind} of {column.ItemType}.");
+                $"{DataRole.Input.Name} must have column '{name}' of type Text, found {column.Kind} of {column.ItemType}.");
         }
     }
 
     /// <summary>The names of a schema's columns, for messages.</summary>
-    public static string ColumnNames(DataViewSchema schema) =>
-        schema.Count == 0 ? "no columns" : string.Join(", ", schema.Select(column => $"'{column.Name}'"));
+    public static string ColumnNames(DataViewSchema schema) => ColumnNames(schema.Select(column => column.Name));
+
+    /// <summary>As for a schema.</summary>
+    public static string ColumnNames(IEnumerable<string> names) =>
+        names.Any() ? string.Join(", ", names.Select(name => $"'{name}'")) : "no columns";
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -9,7 +10,7 @@ internal static class HostSettings
 {
     /// <summary>
     /// The device of <see cref="MLContext.GpuDeviceId"/>, or the CPU without one. Where it is not there,
-    /// <see cref="MLContext.FallbackToCpu"/> decides.
+    /// <see cref="MLContext.FallbackToCpu"/> decides, and falling back is a warning in the log.
     /// </summary>
     /// <exception cref="InvalidOperationException">The GPU is not there, and falling back is not allowed.</exception>
     public static Device DeviceOf(IHostEnvironment environment)
@@ -21,10 +22,13 @@ internal static class HostSettings
         var found = cuda.is_available() ? cuda.device_count() : 0;
         if (id >= 0 && id < found)
             return new Device(DeviceType.CUDA, id);
-        if (settings.FallbackToCpu)
-            return CPU;
-        throw new InvalidOperationException(
-            $"MLContext.GpuDeviceId is {id}, but {found} CUDA devices were found, and FallbackToCpu is false.");
+        var missing = string.Create(
+            CultureInfo.InvariantCulture, $"MLContext.GpuDeviceId is {id}, but {found} CUDA devices were found");
+        if (!settings.FallbackToCpu)
+            throw new InvalidOperationException($"{missing}, and FallbackToCpu is false.");
+        using var channel = environment.Start("Device");
+        channel.Warning($"{missing}: the CPU is used, which FallbackToCpu allows.");
+        return CPU;
     }
 
     /// <summary>The seed of the MLContext, or null where it has none.</summary>

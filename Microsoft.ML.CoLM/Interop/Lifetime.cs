@@ -6,7 +6,8 @@ namespace Microsoft.ML.CoLM.Interop;
 /// </summary>
 /// <param name="owner">What is used; errors name it.</param>
 /// <param name="free">Frees it; called once, by whoever is the last.</param>
-internal sealed class Lifetime(object owner, Action free)
+/// <param name="message">What errors say; null says that it was disposed.</param>
+internal sealed class Lifetime(object owner, Action free, string? message = null)
 {
     // The lowest bit says that it was disposed; the others count users.
     private const int Disposed = 1;
@@ -24,7 +25,8 @@ internal sealed class Lifetime(object owner, Action free)
         var state = Volatile.Read(ref _state);
         while (true)
         {
-            ObjectDisposedException.ThrowIf((state & Disposed) != 0, owner);
+            if ((state & Disposed) != 0)
+                throw Gone();
             var before = Interlocked.CompareExchange(ref _state, state + User, state);
             if (before == state)
                 return new Use(this);
@@ -34,7 +36,11 @@ internal sealed class Lifetime(object owner, Action free)
 
     /// <summary>Refuses to go on with something that was disposed meanwhile.</summary>
     /// <exception cref="ObjectDisposedException">It was disposed.</exception>
-    public void Check() => ObjectDisposedException.ThrowIf(IsDisposed, owner);
+    public void Check()
+    {
+        if (IsDisposed)
+            throw Gone();
+    }
 
     /// <summary>Frees it, now or with the last use. All calls but the first do nothing.</summary>
     public void Dispose()
@@ -42,6 +48,8 @@ internal sealed class Lifetime(object owner, Action free)
         if (Interlocked.Or(ref _state, Disposed) == 0)
             free();
     }
+
+    private ObjectDisposedException Gone() => new(owner.GetType().FullName, message);
 
     private void Exit()
     {

@@ -30,8 +30,23 @@ internal sealed class TrainingCheckpoints : IDisposable
         if (options.CheckpointFolder is { } folder)
         {
             _target = new CheckpointStore(folder, files);
-            Directory.CreateDirectory(folder);
+            Create(folder);
             _lock = FolderLock.Take(folder);
+        }
+    }
+
+    private static void Create(string folder)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            var what = $"{nameof(TrainingOptions.CheckpointFolder)} '{folder}'";
+            throw e is UnauthorizedAccessException
+                ? new UnauthorizedAccessException($"{what} may not be created: {e.Message}", e)
+                : new IOException(File.Exists(folder) ? $"{what} is a file." : $"{what} cannot be created: {e.Message}", e);
         }
     }
 
