@@ -9,6 +9,8 @@ public sealed class DamagedZipTests
 {
     private const int Flips = 300;
 
+    private static readonly string[] Texts = ["a", "The cat sat on the mat."];
+
     private readonly MLContext _mlContext = new(seed: 1);
 
     [TestMethod]
@@ -20,7 +22,7 @@ public sealed class DamagedZipTests
         using var model = TextModels.Random(4, 4);
         using var transformer = _mlContext.Scorer(model).WithCascade(new CascadeOptions { ChainCounts = [1, 2], Thresholds = [2] });
         _mlContext.Model.Save(transformer, null, folder["model.zip"]);
-        var expected = transformer.Score(_mlContext, TextModels.Texts);
+        var expected = transformer.Score(_mlContext, Texts);
         var bytes = File.ReadAllBytes(folder["model.zip"]);
         var random = new Random(1);
         var refused = 0;
@@ -32,7 +34,7 @@ public sealed class DamagedZipTests
             try
             {
                 using var loaded = (ElasticScoringTransformer)Load(folder["damaged.zip"], isOwnReader);
-                CollectionAssert.AreEqual(expected, loaded.Score(_mlContext, TextModels.Texts), $"bit {bit} of byte {place}");
+                CollectionAssert.AreEqual(expected, loaded.Score(_mlContext, Texts), $"bit {bit} of byte {place}");
             }
             catch (Exception e) when (e is not UnitTestAssertException)
             {
@@ -131,7 +133,7 @@ public sealed class DamagedZipTests
                 mlContext.Log += (_, e) => warnings.AddRange(e.Kind == Runtime.ChannelMessageKind.Warning ? [e.Message] : []);
                 using var loaded = (ElasticScoringTransformer)load(mlContext);
                 CollectionAssert.AreEqual(
-                    transformer.Score(_mlContext, TextModels.Texts), loaded.Score(_mlContext, TextModels.Texts));
+                    transformer.Score(_mlContext, Texts), loaded.Score(_mlContext, Texts));
                 Assert.AreEqual(isOld, warnings.Any(warning => warning.Contains("nothing vouches", StringComparison.Ordinal)));
             }
         }
@@ -150,7 +152,7 @@ public sealed class DamagedZipTests
             _mlContext.CoLM().Save(transformer, null, folder["model.zip"]);
         // Blanks, which JSON allows anywhere, and which deflate makes a thousandth of.
         OldZips.Write(folder["model.zip"], folder["old.zip"]);
-        var blanks = new byte[128 << 20];
+        var blanks = new byte[66 << 20];
         blanks.AsSpan().Fill((byte)' ');
         ZipEntries.Change(folder["old.zip"], folder["bomb.zip"], name, bytes => [.. bytes, .. blanks], CompressionLevel.Optimal);
         foreach (var isOwnReader in new[] { true, false })
@@ -158,7 +160,7 @@ public sealed class DamagedZipTests
             var before = GC.GetAllocatedBytesForCurrentThread();
             var error = Assert.Throws<Exception>(() => Load(folder["bomb.zip"], isOwnReader));
             Assert.Contains(name, error.ToString());
-            Assert.IsLessThan(160L << 20, GC.GetAllocatedBytesForCurrentThread() - before);
+            Assert.IsLessThan(16L << 20, GC.GetAllocatedBytesForCurrentThread() - before);
         }
     }
 

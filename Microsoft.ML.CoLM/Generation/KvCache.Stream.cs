@@ -11,10 +11,14 @@ namespace Microsoft.ML.CoLM;
 
 public sealed partial class KvCache
 {
-    private const int Version = 1;
+    private const int Version = 2; // 1 had no digest of keys and values
 
     // What a header can be at most: 16 bytes, and the ids of all tokens.
     private const int LongestHeader = 1 << 28;
+
+    // The cache's memory is taken when this share of what it takes has arrived: what a stream claims costs nothing, and
+    // what is kept until then is little beside the cache.
+    private const int ArrivedShare = 16;
 
     private static ReadOnlySpan<byte> Magic => "COLMKVC\0"u8;
 
@@ -33,25 +37,34 @@ public sealed partial class KvCache
         ArgumentNullException.ThrowIfNull(model);
         using var use = Enter();
         CheckFits(model);
-        var header = Header(CacheFingerprint.Of(model));
-        stream.Write(Magic);
-        using var writer = new BinaryWriter(stream, Encoding.UTF8, leaveOpen: true);
+        var header = new CacheHeader(Limit, _tokens, _lengths);
+        var bytes = HeaderBytes(header, CacheFingerprint.Of(model));
+        using var hashed = new HashedStream(stream);
+        hashed.Write(Magic);
+        using var writer = new BinaryWriter(hashed, Encoding.UTF8, leaveOpen: true);
         writer.Write(Version);
-        writer.Write(header.Length);
-        writer.Write(header);
-        writer.Write(SHA256.HashData(header));
+        writer.Write(bytes.Length);
+        writer.Write(bytes);
+        writer.Write(SHA256.HashData(bytes));
         writer.Flush();
-        ForEachPart((tensor, isKey, sequence, length) =>
+        using var noGradients = no_grad();
+        foreach (var part in header.Parts(Config))
         {
             using var scope = NewDisposeScope();
-            TensorBytes.Write(stream, isKey && IsBlocked
-                ? tensor[sequence].permute(0, 1, 3, 2).reshape(tensor.size(1), -1, Config.HeadWidth).narrow(1, 0, length)
-                : tensor[sequence].narrow(1, 0, length).narrow(2, 0, Config.HeadWidth));
-        });
+            TensorBytes.Write(hashed, Part(part));
+        }
+        stream.Write(hashed.Hash());
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
-    /// <param name="stream">Read from where it stands, and left open.</param>
+    /// <remarks>
+    /// A SHA-256 vouches for all of it. What the stream claims is checked before memory is taken: against its length, if
+    /// it can seek, and against what has arrived, if it cannot.
+    /// </remarks>
+    /// <param name="stream">
+    /// Read from where it stands, and left open. One that can seek must end with the cache; of one that cannot, such as
+    /// a network's, no byte behind the cache is read.
+    /// </param>
     /// <param name="model">
     /// The model to go on with: one whose keys and values are those of the model that filled the cache, for example that
     /// one grown or tuned behind its first chain with KV sharing, on any device.
@@ -61,7 +74,7 @@ public sealed partial class KvCache
     /// what is in it, and as many tokens as that one could have.
     /// </param>
     /// <exception cref="InvalidDataException">
-    /// The stream holds no cache, or one of another version or another model; it is damaged or ends too early.
+    /// The stream holds no cache, or one of another version or another model; it is damaged, ends too early or goes on.
     /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">
     /// <paramref name="capacity"/> is less than the longest sequence has, or above the model's context.
@@ -71,10 +84,16 @@ public sealed partial class KvCache
         ArgumentNullException.ThrowIfNull(stream);
         ArgumentNullException.ThrowIfNull(model);
         model.CheckUsable();
+        if (capacity is { } asked && (asked < 1 || asked > model.Config.ContextLength))
+        {
+            throw new ArgumentOutOfRangeException(nameof(capacity), asked, FormattableString.Invariant(
+                $"capacity must be between 1 and the model's context of {model.Config.ContextLength} tokens, found {asked}."));
+        }
         try
         {
-            using var reader = new BinaryReader(stream, Encoding.UTF8, leaveOpen: true);
-            return Read(reader, model, capacity);
+            using var hashed = new HashedStream(stream);
+            var header = ReadHeader(stream, hashed, model, capacity);
+            return Read(stream, hashed, header, model, capacity);
         }
         catch (EndOfStreamException e)
         {
@@ -82,117 +101,143 @@ public sealed partial class KvCache
         }
     }
 
-    private static KvCache Read(BinaryReader reader, CoLMModel model, int? capacity)
+    private static CacheHeader ReadHeader(Stream stream, HashedStream hashed, CoLMModel model, int? capacity)
     {
+        using var reader = new BinaryReader(hashed, Encoding.UTF8, leaveOpen: true);
         if (!ReadExactly(reader, Magic.Length).AsSpan().SequenceEqual(Magic))
             throw new InvalidDataException("The stream holds no KV cache.");
         var version = reader.ReadInt32();
         if (version != Version)
-            throw new InvalidDataException($"The KV cache is of version {version}; this library reads version {Version}.");
+        {
+            throw new InvalidDataException(FormattableString.Invariant(
+                $"The KV cache is of version {version}; this library reads version {Version}. Fill one anew from the tokens."));
+        }
         var length = reader.ReadInt32();
-        if (length is < 0 or > LongestHeader)
-            throw new InvalidDataException($"The KV cache's header cannot have {length} bytes.");
-        var header = ReadExactly(reader, length);
-        if (!ReadExactly(reader, SHA256.HashSizeInBytes).AsSpan().SequenceEqual(SHA256.HashData(header)))
+        if (length is < 0 or > LongestHeader || (stream.CanSeek && length > stream.Length - stream.Position))
+            throw new InvalidDataException(FormattableString.Invariant($"The KV cache's header cannot have {length} bytes."));
+        var bytes = ReadExactly(reader, length);
+        if (!ReadExactly(reader, SHA256.HashSizeInBytes).AsSpan().SequenceEqual(SHA256.HashData(bytes)))
             throw new InvalidDataException("The KV cache's header is damaged.");
 
-        using var fields = new BinaryReader(new MemoryStream(header));
+        using var fields = new BinaryReader(new MemoryStream(bytes));
         if (!fields.ReadBytes(SHA256.HashSizeInBytes).AsSpan().SequenceEqual(CacheFingerprint.Of(model)))
         {
             throw new InvalidDataException("The KV cache is of another model: its weights, settings or element type " +
                 "give other keys and values.");
         }
-        var (stored, sequenceCount) = (fields.ReadInt32(), fields.ReadInt32());
-        var cache = capacity is { } most
-            ? new KvCache(model, most, sequenceCount)
-            : Growing(model, Math.Min(stored, model.Config.ContextLength), sequenceCount);
+        var header = CacheHeader.Read(fields, model.Config);
+        var longest = header.Tokens.Max(tokens => tokens.Count);
+        if (longest > capacity)
+        {
+            throw new ArgumentOutOfRangeException(nameof(capacity), capacity, FormattableString.Invariant(
+                $"The KV cache holds a sequence of {longest} tokens, more than the capacity of {capacity}."));
+        }
+        if (longest > model.Config.ContextLength)
+        {
+            throw new InvalidDataException(FormattableString.Invariant(
+                $"The KV cache holds a sequence of {longest} tokens, more than the model's context of {model.Config.ContextLength}."));
+        }
+        return header;
+    }
+
+    private static KvCache Read(Stream stream, HashedStream hashed, CacheHeader header, CoLMModel model, int? capacity)
+    {
+        var elementSize = ElementType.OfWeights(model.DataType).Size;
+        var expected = header.ElementCount(model.Config) * elementSize + SHA256.HashSizeInBytes;
+        if (stream.CanSeek && stream.Length - stream.Position != expected)
+        {
+            throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
+                $"Behind the KV cache's header {expected} bytes must follow, found {stream.Length - stream.Position}."));
+        }
+        // Without a capacity that is asked for, memory for what is there, and a little more.
+        var limit = capacity ?? Math.Min(header.Limit, model.Config.ContextLength);
+        var room = capacity ?? (int)Math.Min(limit, (long)header.Tokens.Max(tokens => tokens.Count) + LeastGrowth);
+        var size = SizeFor(model, room, header.Tokens.Count);
+        KvCache? cache = null;
+        var early = new Queue<(CachePart Part, Tensor Read)>();
         try
         {
-            cache.ReadHeader(fields, capacity);
-            cache.ForEachPart((tensor, isKey, sequence, tokens) => cache.ReadPart(reader, tensor, isKey, sequence, tokens));
-            return cache;
+            long arrived = 0;
+            foreach (var part in header.Parts(model.Config))
+            {
+                if (arrived >= size / ArrivedShare)
+                    Store();
+                var read = empty([part.Heads, part.Length, model.Config.HeadWidth], dtype: model.DataType);
+                early.Enqueue((part, read));
+                TensorBytes.Read(hashed, ElementType.OfWeights(model.DataType), read);
+                arrived += read.numel() * elementSize;
+            }
+            var digest = new byte[SHA256.HashSizeInBytes];
+            stream.ReadExactly(digest);
+            if (!digest.AsSpan().SequenceEqual(hashed.Hash()))
+                throw new InvalidDataException("The KV cache's keys and values are damaged: their SHA-256 is another.");
+            return Store();
         }
         catch
         {
-            cache.Dispose();
+            cache?.Dispose();
             throw;
         }
+        finally
+        {
+            foreach (var (_, read) in early)
+                read.Dispose();
+        }
+
+        KvCache Store()
+        {
+            cache ??= new KvCache(model, limit, room, header);
+            for (; early.TryDequeue(out var next); next.Read.Dispose())
+                cache.Store(next.Part, next.Read);
+            return cache;
+        }
     }
 
-    private byte[] Header(byte[] fingerprint)
+    private KvCache(CoLMModel model, int limit, int room, CacheHeader header)
+        : this(model, limit, header.Tokens.Count, room, isBlocked: true)
     {
-        using var header = new MemoryStream();
-        using var writer = new BinaryWriter(header);
+        for (var sequence = 0; sequence < SequenceCount; sequence++)
+            _tokens[sequence].AddRange(header.Tokens[sequence]);
+        Array.Copy(header.Lengths, _lengths, _lengths.Length);
+    }
+
+    private static byte[] HeaderBytes(CacheHeader header, byte[] fingerprint)
+    {
+        using var bytes = new MemoryStream();
+        using var writer = new BinaryWriter(bytes);
         writer.Write(fingerprint);
-        writer.Write(Limit);
-        writer.Write(SequenceCount);
-        for (var sequence = 0; sequence < SequenceCount; sequence++)
-        {
-            writer.Write(_tokens[sequence].Count);
-            _tokens[sequence].ForEach(writer.Write);
-            for (var chain = 0; chain < Config.KeyValueChains; chain++)
-                writer.Write(_lengths[sequence, chain]);
-        }
+        header.Write(writer);
         writer.Flush();
-        return header.ToArray();
+        return bytes.ToArray();
     }
 
-    private void ReadHeader(BinaryReader fields, int? capacity)
+    /// <summary>Keys or values of the cached tokens, [heads, length, d], whatever order they are kept in.</summary>
+    private Tensor Part(CachePart part)
     {
-        for (var sequence = 0; sequence < SequenceCount; sequence++)
-        {
-            var count = fields.ReadInt32();
-            if (count > Limit)
-            {
-                throw new ArgumentOutOfRangeException(nameof(capacity), capacity,
-                    $"The KV cache holds a sequence of {count} tokens, more than the capacity of {Limit}.");
-            }
-            for (var i = 0; i < count; i++)
-                _tokens[sequence].Add(fields.ReadInt32());
-            for (var chain = 0; chain < Config.KeyValueChains; chain++)
-                _lengths[sequence, chain] = fields.ReadInt32();
-        }
-        Reserve(_tokens.Max(tokens => tokens.Count));
+        var tensor = TensorOf(part);
+        return part.IsKey && IsBlocked
+            ? tensor[part.Sequence].permute(0, 1, 3, 2).reshape(part.Heads, -1, Config.HeadWidth).narrow(1, 0, part.Length)
+            : tensor[part.Sequence].narrow(1, 0, part.Length).narrow(2, 0, Config.HeadWidth);
     }
 
-    private void ReadPart(BinaryReader reader, Tensor tensor, bool isKey, int sequence, int length)
-    {
-        using var scope = NewDisposeScope();
-        var isBlockedKey = isKey && IsBlocked;
-        var rows = isBlockedKey ? CachedAttention.Padded(length) : length;
-        var heads = tensor.size(1);
-        var read = empty([heads, length, Config.HeadWidth], dtype: DataType);
-        TensorBytes.Read(reader.BaseStream, ElementType.OfWeights(DataType), read);
-        if (!isBlockedKey)
-        {
-            tensor[sequence].narrow(1, 0, length).narrow(2, 0, Config.HeadWidth).copy_(read);
-            return;
-        }
-        var whole = zeros([heads, rows, Config.HeadWidth], dtype: DataType);
-        whole.narrow(1, 0, length).copy_(read);
-        tensor[sequence].narrow(1, 0, rows / CachedAttention.Lanes).copy_(
-            whole.view(heads, -1, CachedAttention.Lanes, Config.HeadWidth).permute(0, 1, 3, 2));
-    }
-
-    /// <summary>Goes through what is cached: a layer's keys or values of one chain and sequence at a time.</summary>
-    private void ForEachPart(Action<Tensor, bool, int, int> action)
+    private void Store(CachePart part, Tensor read)
     {
         using var noGradients = no_grad();
-        for (var layer = 0; layer < Config.LayerCount; layer++)
+        using var scope = NewDisposeScope();
+        var tensor = TensorOf(part);
+        if (!part.IsKey || !IsBlocked)
         {
-            for (var chain = 0; chain < Config.KeyValueChains; chain++)
-            {
-                for (var sequence = 0; sequence < SequenceCount; sequence++)
-                {
-                    var length = _lengths[sequence, chain];
-                    if (length == 0)
-                        continue;
-                    action(Keys(layer, chain), true, sequence, length);
-                    action(Values(layer, chain), false, sequence, length);
-                }
-            }
+            tensor[part.Sequence].narrow(1, 0, part.Length).narrow(2, 0, Config.HeadWidth).copy_(read);
+            return;
         }
+        var rows = CachedAttention.Padded(part.Length);
+        var whole = zeros([part.Heads, rows, Config.HeadWidth], dtype: DataType);
+        whole.narrow(1, 0, part.Length).copy_(read);
+        tensor[part.Sequence].narrow(1, 0, rows / CachedAttention.Lanes).copy_(
+            whole.view(part.Heads, -1, CachedAttention.Lanes, Config.HeadWidth).permute(0, 1, 3, 2));
     }
+
+    private Tensor TensorOf(CachePart part) => part.IsKey ? Keys(part.Layer, part.Chain) : Values(part.Layer, part.Chain);
 
     /// <summary>Refuses a model whose keys and values would be others, or lie elsewhere.</summary>
     /// <exception cref="ArgumentException">The cache is of another one; the message names the difference.</exception>

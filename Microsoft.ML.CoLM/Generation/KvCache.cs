@@ -109,6 +109,7 @@ public sealed partial class KvCache : IDisposable
     /// <param name="model">The model it is for.</param>
     /// <param name="capacity">Tokens that a sequence can have.</param>
     /// <param name="sequenceCount">Sequences.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is below 1, or a cache of that size has no number of bytes.</exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public static long SizeFor(CoLMModel model, int capacity, int sequenceCount = 1)
     {
@@ -209,17 +210,22 @@ public sealed partial class KvCache : IDisposable
 
     private static long SizeOf(CoLMConfig config, ScalarType dtype, bool isBlocked, int capacity, int sequenceCount)
     {
-        long elements = 0;
+        Int128 elements = 0;
         for (var chain = 0; chain < config.KeyValueChains; chain++)
-            elements += Shape(config, chain, isBlocked, capacity, sequenceCount, isKey: true).Aggregate((a, b) => a * b) +
-                Shape(config, chain, isBlocked, capacity, sequenceCount, isKey: false).Aggregate((a, b) => a * b);
-        return elements * config.LayerCount * (dtype == ScalarType.Float32 ? sizeof(float) : sizeof(ushort));
+        {
+            foreach (var isKey in (ReadOnlySpan<bool>)[true, false])
+                elements += Shape(config, chain, isBlocked, capacity, sequenceCount, isKey).Aggregate((Int128)1, (a, b) => a * b);
+        }
+        var bytes = elements * config.LayerCount * (dtype == ScalarType.Float32 ? sizeof(float) : sizeof(ushort));
+        return bytes <= long.MaxValue ? (long)bytes : throw new ArgumentOutOfRangeException(nameof(capacity), capacity,
+            FormattableString.Invariant($"{sequenceCount} sequences of {capacity} tokens take more bytes than can be counted."));
     }
 
     private static long[] Shape(
         CoLMConfig config, int chain, bool isBlocked, int capacity, int sequenceCount, bool isKey)
     {
-        long heads = config.KeyValueHeads(chain), width = config.HeadWidth, padded = CachedAttention.Padded(capacity);
+        long heads = config.KeyValueHeads(chain), width = config.HeadWidth;
+        var padded = ((long)capacity + CachedAttention.Lanes - 1) / CachedAttention.Lanes * CachedAttention.Lanes;
         if (!isBlocked)
             return [sequenceCount, heads, capacity, width];
         return isKey

@@ -8,8 +8,8 @@ using static TorchSharp.torch;
 namespace Benchmarks;
 
 /// <summary>
-/// Peak memory of saving and loading a model's zip, above its weights. Each is measured in a process of its own, by the
-/// peak that Linux keeps.
+/// Peak memory of saving and loading a model's zip, above its weights, and the time they take. Each is measured in a
+/// process of its own, memory by the peak that Linux keeps.
 /// </summary>
 internal sealed class LoadCommand : Benchmark
 {
@@ -23,7 +23,7 @@ internal sealed class LoadCommand : Benchmark
         new Option<string>("--child") { Hidden = true }.AcceptOnlyFromAmong(Save, Load);
     private readonly Option<string> _zip = new("--zip") { Hidden = true };
 
-    public LoadCommand() : base("load", "Peak memory of saving and loading a zip, above the weights (Linux).")
+    public LoadCommand() : base("load", "Peak memory of saving and loading a zip, above the weights (Linux), and time.")
     {
         Offer([.. _model.All, _child, _zip]);
         Validators.Add(_model.Validate);
@@ -40,8 +40,8 @@ internal sealed class LoadCommand : Benchmark
         try
         {
             var zip = Path.Combine(folder.FullName, "model.zip");
-            var (weights, savedAbove) = StartChild(result, Save, zip);
-            var (_, loadedAbove) = StartChild(result, Load, zip);
+            var (weights, savedAbove, saveTime) = StartChild(result, Save, zip);
+            var (_, loadedAbove, loadTime) = StartChild(result, Load, zip);
             var settings = new Dictionary<string, object>
             {
                 ["model"] = result.GetValue(_model.Model)?.FullName ?? $"random {result.GetValue(_model.Shape)}",
@@ -54,6 +54,8 @@ internal sealed class LoadCommand : Benchmark
             report.Add("weights", size, "MiB");
             report.Add("save", new Samples([savedAbove]), "MiB", basis: size);
             report.Add("load", new Samples([loadedAbove]), "MiB", basis: size);
+            report.Add("save", new Samples([saveTime]), "s");
+            report.Add("load", new Samples([loadTime]), "s");
             return report;
         }
         finally
@@ -62,33 +64,38 @@ internal sealed class LoadCommand : Benchmark
         }
     }
 
-    // Prints the weights' size and the peak above them.
+    // Prints the weights' size, the peak above them, and the time.
     private void RunChild(ParseResult result, string way, string zip)
     {
         var mlContext = new MLContext(seed: 1);
         using (var small = _model.CreateRandom(Small(), result, CPU))
             Scorer(mlContext, small).Dispose(); // libtorch and ML.NET are in memory now
         double weights, above;
+        var clock = new Stopwatch();
         if (way == Save)
         {
             using var model = _model.Create(result, CPU);
             using var transformer = Scorer(mlContext, model);
             weights = Weights(model);
             var before = ResidentMemory.ResetPeak();
+            clock.Restart();
             mlContext.Model.Save(transformer, inputSchema: null, zip);
+            clock.Stop();
             above = ResidentMemory.Peak() - before;
         }
         else
         {
             var before = ResidentMemory.ResetPeak();
+            clock.Restart();
             using var transformer = (ElasticScoringTransformer)mlContext.Model.Load(zip, out _);
+            clock.Stop();
             weights = Weights(transformer.Model);
             above = ResidentMemory.Peak() - before - weights;
         }
-        Console.WriteLine(FormattableString.Invariant($"{weights} {above}"));
+        Console.WriteLine(FormattableString.Invariant($"{weights} {above} {clock.Elapsed.TotalSeconds}"));
     }
 
-    private static (double Weights, double Above) StartChild(ParseResult result, string way, string zip)
+    private static (double Weights, double Above, double Seconds) StartChild(ParseResult result, string way, string zip)
     {
         // Of this process, the path would be dotnet's where it was started as "dotnet Benchmarks.dll".
         var program = Path.ChangeExtension(
@@ -103,7 +110,7 @@ internal sealed class LoadCommand : Benchmark
             throw new InvalidOperationException(
                 $"The process that was to {way} the model ended with {process.ExitCode}.");
         }
-        return (Number(numbers[0]), Number(numbers[1]));
+        return (Number(numbers[0]), Number(numbers[1]), Number(numbers[2]));
     }
 
     private static CoLMConfig Small() => new()

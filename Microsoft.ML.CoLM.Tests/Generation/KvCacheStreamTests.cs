@@ -1,0 +1,177 @@
+using System.Security.Cryptography;
+using Microsoft.ML.CoLM.Generation;
+using Microsoft.ML.CoLM.Tests.Checkpoints;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Tests.Generation;
+
+/// <summary>Streams that hold no cache, or one that was damaged: nothing is believed of them.</summary>
+[TestClass]
+public sealed class KvCacheStreamTests
+{
+    // What stands before the header: the format, its version and the header's length.
+    private const int HeaderBegin = 16;
+
+    private static readonly Dictionary<string, (Action<BinaryWriter>, string)> Headers = new()
+    {
+        ["no sequence"] = (Numbers(8, 0), "0 sequences"),
+        ["a hundred million sequences"] = (Numbers(8, 100_000_000), "100000000 sequences"),
+        ["four hundred thousand sequences"] = (Numbers(8, 400_000, 0, 0), "400000 sequences"),
+        ["minus one sequence"] = (Numbers(8, -1), "-1 sequences"),
+        ["no capacity"] = (Numbers(0, 1, 0, 0), "capacity of 0"),
+        ["a negative capacity"] = (Numbers(-8, 1, 0, 0), "capacity of -8"),
+        ["a negative number of tokens"] = (Numbers(8, 1, -1, 0), "-1 tokens"),
+        ["more tokens than the capacity"] = (Numbers(2, 1, 3, 1, 2, 3, 3), "3 tokens"),
+        ["two thousand million tokens"] = (Numbers(int.MaxValue, 1, int.MaxValue, 1, 1), "2147483647 tokens"),
+        ["a negative token"] = (Numbers(8, 1, 2, 1, -1, 2), "token -1"),
+        ["a token behind the vocabulary"] = (Numbers(8, 1, 2, 1, 40, 2), "token 40"),
+        ["a negative cached length"] = (Numbers(8, 1, 2, 1, 2, -1), "-1 cached"),
+        ["a cached length of 2^31"] = (Numbers(8, 1, 2, 1, 2, int.MinValue), "-2147483648 cached"),
+        ["a cached length above the tokens"] = (Numbers(8, 1, 2, 1, 2, 3), "3 cached"),
+        ["a cached length above the capacity"] = (Numbers(8, 1, 2, 1, 2, 9), "9 cached"),
+        ["more behind its last sequence"] = (Numbers(8, 1, 2, 1, 2, 2, 0), "4 bytes behind"),
+        ["nothing"] = (Numbers(), "too early"),
+        ["a sequence that breaks off"] = (Numbers(8, 1, 2, 1), "2 tokens"),
+        ["more tokens than the model's context"] = (
+            Numbers([4000, 1, 2000, .. Enumerable.Repeat(1, 2000), 0]), "context of 1100"),
+    };
+
+    public static IEnumerable<string> HeaderNames => Headers.Keys;
+
+    [TestMethod]
+    public void AFlippedBitAnywhereIsRefused()
+    {
+        using var model = SessionModels.Create("4,4", kvSharing: false, float32);
+        var bytes = Saved(model, [1, 2, 3, 4, 5, 6, 7]);
+        var random = new Random(1);
+        for (var flip = 0; flip < 300; flip++)
+        {
+            var (damaged, place, bit) = ((byte[])bytes.Clone(), random.Next(bytes.Length), random.Next(8));
+            damaged[place] ^= (byte)(1 << bit);
+            foreach (var stream in (Stream[])[new MemoryStream(damaged), new ForwardOnlyStream(damaged)])
+                Assert.ThrowsExactly<InvalidDataException>(() => KvCache.Load(stream, model), $"bit {bit} of byte {place}");
+        }
+    }
+
+    [TestMethod]
+    [DynamicData(nameof(HeaderNames))]
+    public void AHeaderThatNoCacheHasIsRefusedBeforeItTakesMemory(string name)
+    {
+        using var model = SessionModels.Create("4", kvSharing: false, float32);
+        var (header, message) = Headers[name];
+        var bytes = Crafted(model, header);
+        foreach (var stream in (Stream[])[new MemoryStream(bytes), new ForwardOnlyStream(bytes)])
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            var error = Assert.ThrowsExactly<InvalidDataException>(() => KvCache.Load(stream, model));
+            Assert.Contains(message, error.Message);
+            Assert.IsLessThan(1 << 20, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+    }
+
+    [TestMethod]
+    public void WhatDoesNotArriveTakesNoMemory()
+    {
+        using var model = SessionModels.Create("96", kvSharing: false, float32);
+        // A gigabyte of keys and values, of which nothing follows: 4,000 sequences, of one cached token each but the first.
+        var bytes = Crafted(model, writer => Numbers([1000, 4000, 1000, .. Enumerable.Repeat(1, 1000), 1000,
+            .. Enumerable.Repeat<int[]>([1, 1, 1], 3999).SelectMany(numbers => numbers)])(writer));
+        Assert.IsGreaterThan(1L << 30, KvCache.SizeFor(model, 1000, 4000));
+        var before = Environment.WorkingSet;
+        Assert.Contains("must follow", Assert.ThrowsExactly<InvalidDataException>(
+            () => KvCache.Load(new MemoryStream(bytes), model)).Message);
+        Assert.Contains("too early", Assert.ThrowsExactly<InvalidDataException>(
+            () => KvCache.Load(new ForwardOnlyStream(bytes), model)).Message);
+        Assert.IsLessThan(256L << 20, Environment.WorkingSet - before);
+    }
+
+    [TestMethod]
+    public void BytesBehindTheEndAreRefusedWhereTheyCanBeSeen()
+    {
+        using var model = SessionModels.Create("4", kvSharing: false, float32);
+        var bytes = Saved(model, [1, 2, 3]);
+        var error = Assert.ThrowsExactly<InvalidDataException>(
+            () => KvCache.Load(new MemoryStream([.. bytes, 0]), model));
+        Assert.Contains("must follow", error.Message);
+    }
+
+    [TestMethod]
+    public void OfAStreamThatGoesOnNoByteBehindTheCacheIsRead()
+    {
+        using var model = SessionModels.Create("4", kvSharing: false, float32);
+        // As two processes send caches over one connection.
+        using var stream = new ForwardOnlyStream([.. Saved(model, [1, 2, 3]), .. Saved(model, [4, 5]), 77]);
+        using var first = KvCache.Load(stream, model);
+        using var second = KvCache.Load(stream, model);
+        CollectionAssert.AreEqual(new[] { 1, 2, 3 }, first.Tokens().ToArray());
+        CollectionAssert.AreEqual(new[] { 4, 5 }, second.Tokens().ToArray());
+        Assert.AreEqual(77, stream.ReadByte());
+    }
+
+    [TestMethod]
+    [DataRow(8)]
+    [DataRow(1100)]
+    public void ASlowStreamGivesTheSameCacheWhateverItsCapacity(int capacity)
+    {
+        using var model = SessionModels.Create("4,4,2", kvSharing: false, bfloat16);
+        var bytes = Saved(model, [1, 2, 3, 4, 5, 6, 7]);
+        using var expected = KvCache.Load(new MemoryStream(bytes), model, capacity);
+        using var read = KvCache.Load(new ForwardOnlyStream(bytes, piece: 7), model, capacity);
+        for (var layer = 0; layer < model.Config.LayerCount; layer++)
+        {
+            for (var chain = 0; chain < model.Config.KeyValueChains; chain++)
+            {
+                Assert.IsTrue(expected.Keys(layer, chain).bytes.SequenceEqual(read.Keys(layer, chain).bytes));
+                Assert.IsTrue(expected.Values(layer, chain).bytes.SequenceEqual(read.Values(layer, chain).bytes));
+                Assert.AreEqual(7, read.CachedLength(0, chain));
+            }
+        }
+    }
+
+    [TestMethod]
+    public void AStreamOfAnEarlierVersionIsRefusedByItsVersion()
+    {
+        using var model = SessionModels.Create("4", kvSharing: false, float32);
+        var bytes = Saved(model, [1, 2, 3]);
+        bytes[8] = 1;
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => KvCache.Load(new MemoryStream(bytes), model));
+        Assert.Contains("version 1", error.Message);
+        Assert.Contains("version 2", error.Message);
+    }
+
+    [TestMethod]
+    public void ASizeThatCannotBeCountedIsRefused()
+    {
+        using var model = SessionModels.Create("4", kvSharing: false, float32);
+        Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => KvCache.SizeFor(model, int.MaxValue, int.MaxValue));
+        // Two KV heads of 16 lanes, keys 4 wide and values padded to 16, in 3 layers.
+        var positions = (int.MaxValue + 16L) / 16 * 16;
+        Assert.AreEqual(positions * 2 * (4 + 16) * 3 * sizeof(float), KvCache.SizeFor(model, int.MaxValue));
+        Assert.AreEqual(16L * int.MaxValue * 2 * (4 + 16) * 3 * sizeof(float), KvCache.SizeFor(model, 1, int.MaxValue));
+    }
+
+    private static Action<BinaryWriter> Numbers(params int[] numbers) => writer => Array.ForEach(numbers, writer.Write);
+
+    /// <summary>A stream with a header of one's own, of the model's fingerprint, that is not damaged.</summary>
+    private static byte[] Crafted(CoLMModel model, Action<BinaryWriter> write)
+    {
+        var saved = Saved(model, [1]);
+        using var header = new MemoryStream();
+        using var writer = new BinaryWriter(header);
+        writer.Write(saved.AsSpan(HeaderBegin, SHA256.HashSizeInBytes));
+        write(writer);
+        writer.Flush();
+        var bytes = header.ToArray();
+        return [.. saved[..(HeaderBegin - sizeof(int))], .. BitConverter.GetBytes(bytes.Length), .. bytes, .. SHA256.HashData(bytes)];
+    }
+
+    private static byte[] Saved(CoLMModel model, int[] tokens)
+    {
+        using var cache = new KvCache(model, 48);
+        using (var session = DecodingSession.Create(model, cache, ownsCache: false, mayGrow: false))
+            session.Prefill(0, tokens, model.Config.Layout.ChainCount);
+        using var stream = new MemoryStream();
+        cache.Save(stream, model);
+        return stream.ToArray();
+    }
+}

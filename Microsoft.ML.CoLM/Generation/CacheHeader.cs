@@ -1,0 +1,109 @@
+using System.Globalization;
+
+namespace Microsoft.ML.CoLM.Generation;
+
+/// <summary>What a stream says of the cache that follows, checked before memory is taken for it.</summary>
+/// <param name="Limit">The most tokens that a sequence of the written cache can have.</param>
+/// <param name="Tokens">Each sequence's token ids.</param>
+/// <param name="Lengths">How many of them each chain has cached, by sequence and chain.</param>
+internal sealed record CacheHeader(int Limit, IReadOnlyList<List<int>> Tokens, int[,] Lengths)
+{
+    // Sequences for each that has cached tokens, and so many more.
+    private const int MostForOne = 64;
+
+    public void Write(BinaryWriter writer)
+    {
+        writer.Write(Limit);
+        writer.Write(Tokens.Count);
+        for (var sequence = 0; sequence < Tokens.Count; sequence++)
+        {
+            writer.Write(Tokens[sequence].Count);
+            Tokens[sequence].ForEach(writer.Write);
+            for (var chain = 0; chain < Lengths.GetLength(1); chain++)
+                writer.Write(Lengths[sequence, chain]);
+        }
+    }
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <param name="reader">A stream that knows its length, and ends with the header.</param>
+    /// <param name="config">The model that is to go on.</param>
+    /// <exception cref="InvalidDataException">There can be no such cache.</exception>
+    public static CacheHeader Read(BinaryReader reader, CoLMConfig config)
+    {
+        var (limit, sequenceCount) = (reader.ReadInt32(), reader.ReadInt32());
+        if (limit < 1)
+            throw Wrong($"a capacity of {limit} tokens");
+        // A sequence takes at least its numbers.
+        var least = sizeof(int) * (1 + (long)config.KeyValueChains);
+        if (sequenceCount < 1 || sequenceCount * least > Left(reader))
+            throw Wrong($"{sequenceCount} sequences in {Left(reader)} bytes");
+
+        var tokens = new List<int>[sequenceCount];
+        var lengths = new int[sequenceCount, config.KeyValueChains];
+        for (var sequence = 0; sequence < sequenceCount; sequence++)
+        {
+            var count = reader.ReadInt32();
+            if (count < 0 || count > limit || (long)count * sizeof(int) > Left(reader))
+                throw Wrong($"a sequence of {count} tokens, with a capacity of {limit} and {Left(reader)} bytes left");
+            tokens[sequence] = new List<int>(count);
+            for (var i = 0; i < count; i++)
+            {
+                var token = reader.ReadInt32();
+                if (token < 0 || token >= config.VocabularySize)
+                    throw Wrong($"token {token}, with a vocabulary of {config.VocabularySize}");
+                tokens[sequence].Add(token);
+            }
+            for (var chain = 0; chain < config.KeyValueChains; chain++)
+            {
+                var length = reader.ReadInt32();
+                if (length < 0 || length > count)
+                    throw Wrong($"{length} cached tokens of a sequence of {count}");
+                lengths[sequence, chain] = length;
+            }
+        }
+        if (Left(reader) > 0)
+            throw Wrong($"{Left(reader)} bytes behind its last sequence");
+        // Empty ones take memory, too, and nothing of the stream.
+        var filled = Enumerable.Range(0, sequenceCount).Count(sequence =>
+            Enumerable.Range(0, config.KeyValueChains).Any(chain => lengths[sequence, chain] > 0));
+        if (sequenceCount > MostForOne * (filled + 1L))
+            throw Wrong($"{sequenceCount} sequences, of which {filled} have cached tokens");
+        return new(limit, tokens, lengths);
+    }
+
+    /// <summary>What follows: keys, then values of each layer, chain and sequence that has any.</summary>
+    public IEnumerable<CachePart> Parts(CoLMConfig config)
+    {
+        for (var layer = 0; layer < config.LayerCount; layer++)
+        {
+            for (var chain = 0; chain < config.KeyValueChains; chain++)
+            {
+                for (var sequence = 0; sequence < Tokens.Count; sequence++)
+                {
+                    var length = Lengths[sequence, chain];
+                    if (length == 0)
+                        continue;
+                    yield return new(layer, chain, sequence, IsKey: true, config.KeyValueHeads(chain), length);
+                    yield return new(layer, chain, sequence, IsKey: false, config.KeyValueHeads(chain), length);
+                }
+            }
+        }
+    }
+
+    /// <summary>Elements of all parts.</summary>
+    public Int128 ElementCount(CoLMConfig config)
+    {
+        Int128 count = 0;
+        for (var chain = 0; chain < config.KeyValueChains; chain++)
+        {
+            for (var sequence = 0; sequence < Tokens.Count; sequence++)
+                count += (Int128)Lengths[sequence, chain] * config.KeyValueHeads(chain);
+        }
+        return 2 * count * config.LayerCount * config.HeadWidth;
+    }
+
+    private static long Left(BinaryReader reader) => reader.BaseStream.Length - reader.BaseStream.Position;
+
+    private static InvalidDataException Wrong(FormattableString what) =>
+        new($"The KV cache's header has {what.ToString(CultureInfo.InvariantCulture)}.");
+}
