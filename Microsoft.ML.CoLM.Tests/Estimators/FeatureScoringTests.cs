@@ -23,7 +23,7 @@ public sealed class FeatureScoringTests
             var whole = SequencePooling.Pool(model, sequences, chainCount: 2, pooling);
             foreach (var numbers in (int[])[1, 100])
             {
-                var inParts = SequencePooling.Pool(model, sequences, chainCount: 2, pooling, numbers);
+                var inParts = SequencePooling.Pool(model, sequences, chainCount: 2, pooling, numbersAtOnce: numbers);
                 for (var i = 0; i < whole.Length; i++)
                     CollectionAssert.AreEqual(whole[i], inParts[i]);
             }
