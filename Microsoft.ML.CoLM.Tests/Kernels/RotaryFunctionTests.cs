@@ -14,6 +14,7 @@ public sealed class RotaryFunctionTests
     [DataRow(new long[] { 3, 5, 6 })]
     [DataRow(new long[] { 2, 3, 4, 1, 2 })]
     [DataRow(new long[] { 2, 3, 4, 17, 32 })]
+    [DataRow(new long[] { 2, 3, 40, 8 })]
     public void ValueAndGradientsAreThoseOfTheFormula(long[] shape)
     {
         using var scope = NewDisposeScope();
@@ -53,6 +54,29 @@ public sealed class RotaryFunctionTests
                 var beside = RotaryFunction.Apply(x.permute(0, 2, 1, 3), cosine, sine);
                 var alone = RotaryFunction.Apply(x.narrow(2, 0, 2).contiguous().permute(0, 2, 1, 3), cosine, sine);
                 TensorAssert.SameBits(alone, beside.narrow(1, 0, 2), $"{length} x {width}");
+            }
+        }
+    }
+
+    [TestMethod]
+    [DataRow(ScalarType.Float32)]
+    [DataRow(ScalarType.BFloat16)]
+    public void APositionIsTurnedTheSameToTheBitHoweverManyThereAre(ScalarType dtype)
+    {
+        using var noGradients = no_grad();
+        foreach (var width in new[] { 2, 8, 16, 24 })
+        {
+            using var scope = NewDisposeScope();
+            const int Length = 100;
+            var (cosine, sine) = Angles(Length, width / 2);
+            (cosine, sine) = (cosine.to(dtype), sine.to(dtype));
+            var x = GradientAssert.Random([2, 3, Length, width], dtype: float32).to(dtype);
+            var whole = RotaryFunction.Apply(x, cosine, sine);
+            foreach (var (start, count) in ((int, int)[])[(0, 1), (7, 5), (31, 31), (99, 1)])
+            {
+                var part = RotaryFunction.Apply(
+                    x.narrow(2, start, count), cosine.narrow(0, start, count), sine.narrow(0, start, count));
+                TensorAssert.SameBits(part, whole.narrow(2, start, count), $"{count} of {width} from {start} on");
             }
         }
     }

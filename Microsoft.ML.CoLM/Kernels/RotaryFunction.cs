@@ -7,6 +7,11 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// <summary>Rotates pairs of features by their position's angles (half-split order), with gradients.</summary>
 internal sealed class RotaryFunction : SingleTensorFunction<RotaryFunction>
 {
+    // Up to this width, features of one position are too few to be computed at once, and those of many positions are laid
+    // beside each other: 8 wide, a fifth of the time in bfloat16 and half of it in float32 (`train-step`).
+    private const int WidestTurned = 16;
+    private const int FewestTurned = 32;
+
     public override string Name => nameof(RotaryFunction);
 
     /// <param name="x">[..., length, d], in any memory order.</param>
@@ -36,16 +41,23 @@ internal sealed class RotaryFunction : SingleTensorFunction<RotaryFunction>
             return [Rotate(grad_output, saved[0], saved[1], direction: -1), null, null];
         });
 
+    private static Tensor Rotate(Tensor x, Tensor cosine, Tensor sine, int direction) =>
+        x.size(-1) > WidestTurned || x.size(-2) < FewestTurned
+            ? Rotate(x, cosine, sine, direction, dim: -1)
+            : Turned(Rotate(Turned(x), Turned(cosine), Turned(sine), direction, dim: -2));
+
+    private static Tensor Turned(Tensor x) => x.transpose(-1, -2).contiguous();
+
     // Each operation rounds once: libtorch's fused ones round differently for different memory layouts, and the
     // first chain's features may not depend on how many chains stand beside it.
-    private static Tensor Rotate(Tensor x, Tensor cosine, Tensor sine, int direction)
+    private static Tensor Rotate(Tensor x, Tensor cosine, Tensor sine, int direction, int dim)
     {
-        var half = x.size(-1) / 2;
-        var (first, second) = (x.narrow(-1, 0, half), x.narrow(-1, half, half));
+        var half = x.size(dim) / 2;
+        var (first, second) = (x.narrow(dim, 0, half), x.narrow(dim, half, half));
         var y = empty(x.shape, dtype: x.dtype, device: x.device);
         var sign = direction < 0 ? Scalars.MinusOne : Scalars.One;
-        y.narrow(-1, 0, half).copy_(first).mul_(cosine).sub_(second.mul(sine).mul_(sign));
-        y.narrow(-1, half, half).copy_(second).mul_(cosine).add_(first.mul(sine).mul_(sign), Scalars.One);
+        y.narrow(dim, 0, half).copy_(first).mul_(cosine).sub_(second.mul(sine).mul_(sign));
+        y.narrow(dim, half, half).copy_(second).mul_(cosine).add_(first.mul(sine).mul_(sign), Scalars.One);
         return y;
     }
 }
