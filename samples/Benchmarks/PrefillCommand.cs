@@ -81,20 +81,21 @@ internal sealed class PrefillCommand : Benchmark
     private static void Enter(Race race, string name, Prompt prompt, CoLMModel model)
     {
         race.Enter(name, prompt.Run);
-        if (BlockProducts.ArePreferred && model.Device.type == DeviceType.CPU && model.DataType == ScalarType.Float32)
+        if (BlockProducts.ArePreferredIn(model.DataType) && model.Device.type == DeviceType.CPU)
             race.Enter($"{name}, {ByLibtorch}", () => WithLibtorch(prompt.Run));
     }
 
     private static void WithLibtorch(Action run)
     {
-        BlockProducts.ArePreferred = false;
+        var (inFloat32, inBFloat16) = (BlockProducts.ArePreferred, BlockProducts.ArePreferredInBFloat16);
+        BlockProducts.ArePreferred = BlockProducts.ArePreferredInBFloat16 = false;
         try
         {
             run();
         }
         finally
         {
-            BlockProducts.ArePreferred = true;
+            (BlockProducts.ArePreferred, BlockProducts.ArePreferredInBFloat16) = (inFloat32, inBFloat16);
         }
     }
 
