@@ -156,7 +156,7 @@ public sealed class PredictionPoolTests
         var error = Assert.ThrowsExactly<ObjectDisposedException>(action);
         foreach (var part in (string[])["OwnsTransformer = false", "CreatePredictionEnginePool"])
             Assert.Contains(part, error.Message);
-        Assert.AreEqual(nameof(ElasticScoringTransformer), error.ObjectName);
+        Assert.AreEqual(typeof(ElasticScoringTransformer).FullName, error.ObjectName);
     }
 
     private static void InParallel(Action<int> round)
