@@ -9,8 +9,8 @@ public sealed partial class ChainTuningEstimator
     /// <item>
     /// <see cref="TrainingOptions.LearningRate"/>: 2e-5 where weights that were trained before are tuned, as LLaMA 2 was
     /// (Touvron et al. 2023, arXiv 2307.09288, section 3.1) and Tülu (Wang et al. 2023, arXiv 2306.04751); 2e-4 where these
-    /// are all frozen, for adapters (Hu et al. 2021, arXiv 2106.09685, table 11; Dettmers et al. 2023, arXiv 2305.14314), chains
-    /// that are added and language heads alone. Models of a few million parameters take more, up to 5e-3.
+    /// are all frozen, for adapters (Hu et al. 2021, arXiv 2106.09685, table 11; Dettmers et al. 2023, arXiv 2305.14314),
+    /// chains that are added and language heads alone. Models of a few million parameters take more, up to 5e-3.
     /// </item>
     /// <item>
     /// <see cref="TrainingOptions.SequenceLength"/>: 2048 tokens of a row, a linear
@@ -115,8 +115,8 @@ public sealed partial class ChainTuningEstimator
         public long FrozenFeatureMemory { get; set; } = 1L << 30;
 
         /// <summary>
-        /// A folder for temporary files of the features that <see cref="FrozenFeatureMemory"/> has no room for; it is created if it
-        /// is missing. Null writes none: such features are computed in every epoch.
+        /// A folder for temporary files of the features that <see cref="FrozenFeatureMemory"/> has no room for; it is created
+        /// if it is missing. Null writes none: such features are computed in every epoch.
         /// </summary>
         public string? FrozenFeatureFolder { get; set; }
 
@@ -177,7 +177,8 @@ public sealed partial class ChainTuningEstimator
             Check(ScaleWeights is null or [.., > 0], nameof(ScaleWeights),
                 ScaleWeights is [.., var last] ? last : "none", "a number for each chain count, above 0 for the last one");
             Check(FrozenFeatureMemory >= 0, nameof(FrozenFeatureMemory), FrozenFeatureMemory, "at least 0");
-            Check(FrozenFeatureFolder is not "", nameof(FrozenFeatureFolder), "an empty name", "the name of a folder, or null");
+            Check(FrozenFeatureFolder is not "", nameof(FrozenFeatureFolder), "an empty name",
+                "the name of a folder, or null");
             Check(FrozenFeatureDisk >= 0, nameof(FrozenFeatureDisk), FrozenFeatureDisk, "at least 0");
             Lora?.Check();
             if (Task == TuningTask.Completion)

@@ -82,9 +82,9 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
         var source = _options.Model.Model;
         if (source.DataType == ScalarType.Float16)
         {
-            throw new ArgumentException($"{nameof(Options.Model)} must be in {ScalarType.Float32} or {ScalarType.BFloat16} to " +
-                $"be tuned, found {source.DataType}: load it with {nameof(ElasticScoringEstimator)}.{nameof(Options)}." +
-                $"{nameof(ElasticScoringEstimator.Options.DataType)}.");
+            throw new ArgumentException($"{nameof(Options.Model)} must be in {ScalarType.Float32} or " +
+                $"{ScalarType.BFloat16} to be tuned, found {source.DataType}: load it with " +
+                $"{nameof(ElasticScoringEstimator)}.{nameof(Options)}.{nameof(ElasticScoringEstimator.Options.DataType)}.");
         }
 
         // Ends inference mode and no_grad alike, whichever is around this.

@@ -14,8 +14,8 @@ public sealed partial class ElasticScoringEstimator
         public string? ModelFolder { get; set; }
 
         /// <summary>
-        /// The type to load a <see cref="ModelFolder"/> in, to which weights of other types are converted: Float32, BFloat16 or
-        /// Float16. Null is the stored one. <see cref="CoLMCatalog.ChainTuning(Microsoft.ML.TransformsCatalog,
+        /// The type to load a <see cref="ModelFolder"/> in, to which weights of other types are converted: Float32, BFloat16
+        /// or Float16. Null is the stored one. <see cref="CoLMCatalog.ChainTuning(Microsoft.ML.TransformsCatalog,
         /// ChainTuningEstimator.Options)"/> takes models in Float32 and BFloat16.
         /// </summary>
         public ScalarType? DataType { get; set; }

@@ -36,7 +36,8 @@ internal sealed unsafe class SpillBuffer : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(start, BlockLength - length);
         while (_blocks.Count <= block)
             _blocks.Add(null);
-        var found = _blocks[block] ??= block < _blocksInMemory ? Block.InMemory(BlockLength) : Block.OnDisk(BlockLength, _folder!);
+        var found = _blocks[block] ??= block < _blocksInMemory
+            ? Block.InMemory(BlockLength) : Block.OnDisk(BlockLength, _folder!);
         return new(found.Address + start, length);
     }
 
