@@ -1,5 +1,8 @@
+using System.Runtime.CompilerServices;
 using Microsoft.ML.CoLM;
+using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML;
 
@@ -19,7 +22,7 @@ public static class CoLMCatalog
         this TransformsCatalog catalog, string modelFolder, int[] addedChains, bool kvSharing = true,
         string textColumnName = "Text")
     {
-        ArgumentException.ThrowIfNullOrEmpty(modelFolder);
+        GivenFolder.CheckIsNamed(modelFolder, nameof(modelFolder));
         return ChainExpansion(catalog, new ChainExpansionEstimator.Options
         {
             ModelFolder = modelFolder,
@@ -37,7 +40,7 @@ public static class CoLMCatalog
     /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
     public static ChainExpansionEstimator ChainExpansion(
         this TransformsCatalog catalog, ChainExpansionEstimator.Options options) =>
-        new(CatalogUtils.GetEnvironment(catalog), options);
+        new(EnvironmentOf(catalog), options);
 
     /// <summary>
     /// Tunes a model's later chains for a label and leaves the first ones as they are; see
@@ -70,7 +73,7 @@ public static class CoLMCatalog
     /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
     public static ChainTuningEstimator ChainTuning(
         this TransformsCatalog catalog, ChainTuningEstimator.Options options) =>
-        new(CatalogUtils.GetEnvironment(catalog), options);
+        new(EnvironmentOf(catalog), options);
 
     /// <summary>Scores text with the first chains of a model; see <see cref="ElasticScoringTransformer"/>.</summary>
     /// <param name="catalog">The transforms catalog.</param>
@@ -81,7 +84,7 @@ public static class CoLMCatalog
     public static ElasticScoringEstimator ElasticScoring(
         this TransformsCatalog catalog, string modelFolder, int? chainCount = null, string textColumnName = "Text")
     {
-        ArgumentException.ThrowIfNullOrEmpty(modelFolder);
+        GivenFolder.CheckIsNamed(modelFolder, nameof(modelFolder));
         return ElasticScoring(catalog, new ElasticScoringEstimator.Options
         {
             ModelFolder = modelFolder,
@@ -96,13 +99,24 @@ public static class CoLMCatalog
     /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
     public static ElasticScoringEstimator ElasticScoring(
         this TransformsCatalog catalog, ElasticScoringEstimator.Options options) =>
-        new(CatalogUtils.GetEnvironment(catalog), options);
+        new(EnvironmentOf(catalog), options);
 
     /// <summary>Operations beyond ML.NET's own catalogs, such as saving a zip that a full disk cannot spoil.</summary>
     /// <param name="mlContext">Whose log, device and seed are used.</param>
     public static CoLMOperations CoLM(this MLContext mlContext)
     {
         ArgumentNullException.ThrowIfNull(mlContext);
+        LibraryVersions.Check();
         return new(mlContext);
+    }
+
+    private static IHostEnvironment EnvironmentOf(TransformsCatalog catalog)
+    {
+        LibraryVersions.Check();
+        return Get(catalog);
+
+        // Bound to ML.NET's internals when it is first called: after the check.
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        static IHostEnvironment Get(TransformsCatalog catalog) => CatalogUtils.GetEnvironment(catalog);
     }
 }

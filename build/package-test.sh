@@ -20,6 +20,10 @@ work=$(mktemp -d)
 trap 'rm -rf "$work" "${packages:?}/microsoft.ml.colm/$version"' EXIT
 
 dotnet pack "$library" -c Release -o "$work/feed" -p:PackageVersion="$version"
+for dependency in Microsoft.ML TorchSharp; do
+    grep -q "<dependency id=\"$dependency\" version=\"\[" "$library/obj/Release/Microsoft.ML.CoLM.$version.nuspec" ||
+        { echo "The package must demand the exact version of $dependency." >&2; exit 1; }
+done
 cp -r "$root/build/PackageTest" "$work/program"
 cd "$work/program"
 dotnet build -c Release -p:CoLMVersion="$version" -p:TorchSharpVersion="$torch_version" \

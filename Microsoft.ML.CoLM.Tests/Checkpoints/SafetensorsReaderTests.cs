@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Checkpoints;
+using Microsoft.ML.CoLM.Interop;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Checkpoints;
@@ -126,7 +127,7 @@ public sealed class SafetensorsReaderTests
     public void AFileThatIsCutShortWhileItIsReadIsRefusedByTheTensorsName(int left)
     {
         if (OperatingSystem.IsWindows())
-            Assert.Inconclusive("This test cuts a file while it is mapped, which Windows does not let it: it needs another system.");
+            Assert.Inconclusive("This test cuts a file while it is open, which Windows does not let it: it needs another system.");
         const int Length = 12_000_000;
         using var folder = new TemporaryFolder();
         File.WriteAllBytes(folder["a"], SafetensorsBytes.Of(
@@ -140,10 +141,100 @@ public sealed class SafetensorsReaderTests
     }
 
     [TestMethod]
-    public void AFileOfManyWindowsIsReadWhole()
+    public void AFileThatIsCutInTheMiddleOfAReadIsRefusedAndTheProcessLives()
+    {
+        if (OperatingSystem.IsWindows())
+            Assert.Inconclusive("This test cuts a file while it is open, which Windows does not let it: it needs another system.");
+        const int Length = 12_000_000;
+        using var folder = new TemporaryFolder();
+        var file = SafetensorsBytes.Of(
+            $$$"""{"a":{"dtype":"U8","shape":[{{{Length}}}],"data_offsets":[0,{{{Length}}}]}}""", Length);
+        File.WriteAllBytes(folder["a"], file);
+        using var other = new FileStream(folder["a"], FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+        using var stop = new CancellationTokenSource();
+        var cutting = Task.Run(() =>
+        {
+            for (var length = 1000; !stop.IsCancellationRequested; length = (length + 1_000_003) % file.Length)
+            {
+                other.SetLength(length);
+                other.SetLength(file.Length);
+            }
+        });
+        for (var i = 0; i < 50; i++)
+        {
+            try
+            {
+                using var reader = SafetensorsReader.Open(folder["a"]);
+                reader.Read(reader.Entries[0]).Dispose();
+            }
+            catch (InvalidDataException)
+            {
+                // Cut; otherwise zeros were found where it had been, which only a checksum tells.
+            }
+        }
+        stop.Cancel();
+        cutting.Wait();
+    }
+
+    [TestMethod]
+    [DataRow(ScalarType.Float32, 0x7FC00000u, "NaN")]
+    [DataRow(ScalarType.Float32, 0xFF800000u, "infinite")]
+    [DataRow(ScalarType.BFloat16, 0x7FC0u, "NaN")]
+    [DataRow(ScalarType.BFloat16, 0xFF80u, "infinite")]
+    [DataRow(ScalarType.Float16, 0xFE01u, "NaN")]
+    [DataRow(ScalarType.Float16, 0x7C00u, "infinite")]
+    public void AnElementThatIsNoFiniteNumberIsRefusedWhereverItStands(ScalarType type, uint bits, string problem)
+    {
+        var stored = ElementType.OfWeights(type);
+        foreach (var count in (int[])[1, 100])
+        {
+            var header = $$$"""
+                {"a":{"dtype":"{{{stored.Name}}}","shape":[{{{count}}}],"data_offsets":[0,{{{count * stored.Size}}}]}}
+                """;
+            for (var place = 0; place < count; place++)
+            {
+                var file = SafetensorsBytes.Of(header, count * stored.Size);
+                file.AsSpan(^(count * stored.Size)..).Clear();
+                BitConverter.GetBytes(bits).AsSpan(0, stored.Size).CopyTo(file.AsSpan(^((count - place) * stored.Size)..));
+                using var reader = new SafetensorsReader(new MemoryStream(file), "x.safetensors");
+                var error = Assert.ThrowsExactly<InvalidDataException>(() => reader.Read(reader.Entries[0]));
+                foreach (var part in (string[])["x.safetensors", "\"a\"", stored.Name, problem])
+                    Assert.Contains(part, error.Message);
+            }
+        }
+    }
+
+    [TestMethod]
+    public void ANumberThatTheModelsTypeCannotHoldIsRefused()
+    {
+        var file = SafetensorsBytes.Of("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""", 4);
+        BitConverter.GetBytes(1e6f).CopyTo(file, file.Length - sizeof(float));
+        using var narrow = zeros(1, float16);
+        using var wide = zeros(1, bfloat16);
+        using var first = new SafetensorsReader(new MemoryStream(file), "x.safetensors");
+        first.Read(first.Entries[0], wide);
+        using var second = new SafetensorsReader(new MemoryStream(file), "x.safetensors");
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => second.Read(second.Entries[0], narrow));
+        Assert.Contains("infinite in Float16", error.Message);
+    }
+
+    [TestMethod]
+    public void AHeaderLongerThanAnyModelsIsRefusedUnread()
+    {
+        var file = new byte[8 + (int)FileLimits.SafetensorsHeader + 1];
+        BitConverter.GetBytes(FileLimits.SafetensorsHeader + 1).CopyTo(file, 0);
+        var error = RefuseWithoutAllocating(() => new SafetensorsReader(new MemoryStream(file), "x").Dispose());
+        Assert.Contains("8388609", error.Message);
+        error = Assert.ThrowsExactly<InvalidDataException>(
+            () => new SafetensorsReader(new ForwardOnlyStream(file), "x").Dispose());
+        Assert.Contains("8388609", error.Message);
+    }
+
+    [TestMethod]
+    public void AFileOfManyPiecesIsReadWhole()
     {
         using var folder = new TemporaryFolder();
-        const int length = (10 << 20) + 5; // two windows of the mapped file, and a part
+        const int length = (10 << 20) + 5; // two pieces, and a part
         File.WriteAllBytes(folder["big"], SafetensorsBytes.Of(
             $$$"""
             {"a":{"dtype":"U8","shape":[{{{length - 3}}}],"data_offsets":[0,{{{length - 3}}}]},
@@ -176,7 +267,7 @@ public sealed class SafetensorsReaderTests
     {
         using var folder = new TemporaryFolder();
         File.WriteAllBytes(folder["x.safetensors"], file);
-        return new SafetensorsReader(new MappedFileStream(folder["x.safetensors"]), "x.safetensors");
+        return new SafetensorsReader(OrdinaryFile.OpenRead(folder["x.safetensors"]), "x.safetensors");
     }
 
     private static InvalidDataException RefuseWithoutAllocating(Action action)

@@ -41,6 +41,36 @@ public sealed class CompletionTuningTests
     }
 
     [TestMethod]
+    public void LongResponsesAreScoredInWindowsOfALength()
+    {
+        const int Length = 16, Stride = 8;
+        using var model = TextModels.Random(4, 4);
+        using var source = _mlContext.Scorer(model);
+        var tuning = Options(source, steps: 1);
+        tuning.Template = "{0}{1}";
+        using var tuned = Tune(tuning);
+        CompletionRow[] rows = [new() { Prompt = TextModels.Sentence(30), Response = TextModels.Sentence(45) }];
+        using var windowed = _mlContext.Transforms.ElasticScoring(new ElasticScoringEstimator.Options
+        {
+            Transformer = tuned,
+            Window = Length,
+        }).Fit(_mlContext.Data.LoadFromEnumerable(rows));
+        var score = Score(windowed, rows)[0];
+
+        using var noGradients = no_grad();
+        using var scope = NewDisposeScope();
+        long[] ids = [256, .. (rows[0].Prompt + rows[0].Response).Select(c => (long)c), 257];
+        double expected = 0;
+        for (var t = 1 + rows[0].Prompt!.Length; t < ids.Length; t++)
+        {
+            var start = t < Length ? 0 : (t - Length) / Stride * Stride + Stride;    // of the first window with the token
+            var logits = tuned.Model.forward(tensor(ids[start..t]).unsqueeze(0), 2)[0, -1];
+            expected += nn.functional.log_softmax(logits, 0)[ids[t]].ToDouble();
+        }
+        Assert.AreEqual(expected, score.LogProbability, 2e-5 * Math.Abs(expected));
+    }
+
+    [TestMethod]
     [DataRow(1)]
     [DataRow(2)]
     public void FrozenChainsStayAndHeadsOfTheOthersAreTuned(int frozenChains)

@@ -32,6 +32,38 @@ public sealed class ElasticScoringTests
     }
 
     [TestMethod]
+    [DataRow(16, null)]
+    [DataRow(16, 1)]
+    [DataRow(17, 15)]
+    [DataRow(2, 1)]
+    [DataRow(64, 50)]
+    [DataRow(null, 63)]
+    public void WindowsOfALengthAdvanceByAStrideAndScoreEachTokenOnce(int? window, int? stride)
+    {
+        using var model = TextModels.Random(TextModels.Config(4, 2) with { KvSharing = true });
+        using var transformer = Windowed(model, window, stride);
+        AreAsInAPlainLoop(model, chainCount: 2, transformer.Score(_mlContext, TextModels.Texts), window, stride);
+        using var first = transformer.WithChainCount(1);
+        AreAsInAPlainLoop(model, chainCount: 1, first.Score(_mlContext, TextModels.Texts), window, stride);
+        using var cascade = transformer.WithCascade(new CascadeOptions { ChainCounts = [1, 2], Thresholds = [-1] });
+        AreAsInAPlainLoop(model, chainCount: 2, cascade.Score(_mlContext, TextModels.Texts), window, stride);
+    }
+
+    [TestMethod]
+    public void WindowsOfATransformerAreKeptUnlessOthersAreAskedFor()
+    {
+        using var model = TextModels.Random(4, 4);
+        using var transformer = Windowed(model, 20, 7);
+        using var same = _mlContext.Transforms
+            .ElasticScoring(new ElasticScoringEstimator.Options { Transformer = transformer }).Fit(_mlContext.Rows("a"));
+        AreAsInAPlainLoop(model, 2, same.Score(_mlContext, TextModels.Texts), 20, 7);
+        using var other = _mlContext.Transforms
+            .ElasticScoring(new ElasticScoringEstimator.Options { Transformer = transformer, Window = 30 })
+            .Fit(_mlContext.Rows("a"));
+        AreAsInAPlainLoop(model, 2, other.Score(_mlContext, TextModels.Texts), 30, 15);
+    }
+
+    [TestMethod]
     [DataRow(true)]
     [DataRow(false)]
     public void EveryChainCountScoresAsTheModelDoesWithIt(bool kvSharing)
@@ -192,11 +224,20 @@ public sealed class ElasticScoringTests
         File.WriteAllText(path, json.ToJsonString());
     }
 
-    private static void AreAsInAPlainLoop(CoLMModel model, int chainCount, ScoredRow[] scores)
+    private ElasticScoringTransformer Windowed(CoLMModel model, int? window, int? stride) =>
+        _mlContext.Transforms.ElasticScoring(new ElasticScoringEstimator.Options
+        {
+            Model = model,
+            Window = window,
+            Stride = stride,
+        }).Fit(_mlContext.Rows("text"));
+
+    private static void AreAsInAPlainLoop(
+        CoLMModel model, int chainCount, ScoredRow[] scores, int? window = null, int? stride = null)
     {
         foreach (var score in scores)
         {
-            var (logProbability, tokenCount) = PlainScoring.Score(model, score.Text, chainCount);
+            var (logProbability, tokenCount) = PlainScoring.Score(model, score.Text, chainCount, window, stride);
             Assert.AreEqual(tokenCount, score.TokenCount, score.Text);
             var tolerance = Tolerance * Math.Max(1, Math.Abs(logProbability));
             Assert.AreEqual(logProbability, score.LogProbability, tolerance, score.Text);

@@ -62,6 +62,42 @@ public sealed class FeatureScoringTests
     }
 
     [TestMethod]
+    [DataRow(FeaturePooling.Mean, 16, null)]
+    [DataRow(FeaturePooling.Mean, 16, 15)]
+    [DataRow(FeaturePooling.Mean, 17, 3)]
+    [DataRow(FeaturePooling.LastToken, 16, 5)]
+    public void WindowsOfALengthAdvanceByAStride(FeaturePooling pooling, int window, int? stride)
+    {
+        using var model = TextModels.Random(4, 4);
+        using var transformer = Featurizer(
+            model, pooling, options => (options.Window, options.Stride) = (window, stride));
+        AreClose(TextModels.Texts.Select(text => PlainFeatures(model, text, window, stride)).Select(rows =>
+            pooling == FeaturePooling.Mean ? Mean(rows) : rows.LastOrDefault() ?? new float[32]), Vectors(transformer));
+    }
+
+    [TestMethod]
+    [DataRow(FeaturePooling.Mean, ScalarType.Float32)]
+    [DataRow(FeaturePooling.LastToken, ScalarType.BFloat16)]
+    public void ALongTextReadInBlocksHasItsVectorAndThatOfFewChainsIsItsBeginningToTheBit(
+        FeaturePooling pooling, ScalarType dtype)
+    {
+        using var model = TextModels.Random(TextModels.Config(4, 2, 6) with { KvSharing = true }, dtype: dtype);
+        using var whole = _mlContext.Transforms.ElasticScoring(
+            Options(model, pooling, options => options.BatchSize = 1)).Fit(_mlContext.Rows("text"));
+        var expected = Vectors(whole);
+        model.BlockLength = 7;
+        var actual = Vectors(whole);
+        using var one = whole.WithChainCount(1);
+        var few = Vectors(one);
+        for (var i = 0; i < expected.Length; i++)
+        {
+            CollectionAssert.AreEqual(actual[i][..16], few[i], TextModels.Texts[i]);
+            for (var column = 0; column < expected[i].Length; column++)
+                Assert.AreEqual(expected[i][column], actual[i][column], dtype == float32 ? 1e-5 : 0.1);
+        }
+    }
+
+    [TestMethod]
     [DataRow(FeaturePooling.Mean)]
     [DataRow(FeaturePooling.LastToken)]
     public void NullAndEmptyTextsAreZeros(FeaturePooling pooling)
@@ -224,7 +260,11 @@ public sealed class FeatureScoringTests
         Estimator(model, pooling, change).Fit(_mlContext.Rows("text"));
 
     private ElasticScoringEstimator Estimator(
-        CoLMModel model, FeaturePooling pooling, Action<ElasticScoringEstimator.Options>? change = null)
+        CoLMModel model, FeaturePooling pooling, Action<ElasticScoringEstimator.Options>? change = null) =>
+        _mlContext.Transforms.ElasticScoring(Options(model, pooling, change));
+
+    private static ElasticScoringEstimator.Options Options(
+        CoLMModel model, FeaturePooling pooling, Action<ElasticScoringEstimator.Options>? change)
     {
         var options = new ElasticScoringEstimator.Options
         {
@@ -233,11 +273,11 @@ public sealed class FeatureScoringTests
             Pooling = pooling,
         };
         change?.Invoke(options);
-        return _mlContext.Transforms.ElasticScoring(options);
+        return options;
     }
 
     /// <summary>Features of each token of a text, a window at a time.</summary>
-    private static List<float[]> PlainFeatures(CoLMModel model, string? text)
+    private static List<float[]> PlainFeatures(CoLMModel model, string? text, int? length = null, int? stride = null)
     {
         using var noGradients = no_grad();
         using var scope = NewDisposeScope();
@@ -245,8 +285,8 @@ public sealed class FeatureScoringTests
         if (string.IsNullOrEmpty(text))
             return features;
         var tokens = model.CreateTokenizer().EncodeDocument(text, model.Config.BosTokenId);
-        var window = model.Config.ContextLength;
-        for (var start = 0; features.Count < tokens.Length; start += (window + 1) / 2)
+        var window = length ?? model.Config.ContextLength;
+        for (var start = 0; features.Count < tokens.Length; start += stride ?? (window + 1) / 2)
         {
             var end = Math.Min(tokens.Length, start + window);
             var ids = tensor(tokens[start..end], dtype: int64).unsqueeze(0);

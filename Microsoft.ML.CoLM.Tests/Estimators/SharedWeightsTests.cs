@@ -221,4 +221,65 @@ public sealed class SharedWeightsTests
             _folder.Dispose();
         }
     }
+
+    [TestMethod]
+    public void ATransformerDisposedBetweenRowsSaysSo()
+    {
+        using var model = TextModels.Random(4, 4);
+        using var other = _mlContext.Scorer(model);
+        var transformer = _mlContext.Scorer(model, batchSize: 1);
+        var scored = transformer.Transform(_mlContext.Rows("one", "two", "three"));
+        using var cursor = scored.GetRowCursor(scored.Schema);
+        var read = cursor.GetGetter<float>(scored.Schema["LogProbability"]);
+        var value = 0f;
+        Assert.IsTrue(cursor.MoveNext());
+        read(ref value);
+        transformer.Dispose();
+        Assert.IsTrue(cursor.MoveNext());
+        var error = Assert.ThrowsExactly<ObjectDisposedException>(() => read(ref value));
+        Assert.Contains(nameof(ElasticScoringTransformer), error.ObjectName);
+    }
+
+    /// <summary>Threads that score, threads that make others of it, threads that dispose it: each ends well or is told.</summary>
+    [TestMethod]
+    [Timeout(60_000, CooperativeCancellation = true)]
+    public void WhoeverDisposesATransformerFreesNothingThatOthersUse()
+    {
+        string[] texts = [TextModels.Sentence(60), "a text", TextModels.Sentence(150)];
+        for (var round = 0; round < 10; round++)
+        {
+            using var owned = Owned();
+            var (transformer, model) = (owned.Transformer, owned.Transformer.Model);
+            var expected = transformer.Score(_mlContext, texts);
+            using var start = new Barrier(6);
+            Task[] threads = [.. Enumerable.Range(0, 6).Select(thread => Task.Factory.StartNew(() =>
+            {
+                start.SignalAndWait();
+                try
+                {
+                    if (thread > 3)
+                    {
+                        Thread.SpinWait(20_000 * round);
+                        transformer.Dispose();
+                        return;
+                    }
+                    while (true)
+                    {
+                        if (thread % 2 == 0)
+                        {
+                            CollectionAssert.AreEqual(expected, transformer.Score(_mlContext, texts));
+                            continue;
+                        }
+                        using var one = transformer.WithChainCount(1);
+                        Assert.HasCount(1, one.Score(_mlContext, "a text"));
+                    }
+                }
+                catch (ObjectDisposedException)
+                {
+                }
+            }, TaskCreationOptions.LongRunning))];
+            Task.WaitAll(threads);
+            Assert.ThrowsExactly<ObjectDisposedException>(() => model.ParameterCount(1));
+        }
+    }
 }

@@ -86,6 +86,48 @@ public sealed class WrongScoringInputTests
     }
 
     [TestMethod]
+    [DataRow(1, null, "Window must be at least 2 tokens, found 1")]
+    [DataRow(-5, null, "Window must be at least 2 tokens, found -5")]
+    [DataRow(null, 0, "Stride must be at least 1 token, found 0")]
+    [DataRow(8, 8, "Stride must be less than the window of 8 tokens, found 8")]
+    public void WindowsThatAreNoneAreRefusedAtOnce(int? window, int? stride, string message)
+    {
+        using var model = TextModels.Random(4);
+        var error = Assert.ThrowsExactly<ArgumentException>(
+            () => Estimator(model, options => (options.Window, options.Stride) = (window, stride)));
+        Assert.Contains(message, error.Message);
+    }
+
+    [TestMethod]
+    [DataRow(65, null, "Window must be at most the model's context of 64 tokens, found 65")]
+    [DataRow(null, 64, "Stride must be less than the window, the model's context of 64 tokens, found 64")]
+    public void WindowsThatTheModelHasNoContextForAreRefused(int? window, int? stride, string message)
+    {
+        using var model = TextModels.Random(4);
+        var estimator = Estimator(model, options => (options.Window, options.Stride) = (window, stride));
+        Assert.Contains(message, Assert.ThrowsExactly<ArgumentException>(() => estimator.Fit(_mlContext.Rows("a"))).Message);
+    }
+
+    [TestMethod]
+    public void WindowsOfATaskThatReadsTheBeginningOfATextAloneAreRefused()
+    {
+        using var model = TextModels.Random(4, 4);
+        using var source = _mlContext.Scorer(model);
+        using var tuned = _mlContext.Tune(Tuning.Steps(source, steps: 1));
+        foreach (var (window, stride, option) in new (int?, int?, string)[] { (32, null, "Window"), (null, 8, "Stride") })
+        {
+            var estimator = _mlContext.Transforms.ElasticScoring(new ElasticScoringEstimator.Options
+            {
+                Transformer = tuned,
+                Window = window,
+                Stride = stride,
+            });
+            var error = Assert.ThrowsExactly<ArgumentException>(() => estimator.Fit(_mlContext.Labelled()));
+            Assert.Contains($"{option} must be left out with MulticlassClassification", error.Message);
+        }
+    }
+
+    [TestMethod]
     public void AFolderThatIsMissingOrNoModelIsNamed()
     {
         using var folder = new TemporaryFolder();

@@ -365,20 +365,6 @@ public sealed class WrongTuningInputTests
     }
 
     [TestMethod]
-    public void CancellingBeforeTheRowsAreReadThrows()
-    {
-        using var cancellation = new CancellationTokenSource();
-        cancellation.Cancel();
-        foreach (var task in Enum.GetValues<TuningTask>())
-        {
-            var options = Tuning.Steps(_source, steps: 10);
-            (options.Task, options.CancellationToken) = (task, cancellation.Token);
-            (options.PromptColumnName, options.ResponseColumnName) = ("Text", "Second");
-            Assert.Throws<OperationCanceledException>(() => _mlContext.Tune(options));
-        }
-    }
-
-    [TestMethod]
     public void CancellingWhileItTrainsKeepsWhatWasLearntSoFar()
     {
         using var cancellation = new CancellationTokenSource();

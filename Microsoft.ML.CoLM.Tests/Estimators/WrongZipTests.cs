@@ -24,6 +24,10 @@ public sealed class WrongZipTests
     private const int ChainCount = Task + sizeof(int);
     private const int CascadeLength = ChainCount + 5 * sizeof(int);
 
+    // Where texts are divided in another way than by default, the windows follow the task.
+    private const int Window = Task + sizeof(int);
+    private const int Stride = Window + sizeof(int);
+
     private static readonly Dictionary<string, (string, Func<byte[], byte[]?>, string[])> Changes = new()
     {
         ["no config.json"] = ("config.json", _ => null, ["config.json"]),
@@ -186,10 +190,28 @@ public sealed class WrongZipTests
         }
     }
 
-    private string Save(TemporaryFolder folder)
+    [TestMethod]
+    public void WindowsThatNoTransformerHasAreRefused()
+    {
+        using var folder = new TemporaryFolder();
+        var zip = Save(folder, new ElasticScoringEstimator.Options { Window = 32, Stride = 8 });
+        foreach (var (position, wrong, named) in ((int, int, string)[])[
+            (Window, 1, "Window must be at least 2"), (Window, 65, "Window must be at most the model's context of 64"),
+            (Window, -1, "Window"), (Window, int.MaxValue, "Window"), (Window, 8, "Stride must be less than the window of 8"),
+            (Stride, 32, "Stride"), (Stride, -8, "Stride must be at least 1")])
+        {
+            var path = folder[$"{position} {wrong}.zip"];
+            ZipEntries.Change(zip, path, "Model.key", SetNumber(position, wrong));
+            Assert.Contains(named, MessageOf(path));
+        }
+    }
+
+    private string Save(TemporaryFolder folder, ElasticScoringEstimator.Options? options = null)
     {
         using var model = TextModels.Random(4, 4);
-        using var transformer = _mlContext.Scorer(model);
+        options ??= new ElasticScoringEstimator.Options();
+        options.Model = model;
+        using var transformer = _mlContext.Transforms.ElasticScoring(options).Fit(_mlContext.Rows("text"));
         _mlContext.Model.Save(transformer, _mlContext.Rows("text").Schema, folder["model.zip"]);
         OldZips.Write(folder["model.zip"], folder["old.zip"]);
         return folder["old.zip"];

@@ -44,7 +44,11 @@ public sealed class ZipTests
     }
 
     [TestMethod]
-    public void AZipKeepsTheSettings()
+    [DataRow(null, null)]
+    [DataRow(32, null)]
+    [DataRow(null, 20)]
+    [DataRow(32, 8)]
+    public void AZipKeepsTheSettings(int? window, int? stride)
     {
         using var folder = new TemporaryFolder();
         using var model = TextModels.Random(4, 4);
@@ -57,10 +61,13 @@ public sealed class ZipTests
             TokenCountColumnName = "N",
             PerplexityColumnName = "P",
             BatchSize = 7,
+            Window = window,
+            Stride = stride,
         }).Fit(_mlContext.Rows("text"));
         Save(transformer, folder["model.zip"]);
         using var loaded = Load(folder["model.zip"]);
         Assert.AreEqual(transformer.Settings, loaded.Settings);
+        Assert.AreEqual((window, stride), (loaded.Settings.Windows.Length, loaded.Settings.Windows.Stride));
         Assert.AreEqual(1, loaded.ChainCount);
         Assert.IsNotNull(loaded.GetOutputSchema(_mlContext.Rows("text").Schema).GetColumnOrNull("P"));
         using var all = loaded.WithChainCount(2);

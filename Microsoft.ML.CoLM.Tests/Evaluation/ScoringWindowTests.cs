@@ -30,6 +30,29 @@ public sealed class ScoringWindowTests
     }
 
     [TestMethod]
+    public void WithEveryStrideEachTokenIsScoredOnceWithTheRestOfAWindowOfItsPast()
+    {
+        for (var size = 2; size <= 7; size++)
+        {
+            for (var stride = 1; stride < size; stride++)
+            {
+                for (var tokens = 0; tokens <= 30; tokens++)
+                {
+                    var windows = ScoringWindow.Over(0, tokens, size, stride).ToArray();
+                    CollectionAssert.AreEqual(Enumerable.Range(1, Math.Max(0, tokens - 1)).ToArray(), windows
+                        .SelectMany(window => Enumerable.Range(window.Start, window.Length).Skip(window.ScoredFrom)).ToArray());
+                    for (var i = 0; i < windows.Length; i++)
+                    {
+                        Assert.AreEqual(i * stride, windows[i].Start);
+                        Assert.AreEqual(i == 0 ? 1 : size - stride, windows[i].ScoredFrom);
+                        Assert.IsInRange(2, size, windows[i].Length);
+                    }
+                }
+            }
+        }
+    }
+
+    [TestMethod]
     public void WindowsAdvanceByHalfAContext()
     {
         ScoringWindow[] expected = [new(0, 0, 8, 1), new(0, 4, 8, 4), new(0, 8, 5, 4)];

@@ -66,6 +66,20 @@ public sealed class SequenceScorerTests
     }
 
     [TestMethod]
+    [DataRow(true)]
+    [DataRow(false)]
+    public void AWindowThatIsReadInBlocksScoresAsInOnePass(bool kvSharing)
+    {
+        using var model = TestModels.Random(TestModels.Config(4, 2, 4) with { KvSharing = kvSharing });
+        var sequences = Sequences(model, 8, maximum: 150);
+        var expected = SequenceScorer.ScoreEveryScale(model, sequences);
+        model.BlockLength = 5;
+        // One by one, since only a sequence by itself is divided.
+        for (var i = 0; i < sequences.Length; i++)
+            AreClose(expected[i], SequenceScorer.ScoreEveryScale(model, [sequences[i]])[0]);
+    }
+
+    [TestMethod]
     public void SequencesWithNothingToScoreScoreZero()
     {
         using var model = TestModels.Random(TestModels.Config(4));

@@ -1,3 +1,5 @@
+using Microsoft.ML.CoLM.Tests.Estimators;
+
 namespace Microsoft.ML.CoLM.Tests.Generation;
 
 [TestClass]
@@ -27,6 +29,50 @@ public sealed class BatchTests
         Assert.AreEqual(batch.Sum(result => result.TokenIds.Count), sessions[0].Passes.Sum(pass => pass.Rows.Length));
         Assert.AreEqual(
             Math.Min(slotCount, Generators.Prompts.Length), sessions[0].Passes.Max(pass => pass.Rows.Length));
+    }
+
+    [TestMethod]
+    [DataRow(true)]
+    [DataRow(false)]
+    public void SixteenAreGeneratedAtATimeAndOthersFollowInTheirPlaces(bool kvSharing)
+    {
+        using var model = Generators.EndlessModel(kvSharing, 4, 4);
+        List<ForwardSession> sessions = [];
+        var generator = Generators.Create(model, sessions);
+        // Of different lengths, so that places become free at different times; the longest leaves no room for a token.
+        string[] prompts = [.. Enumerable.Range(0, 40).Select(i => TextModels.Sentence(1 + i * 7 % 30)),
+            TextModels.Sentence(model.Config.ContextLength - 1)];
+        var first = generator.GenerateResult(prompts[0], new() { MaxNewTokens = 20 });
+        var options = new GenerationOptions { MaxNewTokens = 9, StopTokenIds = [first.TokenIds[2]] };
+        sessions.Clear();
+        var batch = generator.GenerateBatch(prompts, options);
+        Assert.HasCount(1, sessions);
+        Assert.AreEqual(15, sessions[0].Passes.Max(pass => pass.Rows.Max(row => row.Sequence)));
+        Assert.AreEqual(prompts.Length - 1, sessions[0].Prefills.Count);
+        for (var i = 0; i < prompts.Length; i++)
+            Generators.AreSame(generator.GenerateResult(prompts[i], options), batch[i], $"prompt {i}");
+    }
+
+    [TestMethod]
+    public void ABatchIsCancelledBetweenItsPrompts()
+    {
+        using var model = Generators.EndlessModel(kvSharing: true, 4);
+        using var cancellation = new CancellationTokenSource();
+        var (steps, prompts) = (0, 0);
+        var options = new GenerationOptions
+        {
+            MaxNewTokens = 3,
+            ChainSchedule = step =>
+            {
+                prompts += step.GeneratedTokenCount == 0 ? 1 : 0;
+                if (++steps == 20)
+                    cancellation.Cancel();
+                return 1;
+            },
+        };
+        Assert.Throws<OperationCanceledException>(() => Generators.Create(model)
+            .GenerateBatch([.. Enumerable.Repeat("a", 100)], options, cancellation.Token));
+        Assert.IsLessThan(20, prompts);
     }
 
     [TestMethod]

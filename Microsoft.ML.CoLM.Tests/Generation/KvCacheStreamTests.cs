@@ -86,6 +86,22 @@ public sealed class KvCacheStreamTests
     }
 
     [TestMethod]
+    [DataRow(null)]
+    [DataRow(1000)]
+    public void EmptySequencesTakeNoMemory(int? capacity)
+    {
+        using var model = SessionModels.Create("96", kvSharing: false, float32);
+        // One of a thousand tokens, none of them cached, and as many empty ones as make 95 GB.
+        var bytes = Crafted(model, writer => Numbers([1000, 200_000, 1000, .. Enumerable.Repeat(1, 1000), 0,
+            .. Enumerable.Repeat(0, 2 * 199_999)])(writer), ending: true);
+        foreach (var stream in (Stream[])[new MemoryStream(bytes), new ForwardOnlyStream(bytes)])
+        {
+            var error = Assert.ThrowsExactly<InvalidDataException>(() => KvCache.Load(stream, model, capacity));
+            Assert.Contains("200000 sequences", error.Message);
+        }
+    }
+
+    [TestMethod]
     public void BytesBehindTheEndAreRefusedWhereTheyCanBeSeen()
     {
         using var model = SessionModels.Create("4", kvSharing: false, float32);
@@ -152,8 +168,8 @@ public sealed class KvCacheStreamTests
 
     private static Action<BinaryWriter> Numbers(params int[] numbers) => writer => Array.ForEach(numbers, writer.Write);
 
-    /// <summary>A stream with a header of one's own, of the model's fingerprint, that is not damaged.</summary>
-    private static byte[] Crafted(CoLMModel model, Action<BinaryWriter> write)
+    /// <summary>A stream with a header of one's own, of the model's fingerprint, and nothing cached, or nothing at all, behind it.</summary>
+    private static byte[] Crafted(CoLMModel model, Action<BinaryWriter> write, bool ending = false)
     {
         var saved = Saved(model, [1]);
         using var header = new MemoryStream();
@@ -162,7 +178,8 @@ public sealed class KvCacheStreamTests
         write(writer);
         writer.Flush();
         var bytes = header.ToArray();
-        return [.. saved[..(HeaderBegin - sizeof(int))], .. BitConverter.GetBytes(bytes.Length), .. bytes, .. SHA256.HashData(bytes)];
+        byte[] all = [.. saved[..(HeaderBegin - sizeof(int))], .. BitConverter.GetBytes(bytes.Length), .. bytes, .. SHA256.HashData(bytes)];
+        return ending ? [.. all, .. SHA256.HashData(all)] : all;
     }
 
     private static byte[] Saved(CoLMModel model, int[] tokens)

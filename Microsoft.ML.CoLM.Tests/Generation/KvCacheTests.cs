@@ -143,6 +143,34 @@ public sealed class KvCacheTests
     }
 
     [TestMethod]
+    [DynamicData(nameof(Models))]
+    public void ACacheThatGrowsHoldsWhatOneThatWasMadeLargeHolds(string chains, bool kvSharing, ScalarType dtype)
+    {
+        using var model = SessionModels.Create(chains, kvSharing, dtype);
+        var (tokens, all) = (SessionModels.Tokens(model, 700), model.Config.Layout.ChainCount);
+        using var large = new KvCache(model, SessionModels.Context, sequenceCount: 2);
+        using var growing = KvCache.Growing(model, SessionModels.Context, sequenceCount: 2);
+        Assert.IsLessThan(large.SizeInBytes / 2, growing.SizeInBytes);
+        CollectionAssert.AreEqual(Logits(large), Logits(growing));
+        Assert.IsInRange(700, 700 + 256, growing.Capacity);
+
+        float[] Logits(KvCache cache)
+        {
+            using var session = DecodingSession.Create(model, cache, ownsCache: false, mayGrow: !kvSharing);
+            // As rows, as chunks that do not fit, and, without sharing, from features that were kept.
+            session.Prefill(0, tokens.AsSpan(0, 9), all);
+            session.Prefill(1, tokens.AsSpan(9, 300), 1);
+            session.Prefill(0, tokens.AsSpan(309, 380), all);
+            session.Grow(1, all);
+            for (var i = 0; i < 11; i++)
+                session.Run([new(0, 389 + i, tokens[689 + i])], 0, new ChainRange(0, all));
+            session.Prefill(0, tokens.AsSpan(0, 298), all);
+            session.Run([new(0, 698, tokens[3]), new(1, 300, tokens[4])], 0, new ChainRange(0, all));
+            return [.. session.Logits(0), .. session.Logits(1)];
+        }
+    }
+
+    [TestMethod]
     public void ACloneGoesItsOwnWay()
     {
         using var model = SessionModels.Create("4,4,2", kvSharing: false, float32);
@@ -179,5 +207,51 @@ public sealed class KvCacheTests
         using var session = DecodingSession.Create(model, cache, ownsCache: false, mayGrow: false);
         session.Run([new(0, cache.Length(), token)], 0, new ChainRange(0, chainCount));
         return session.Logits(0).ToArray();
+    }
+
+    [TestMethod]
+    public void ACacheOfOtherKeysIsNotContinued()
+    {
+        var scaling = new RopeScaling(8, 1, 4, 64);
+        var config = Estimators.TextModels.Config(4, 2) with { RopeScaling = scaling };
+        using var model = Estimators.TextModels.Random(config);
+        using var cache = Filled(model, [1, 2, 3], 2);
+        CoLMConfig[] others =
+        [
+            config with { RopeTheta = 500_000 }, config with { RmsNormEpsilon = 1e-5 }, config with { RopeScaling = null },
+            config with { RopeScaling = scaling with { Factor = 4 } }, config with { LayerCount = 3 },
+            config with { RopeScaling = scaling with { OriginalContextLength = 32 } }, config with { KvSharing = true },
+            config with { KeyValueHeadCount = 4, Layout = new ChainLayout(4, 4) },
+        ];
+        foreach (var other in others)
+        {
+            using var wrong = Estimators.TextModels.Random(other);
+            var generator = new TextGenerator(wrong, wrong.TokenizerFiles!.CreateTokenizer());
+            Assert.Contains("found", Assert.ThrowsExactly<ArgumentException>(() => generator.Continue(cache, new())).Message);
+        }
+    }
+
+    // "meta" is a device without memory, which every machine has.
+    [TestMethod]
+    public void ACacheOfAnotherDeviceIsNotContinued()
+    {
+        using var model = Estimators.TextModels.Random(4, 2);
+        using var elsewhere = new CoLMModel(model.Config, META, ScalarType.Float32);
+        using var cache = new KvCache(elsewhere, 8);
+        var generator = new TextGenerator(model, model.TokenizerFiles!.CreateTokenizer());
+        var error = Assert.ThrowsExactly<ArgumentException>(() => generator.Continue(cache, new()));
+        Assert.Contains("device is meta", error.Message);
+        Assert.Contains("cpu", error.Message);
+    }
+
+    [TestMethod]
+    public void WeightsElsewhereAreNotReadInPlace()
+    {
+        using var model = Estimators.TextModels.Random(4, 2);
+        using var cache = Filled(model, [1, 2, 3], 2);
+        model.to(META);
+        var error = Assert.ThrowsExactly<InvalidOperationException>(
+            () => DecodingSession.Create(model, cache, ownsCache: false, mayGrow: false));
+        Assert.Contains("must be on the CPU", error.Message);
     }
 }

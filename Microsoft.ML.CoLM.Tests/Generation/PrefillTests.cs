@@ -48,6 +48,59 @@ public sealed class PrefillTests
     }
 
     [TestMethod]
+    [DataRow(true)]
+    [DataRow(false)]
+    public void WithoutACapacityTheCacheTakesWhatThePromptNeedsAndGrowsUpToTheContext(bool speculative)
+    {
+        const int Context = 1200;
+        using var model = TextModels.Random(TextModels.Config(4, 4) with { ContextLength = Context, EosTokenIds = [] });
+        var generator = new TextGenerator(model, model.TokenizerFiles!.CreateTokenizer());
+        using var cache = generator.Prefill(Text);
+        Assert.IsLessThanOrEqualTo(Context / 4, cache.Capacity);
+        Assert.AreEqual(KvCache.SizeFor(model, cache.Capacity), cache.SizeInBytes);
+
+        var options = new GenerationOptions { MaxNewTokens = 400, SpeculativeDecoding = speculative };
+        Generators.AreSame(generator.GenerateResult(Text, options), generator.Continue(cache, options));
+        Assert.IsInRange(cache.Length(), cache.Length() + Context / 4 + 16, cache.Capacity);
+
+        var rest = generator.Continue(cache, new() { MaxNewTokens = 5000, SpeculativeDecoding = speculative });
+        Assert.AreEqual(FinishReason.Length, rest.FinishReason);
+        Assert.AreEqual(Context - 1, cache.Length());
+        Assert.AreEqual(Context, cache.Capacity);
+    }
+
+    [TestMethod]
+    public void ALongPromptWithoutACapacityHasLittleMoreRoomThanItNeeds()
+    {
+        using var model = TextModels.Random(TextModels.Config(4, 4) with { ContextLength = 4096, EosTokenIds = [] });
+        var generator = new TextGenerator(model, model.TokenizerFiles!.CreateTokenizer());
+        using var cache = generator.Prefill(new string('a', 1500));
+        Assert.IsInRange(1501, 1500 + 1500 / 4, cache.Capacity);
+    }
+
+    [TestMethod]
+    public void AStreamedCacheGoesOnToTheContextOrToTheCapacityItWasMadeWith()
+    {
+        using var model = TextModels.Random(TextModels.Config(4, 4) with { ContextLength = 600, EosTokenIds = [] });
+        var generator = new TextGenerator(model, model.TokenizerFiles!.CreateTokenizer());
+        foreach (var (capacity, most) in new (int?, int)[] { (null, 600), (500, 500) })
+        {
+            using var cache = generator.Prefill(Text, capacity);
+            using var stream = new MemoryStream();
+            cache.Save(stream, model);
+            stream.Position = 0;
+            using var read = KvCache.Load(stream, model);
+            Assert.IsLessThan(300, read.Capacity);
+            using var copy = read.Clone();
+            foreach (var continued in new[] { read, copy })
+            {
+                _ = generator.Continue(continued, new() { MaxNewTokens = 5000 });
+                Assert.AreEqual(most - 1, continued.Length());
+            }
+        }
+    }
+
+    [TestMethod]
     public void ItEndsWhereTheCacheIsFull()
     {
         using var model = Generators.EndlessModel(kvSharing: true, 4, 4);

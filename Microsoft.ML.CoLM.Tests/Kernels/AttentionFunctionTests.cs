@@ -84,6 +84,25 @@ public sealed class AttentionFunctionTests
     }
 
     [TestMethod]
+    [DataRow(1, 40)]
+    [DataRow(39, 1)]
+    [DataRow(20, 20)]
+    [DataRow(7, 33)]
+    public void TokensBehindOthersReadThemWhateverTheSizeOfAMask(int start, int count)
+    {
+        using var noGradients = no_grad();
+        using var scope = NewDisposeScope();
+        var length = start + count;
+        var (queries, keys, values) = (Random(3, 2, length, 8, 1), Random(3, 1, length, 8, 2), Random(3, 1, length, 8, 3));
+        var expected = Formula(queries.to(float64), keys.to(float64), values.to(float64)).narrow(2, start, count);
+        foreach (var maskAtOnce in new long[] { 1, length, 3 * length + 1, length * length, long.MaxValue })
+        {
+            var actual = AttentionFunction.Continue(queries.narrow(2, start, count), keys, values, start, maskAtOnce);
+            TensorAssert.RelativelyNear(expected, actual, Rounding, $"a mask of {maskAtOnce}");
+        }
+    }
+
+    [TestMethod]
     public void WideHeadsAndOtherTypesGoToLibtorch()
     {
         using var noGradients = no_grad();

@@ -41,6 +41,37 @@ public sealed class BytePairMergesTests
         CollectionAssert.AreEqual((int[])[0, 4], word[..merges.Apply(word)]);
     }
 
+    [TestMethod]
+    public void ALongWordTakesStepsInProportionToItsLength()
+    {
+        var merges = new BytePairMerges();
+        for (var token = 0; token < 12; token++)
+            merges.Add(token, token, rank: token, merged: token + 1);
+        const int Length = 1 << 18;
+        var (checks, fewChecks) = (0, 0);
+        var (word, fewer) = (new int[Length], new int[Length / 4]);
+        Assert.AreEqual(Length >> 12, merges.Apply(word, () => checks++));
+        merges.Apply(fewer, () => fewChecks++);
+        Assert.IsTrue(word[..(Length >> 12)].All(token => token == 12));
+        Assert.IsGreaterThan(4, fewChecks);
+        Assert.IsLessThan(5, checks / (double)fewChecks);
+    }
+
+    [TestMethod]
+    public void ALongWordEndsWithWhatTheCheckThrows()
+    {
+        var merges = new BytePairMerges();
+        merges.Add(0, 0, rank: 0, merged: 1);
+        var checks = 0;
+        Assert.ThrowsExactly<OperationCanceledException>(
+            () => merges.Apply(new int[1 << 17], () =>
+            {
+                if (++checks == 2)
+                    throw new OperationCanceledException();
+            }));
+        Assert.AreEqual(2, checks);
+    }
+
     /// <summary>The rule as it is written down, in cubic time.</summary>
     private static List<int> MergeOneByOne(
         List<int> word, Dictionary<(int Left, int Right), (int Rank, int Merged)> table)

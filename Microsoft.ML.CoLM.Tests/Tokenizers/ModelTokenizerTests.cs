@@ -122,4 +122,36 @@ public sealed class ModelTokenizerTests
             Assert.AreEqual(text, tokenizer.DecodeDocument(ids));
         }
     }
+
+    [TestMethod]
+    [DynamicData(nameof(Tokenizers))]
+    public void TextsOfOneKindOfCharacterTakeSecondsAsWell(string name, Tokenizer tokenizer)
+    {
+        const int Count = 250_000;
+        foreach (string unit in (string[])["\ud800", "\udc00", "\n", " \n", "\u0301", "\0", "'", "</s", "</s>", "é", "猫", "😀", "7", "▁a"])
+        {
+            var watch = Stopwatch.StartNew();
+            Assert.IsNotEmpty(tokenizer.EncodeDocument(string.Concat(Enumerable.Repeat(unit, Count)), null));
+            Assert.IsLessThan(20, watch.Elapsed.TotalSeconds, $"{name}, '{unit}'");
+        }
+    }
+
+    [TestMethod]
+    [DynamicData(nameof(Tokenizers))]
+    public void EncodingEndsWithWhatTheCheckThrowsBetweenWordsAndWithinOne(string name, Tokenizer tokenizer)
+    {
+        foreach (string text in (string[])[new('b', 100_000), string.Concat(Enumerable.Repeat("a b", 1000)), "<s></s><s></s>a b"])
+        {
+            var checks = 0;
+            Assert.ThrowsExactly<OperationCanceledException>(() => tokenizer.EncodeDocument(text, null, () =>
+            {
+                if (++checks == 3)
+                    throw new OperationCanceledException();
+            }), name);
+            Assert.AreEqual(3, checks, name);
+            // A tokenizer goes on as before.
+            Assert.AreEqual(text.StartsWith('b') ? text : "b", tokenizer.DecodeDocument(
+                tokenizer.EncodeDocument(text.StartsWith('b') ? text : "b", null)), name);
+        }
+    }
 }

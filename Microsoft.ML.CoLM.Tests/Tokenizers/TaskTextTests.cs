@@ -50,5 +50,5 @@ public sealed class TaskTextTests
     }
 
     private static int[] Encode(CoLMConfig config, string first, string? second, int maxLength) => TaskText.Encode(
-        ByteTokenizer.CreateFiles().CreateTokenizer(), config, first, second, maxLength, "Text");
+        ByteTokenizer.CreateFiles().CreateTokenizer(), config, first, second, maxLength, "Text", out _);
 }

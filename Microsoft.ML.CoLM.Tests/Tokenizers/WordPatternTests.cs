@@ -41,6 +41,29 @@ public sealed class WordPatternTests
         Assert.Contains("(a+)+b", error.Message);
     }
 
+    [TestMethod]
+    public void APatternThatIsSlowForEveryWordIsStoppedAsWell()
+    {
+        // Each match looks at all that follows, in far less than its own time.
+        var pattern = new WordPattern(new Regex("(?:a(?=a))*b|a", RegexOptions.None, TimeSpan.FromMilliseconds(100)));
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => pattern.Split(new string('a', 50_000)));
+        foreach (var part in (string[])["(?:a(?=a))*b|a", "0.1 seconds to find a word", "0.2 to find all", "50000 characters"])
+            Assert.Contains(part, error.Message);
+    }
+
+    [TestMethod]
+    public void WhatTheCheckThrowsEndsTheCutting()
+    {
+        var checks = 0;
+        Assert.ThrowsExactly<OperationCanceledException>(() => new WordPattern(WordPattern.Compile(WordPattern.Gpt2))
+            .Split("one two three four", () =>
+            {
+                if (++checks == 3)
+                    throw new OperationCanceledException();
+            }));
+        Assert.AreEqual(3, checks);
+    }
+
     private static string Join(string text, params string[] patterns)
     {
         var pattern = new WordPattern([.. patterns.Select(WordPattern.Compile)]);

@@ -23,16 +23,16 @@ public sealed class CompletionTaskTests
         double expected = 0;
         for (var scale = 0; scale < 3; scale++)
             expected += weights[scale] * MeanLoss(model, scale + 1);
-        using var loss = Task(model, frozenChains, Examples, weights).Loss(0).Value;
-        Assert.AreEqual(expected, loss.ToDouble(), 1e-4);
+        Assert.AreEqual(expected, Task(model, frozenChains, Examples, weights).Loss(0).Mean(), 1e-4);
     }
 
     [TestMethod]
     public void GradientsAreThoseOfTheResponsesAlone()
     {
         using var model = TestModels.Random(TestModels.Config(4));
-        using (var loss = Task(model, 0, Examples, [1]).Loss(0).Value)
-            loss.backward();
+        var batch = Task(model, 0, Examples, [1]).Loss(0);
+        using (var sum = batch.Sum)
+            sum.backward();
         var actual = Gradients(model);
         model.zero_grad();
 
@@ -47,7 +47,8 @@ public sealed class CompletionTaskTests
             losses.Add(nn.functional.cross_entropy(logits.narrow(0, start, logits.size(0) - start),
                 ids.narrow(0, start + 1, logits.size(0) - start), reduction: nn.Reduction.Sum));
         }
-        (stack(losses).sum() / Examples.Sum(example => example.Tokens.Length - example.ResponseStart)).backward();
+        stack(losses).sum().backward();
+        Assert.AreEqual(Examples.Sum(example => example.Tokens.Length - example.ResponseStart), batch.Count);
         foreach (var (name, expected) in Gradients(model))
         {
             for (var i = 0; i < expected.Length; i++)
@@ -62,7 +63,7 @@ public sealed class CompletionTaskTests
         // Tokens that stand in the prompt alone are never a target: their rows of the head learn from other targets only.
         using var model = TestModels.Random(TestModels.Config(4));
         CompletionExample[] examples = [new([1, 20, 21, 22, 7], 4)];
-        using var loss = Task(model, 0, examples, [1]).Loss(0).Value;
+        using var loss = Task(model, 0, examples, [1]).Loss(0).Sum;
         loss.backward();
         using var scope = NewDisposeScope();
         using var ids = tensor((long[])[1, 20, 21, 22]).unsqueeze(0);
@@ -81,9 +82,8 @@ public sealed class CompletionTaskTests
         using var frozen = new FrozenFeatures(model, 1, sequences, new(1 << 20, 0, 1 << 12), Assert.Fail);
         for (var batch = 0; batch < 3; batch++)
         {
-            using var expected = Task(model, 1, Examples, [0, 1, 1]).Loss(batch).Value;
-            using var loss = Task(model, 1, Examples, [0, 1, 1], frozen).Loss(batch).Value;
-            Assert.AreEqual(expected.ToDouble(), loss.ToDouble(), 1e-5 * expected.ToDouble());
+            var expected = Task(model, 1, Examples, [0, 1, 1]).Loss(batch).Mean();
+            Assert.AreEqual(expected, Task(model, 1, Examples, [0, 1, 1], frozen).Loss(batch).Mean(), 1e-5 * expected);
         }
     }
 

@@ -254,4 +254,14 @@ public sealed class FrozenFeaturesTests
             TensorAssert.RelativelyNear(a[i].narrow(1, 0, length), b[i].narrow(1, 0, length), 1e-5, $"{site}");
         }
     }
+
+    [TestMethod]
+    public void ExamplesAreComputedTogetherAsFarAsASpanReachesTheirBytes()
+    {
+        var wide = TestModels.Config(4) with { HiddenSize = 16384, IntermediateSize = 53248 };
+        Assert.AreEqual(8192, FrozenFeatures.TokensAtOnce(FrozenSite.Of(wide, chainCount: 1, ofLast: false), elementSize: 4));
+        var wider = wide with { Layout = new ChainLayout(4, 4) };
+        Assert.AreEqual(int.MaxValue / (2 * 53248 * 4),
+            FrozenFeatures.TokensAtOnce(FrozenSite.Of(wider, chainCount: 2, ofLast: false), elementSize: 4));
+    }
 }

@@ -111,9 +111,9 @@ internal sealed class ResumableTraining
         {
             begins(batch);
             var loss = _inner.Loss(batch);
-            using var value = loss.Value;
+            using var sum = loss.Sum;
             using var noise = rand(1).squeeze();
-            return loss with { Value = value * noise };
+            return loss with { Sum = sum * noise };
         }
     }
 }

@@ -125,9 +125,15 @@ public sealed record CoLMConfig
         if (HeadDimension is { } headDimension)
             CheckPositive(headDimension, nameof(HeadDimension));
         if (!(RmsNormEpsilon >= 0 && double.IsFinite(RmsNormEpsilon)))
-            throw new ArgumentException($"{nameof(RmsNormEpsilon)} must be a number of at least 0, found {RmsNormEpsilon}.");
+        {
+            throw new ArgumentException(FormattableString.Invariant(
+                $"{nameof(RmsNormEpsilon)} must be a number of at least 0, found {RmsNormEpsilon}."));
+        }
         if (!(RopeTheta > 0 && double.IsFinite(RopeTheta)))
-            throw new ArgumentException($"{nameof(RopeTheta)} must be a positive number, found {RopeTheta}.");
+        {
+            throw new ArgumentException(FormattableString.Invariant(
+                $"{nameof(RopeTheta)} must be a positive number, found {RopeTheta}."));
+        }
 
         if (RopeScaling is { } scaling)
             CheckScaling(scaling);
@@ -172,14 +178,17 @@ public sealed record CoLMConfig
         Check(scaling.LowFrequencyFactor > 0, nameof(scaling.LowFrequencyFactor), scaling.LowFrequencyFactor,
             "a positive number");
         Check(scaling.HighFrequencyFactor > scaling.LowFrequencyFactor, nameof(scaling.HighFrequencyFactor),
-            scaling.HighFrequencyFactor, $"above {nameof(scaling.LowFrequencyFactor)} {scaling.LowFrequencyFactor}");
+            scaling.HighFrequencyFactor, FormattableString.Invariant(
+                $"above {nameof(scaling.LowFrequencyFactor)} {scaling.LowFrequencyFactor}"));
         Check(scaling.OriginalContextLength > 0, nameof(scaling.OriginalContextLength), scaling.OriginalContextLength,
             "at least 1");
 
         static void Check(bool holds, string name, double found, string expected)
         {
-            if (!holds)
-                throw new ArgumentException($"{nameof(RopeScaling)}.{name} must be {expected}, found {found}.");
+            if (holds)
+                return;
+            throw new ArgumentException(FormattableString.Invariant(
+                $"{nameof(RopeScaling)}.{name} must be {expected}, found {found}."));
         }
     }
 

@@ -50,7 +50,7 @@ internal static class ChainTensors
     public static Dictionary<string, Tensor> ParametersOf(CoLMModel model, int chain)
     {
         var parameters = new Dictionary<string, Tensor>(StringComparer.Ordinal);
-        foreach (var (name, parameter) in model.named_parameters())
+        foreach (var (name, parameter) in model.ChainParameters())
         {
             var (module, owner) = ParameterName.Parse(name);
             if (owner == chain)

@@ -25,25 +25,33 @@ public sealed partial class CoLMModel
     /// <remarks>
     /// All files are opened and checked against the configuration before memory is taken for the weights; beside a
     /// <see cref="Save"/> to the same folder, they are those of the old model or of the new one. If a crash interrupted a
-    /// save after all was written, loading first gives the new files their names.
+    /// save after all was written, loading first gives the new files their names; otherwise nothing is written. Links are
+    /// followed to what is read, never to what is written.
     /// </remarks>
-    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
-    /// <exception cref="FileNotFoundException">The folder has no <c>config.json</c>, or lacks weights.</exception>
+    /// <exception cref="DirectoryNotFoundException">
+    /// There is no such folder, or the path is a file's; where it is a zip, a file of weights, or a model's name on a hub,
+    /// the message says what to do with it.
+    /// </exception>
+    /// <exception cref="FileNotFoundException">
+    /// The folder has no <c>config.json</c>, or lacks weights; the message says so of checkpoints and other formats.
+    /// </exception>
     /// <exception cref="IOException">
     /// An interrupted save could not be finished, or the files kept changing while they were opened.
     /// </exception>
     /// <exception cref="InvalidDataException">
     /// The configuration is of another architecture or has settings that this library does not compute; a file is
-    /// damaged; a tensor is missing, has another shape, or another type than F32, BF16 and F16.
+    /// damaged, longer than any of its kind, or no ordinary file; a tensor is missing, has another shape, another type than
+    /// F32, BF16 and F16, or elements that are NaN or infinite.
     /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">
     /// <paramref name="chainCount"/> is below 1 or above the stored model's.
     /// </exception>
-    /// <exception cref="ArgumentException"><paramref name="dtype"/> is no type of weights.</exception>
+    /// <exception cref="ArgumentException">
+    /// <paramref name="folder"/> is empty, or <paramref name="dtype"/> is no type of weights.
+    /// </exception>
     public static CoLMModel Load(
         string folder, int? chainCount = null, Device? device = null, ScalarType? dtype = null)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         return ModelFolder.Load(folder, chainCount, device ?? CPU, dtype);
     }
 
@@ -62,8 +70,8 @@ public sealed partial class CoLMModel
     /// <paramref name="chainCount"/> is below 1 or above the model's.
     /// </exception>
     /// <exception cref="IOException">
-    /// Somebody else is saving to the folder, or a file could not be written, and the old model is untouched; or it could
-    /// not be given its name, and the next <see cref="Load"/> or <see cref="Save"/> completes the new model.
+    /// Somebody else is saving to the folder, a folder has the name of a file, or a file could not be written, and the old
+    /// model is untouched; or it could not be given its name, and the next <see cref="Load"/> or <see cref="Save"/> completes the new model.
     /// </exception>
     /// <exception cref="NotSupportedException">
     /// A weight was moved to another type than Float32, BFloat16 or Float16.
@@ -71,7 +79,7 @@ public sealed partial class CoLMModel
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public void Save(string folder, int? chainCount = null)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        using var use = Enter();
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         if (Adapters is not null)
         {

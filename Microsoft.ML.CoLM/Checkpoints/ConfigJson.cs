@@ -10,6 +10,10 @@ namespace Microsoft.ML.CoLM.Checkpoints;
 internal static partial class ConfigJson
 {
     private const int FormatVersion = 1;
+
+    // Far more than anybody trains; every chain is a file.
+    private const int MaximumChains = 1000;
+
     private const string ModelType = "llama";
     private const string Architecture = "LlamaForCausalLM";
     private const string Activation = "silu";
@@ -122,6 +126,8 @@ internal static partial class ConfigJson
         if (version != FormatVersion)
             throw colm.Refuse("version", $"{FormatVersion}, the one this library reads", version);
         var heads = colm.OptionalIntegers("chains") ?? throw colm.Refuse("chains", "is missing");
+        if (heads.Length > MaximumChains)
+            throw colm.Refuse("chains", $"names {heads.Length} chains; at most {MaximumChains} are read");
         if (heads.Length > 0 && heads[0] != firstHeads)
         {
             throw colm.Refuse("chains",

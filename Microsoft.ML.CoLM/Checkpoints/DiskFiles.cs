@@ -7,8 +7,9 @@ internal sealed class DiskFiles : IFolderFiles
 
     public void Write(string path, Action<Stream> write)
     {
+        // A file of our own in any case: what has the name already may be a link to somebody's file.
         // Unbuffered: weights arrive in chunks of megabytes.
-        using var stream = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
+        using var stream = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
         write(stream);
         stream.Flush(flushToDisk: true);
     }

@@ -1,29 +1,38 @@
 using System.Diagnostics;
+using Microsoft.ML.CoLM.Interop;
 
 namespace Microsoft.ML.CoLM.Checkpoints;
 
 /// <summary>What one process, and one thread of it, holds while it changes a folder: an open file.</summary>
-/// <remarks>A process that dies lets go of it; the file that it leaves behind hinders nobody.</remarks>
+/// <remarks>
+/// A process that dies lets go of it; the file that it leaves behind hinders nobody. Whatever has the file's name already
+/// is neither written to nor resized; if it is a link, it is not followed, and there is no lock.
+/// </remarks>
 internal sealed class FolderLock : IDisposable
 {
     /// <summary>The file's name.</summary>
     internal const string FileName = "colm-save.lock";
 
-    // What the system answers when another handle holds a file: Windows, Linux, macOS.
+    // What Windows answers when another handle holds a file, and Linux and macOS.
     private static readonly int[] SharingViolations = [unchecked((int)0x80070020), 11, 35];
+
+    private const int FileExists = 17; // EEXIST
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
 
-    private readonly FileStream _file;
+    private readonly string _path;
+    private readonly IDisposable _file;
+    private readonly UnixFileDescription? _description;
 
-    private FolderLock(FileStream file) => _file = file;
+    private FolderLock(string path, IDisposable file, UnixFileDescription? description) =>
+        (_path, _file, _description) = (path, file, description);
 
     /// <summary>Takes the lock, after a short wait where somebody else has it.</summary>
     /// <param name="folder">The folder.</param>
     /// <param name="isNeeded">Asked before every try; null for always.</param>
     /// <returns>Null as soon as the lock is not needed any more.</returns>
-    /// <exception cref="IOException">Somebody else had it for too long.</exception>
+    /// <exception cref="IOException">Somebody else had it for too long, or the name is a link's or a folder's.</exception>
     /// <exception cref="UnauthorizedAccessException">The folder may not be written.</exception>
     public static FolderLock? Take(string folder, Func<bool>? isNeeded = null)
     {
@@ -31,7 +40,7 @@ internal sealed class FolderLock : IDisposable
         {
             try
             {
-                if (TryTake(folder) is { } taken)
+                if (TryTake(Path.Combine(folder, FileName)) is { } taken)
                     return taken;
             }
             catch (UnauthorizedAccessException) when (isNeeded is not null && clock.Elapsed < Patience)
@@ -52,8 +61,8 @@ internal sealed class FolderLock : IDisposable
         try
         {
             // Before it is let go of: afterwards the name may be another one's.
-            if (!OperatingSystem.IsWindows())
-                File.Delete(_file.Name);
+            if (_description is { } mine && mine.IsSameAs(UnixFile.Describe(_path)))
+                File.Delete(_path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -65,32 +74,57 @@ internal sealed class FolderLock : IDisposable
         }
     }
 
-    private static FolderLock? TryTake(string folder)
+    private static FolderLock? TryTake(string path) =>
+        UnixFile.IsSupported ? TryTakeOnUnix(path) : TryTakeElsewhere(path);
+
+    private static FolderLock? TryTakeOnUnix(string path)
     {
-        var path = Path.Combine(folder, FileName);
-        FileStream file;
         try
         {
-            file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0,
-                OperatingSystem.IsWindows() ? FileOptions.DeleteOnClose : FileOptions.None);
+            if (UnixFile.Describe(path) is not { } found)
+                new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.ReadWrite).Dispose();
+            else if (!found.IsOrdinary)
+                throw Refuse(path);
+
+            var file = UnixFile.Open(path, mayWrite: true, followLinks: false);
+            try
+            {
+                // Whoever had it may have deleted it after it was opened here and before it was locked, and somebody else
+                // may have made another one.
+                var description = UnixFile.Describe(file);
+                if (description.IsOrdinary && UnixFile.TryLock(file) && description.IsSameAs(UnixFile.Describe(path)))
+                    return new FolderLock(path, file, description);
+                file.Dispose();
+                return null;
+            }
+            catch
+            {
+                file.Dispose();
+                throw;
+            }
+        }
+        catch (IOException e) when (e is FileNotFoundException || e.HResult == FileExists)
+        {
+            return null; // another one was quicker
+        }
+    }
+
+    // The file goes with its handle, even if the process dies.
+    private static FolderLock? TryTakeElsewhere(string path)
+    {
+        if (new FileInfo(path).LinkTarget is not null)
+            throw Refuse(path);
+        try
+        {
+            return new FolderLock(path, new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None,
+                bufferSize: 0, FileOptions.DeleteOnClose), description: null);
         }
         catch (IOException e) when (SharingViolations.Contains(e.HResult))
         {
             return null;
         }
-        if (OperatingSystem.IsWindows() || IsAt(path, file))
-            return new FolderLock(file);
-        file.Dispose();
-        return null;
     }
 
-    // On Unix, whoever had it may have deleted it after it was opened here and before it was locked, and somebody else
-    // may have made another one. A length that nobody else chose tells the two apart.
-    private static bool IsAt(string path, FileStream file)
-    {
-        var mark = Random.Shared.Next(1, 1 << 20);
-        file.SetLength(mark);
-        var found = new FileInfo(path);
-        return found.Exists && found.Length == mark;
-    }
+    private static IOException Refuse(string path) => new($"'{path}' is a link, or no file. While a folder is changed a " +
+        "file of that name is locked in it: delete what is there.");
 }

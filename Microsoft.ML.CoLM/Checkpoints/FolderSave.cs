@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.ML.CoLM.Interop;
 
 namespace Microsoft.ML.CoLM.Checkpoints;
 
@@ -8,9 +9,14 @@ namespace Microsoft.ML.CoLM.Checkpoints;
 /// </summary>
 /// <remarks>
 /// Every new file is first written under a temporary name that no other save uses. Then one file, the plan, says which
-/// names to give them and which old files to delete; it appears by a rename, and at that moment the new files become the
-/// folder's. Carrying out the plan can be repeated, so whoever opens the folder after a crash finishes what it says. All
-/// of this happens under a <see cref="FolderLock"/>.
+/// old files to delete and which names to give to the new ones; it appears by a rename, and at that moment the new files
+/// become the folder's. Carrying out the plan can be repeated, so whoever opens the folder after a crash finishes what it
+/// says. All of this happens under a <see cref="FolderLock"/>.
+/// <para>
+/// A folder may come from a stranger, and its plan too. So a plan names files of a model only, and deletes none unless
+/// all of its new files are there to take their place. Links are never followed: names are given and taken away, and
+/// what is written is a new file.
+/// </para>
 /// </remarks>
 internal static class FolderSave
 {
@@ -25,16 +31,18 @@ internal static class FolderSave
     /// <param name="contents">Names of the new files and what writes them, in the order in which they appear.</param>
     /// <param name="stale">Names the old files that go; asked once an interrupted save has been finished.</param>
     /// <param name="files">What changes the files.</param>
+    /// <exception cref="IOException">A folder has the name of a file, or a file cannot be written.</exception>
     public static void Write(string folder, IReadOnlyList<(string Name, Action<Stream> Write)> contents,
         Func<IEnumerable<string>> stale, IFolderFiles files)
     {
         Directory.CreateDirectory(folder);
         using var held = FolderLock.Take(folder);
+        string[] names = [.. contents.Select(content => content.Name)];
+        RefuseFolders(folder, names);
         FinishPlan(folder, files);
         DeleteTemporaries(folder, files);
 
-        var plan = new SavePlan(
-            $".{Guid.NewGuid():N}{TemporarySuffix}", [.. contents.Select(content => content.Name)], [.. stale()]);
+        var plan = SavePlan.Create(names, stale());
         var planPath = Path.Combine(folder, PlanName);
         try
         {
@@ -43,12 +51,20 @@ internal static class FolderSave
             files.Write(plan.Temporary(folder, PlanName), stream => JsonSerializer.Serialize(stream, plan));
             files.Replace(plan.Temporary(folder, PlanName), planPath);
         }
-        catch when (!File.Exists(planPath))
+        catch when (!OrdinaryFile.IsThere(planPath))
         {
             TryDeleteTemporaries(folder, files);
             throw;
         }
-        CarryOut(folder, plan, files);
+        try
+        {
+            CarryOut(folder, plan, files);
+        }
+        catch when (IsUntouched(folder, plan))
+        {
+            TryTakeBack(folder, files);
+            throw;
+        }
     }
 
     /// <summary>
@@ -75,35 +91,67 @@ internal static class FolderSave
     }
 
     /// <summary>Whether a save's files are complete, but do not have their names yet.</summary>
-    public static bool HasPlan(string folder) => File.Exists(Path.Combine(folder, PlanName));
+    public static bool HasPlan(string folder) => OrdinaryFile.IsThere(Path.Combine(folder, PlanName));
 
     private static void FinishPlan(string folder, IFolderFiles files)
     {
         var path = Path.Combine(folder, PlanName);
-        if (File.Exists(path))
+        if (OrdinaryFile.IsThere(path))
             CarryOut(folder, SavePlan.Read(path), files);
     }
 
+    // Old files go while every new one still has its temporary name, which tells afterwards that they are gone.
     private static void CarryOut(string folder, SavePlan plan, IFolderFiles files)
     {
-        foreach (var name in plan.Rename)
+        string[] left = [.. plan.Rename.Where(name => OrdinaryFile.IsThere(plan.Temporary(folder, name)))];
+        RefuseFolders(folder, left);
+        if (left.Length == plan.Rename.Length)
         {
-            // Missing where an earlier attempt came further than this file.
-            if (File.Exists(plan.Temporary(folder, name)))
-                files.Replace(plan.Temporary(folder, name), Path.Combine(folder, name));
+            foreach (var name in plan.Delete)
+                files.Delete(Path.Combine(folder, name));
         }
-        foreach (var name in plan.Delete)
-            files.Delete(Path.Combine(folder, name));
+        foreach (var name in left)
+            files.Replace(plan.Temporary(folder, name), Path.Combine(folder, name));
         files.Delete(Path.Combine(folder, PlanName));
+    }
+
+    private static bool IsUntouched(string folder, SavePlan plan) =>
+        plan.Rename.All(name => OrdinaryFile.IsThere(plan.Temporary(folder, name)))
+        && plan.Delete.All(name => OrdinaryFile.IsThere(Path.Combine(folder, name)));
+
+    // Before anything is changed: a file cannot take the place of a folder.
+    private static void RefuseFolders(string folder, IEnumerable<string> names)
+    {
+        foreach (var path in names.Append(PlanName).Select(name => Path.Combine(folder, name)))
+        {
+            if (new DirectoryInfo(path) is { Exists: true, LinkTarget: null })
+                throw new IOException($"'{path}' is a folder, where a file of the model belongs. Nothing was changed.");
+        }
     }
 
     private static void DeleteTemporaries(string folder, IFolderFiles files)
     {
         foreach (var path in Directory.GetFiles(folder, "*" + TemporarySuffix))
-            files.Delete(path);
+        {
+            if (SavePlan.IsTemporary(Path.GetFileName(path)))
+                files.Delete(path);
+        }
     }
 
-    // After a failure, whose own exception is the one to report.
+    // The old model is whole: without its plan, the save has not been.
+    private static void TryTakeBack(string folder, IFolderFiles files)
+    {
+        try
+        {
+            files.Delete(Path.Combine(folder, PlanName));
+            DeleteTemporaries(folder, files);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The failure that led here is the one to report.
+        }
+    }
+
     private static void TryDeleteTemporaries(string folder, IFolderFiles files)
     {
         try
@@ -112,6 +160,7 @@ internal static class FolderSave
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
+            // The failure that led here is the one to report.
         }
     }
 }

@@ -23,7 +23,11 @@ internal static partial class ModelFiles
     public static bool IsTokenizer(string name) =>
         name is TokenizerFiles.SentencePieceName or TokenizerFiles.JsonName or TokenizerFiles.ConfigName;
 
-    [GeneratedRegex(@"^(model\.safetensors(\.index\.json)?|model-\d{5}-of-\d{5}\.safetensors|chain-\d+\.safetensors)\z",
+    /// <summary>Whether the name, which may come from anywhere, is one of a model's files.</summary>
+    public static bool IsAny(string? name) =>
+        name is not null && (name == Config || IsWeights(name) || IsTokenizer(name));
+
+    [GeneratedRegex(@"^(model\.safetensors(\.index\.json)?|model-[0-9]{5}-of-[0-9]{5}\.safetensors|chain-[0-9]+\.safetensors)\z",
         RegexOptions.CultureInvariant)]
     private static partial Regex WeightsPattern();
 }

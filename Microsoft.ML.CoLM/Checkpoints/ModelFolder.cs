@@ -1,3 +1,5 @@
+using System.Text;
+using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Tokenizers;
 using static TorchSharp.torch;
 
@@ -15,8 +17,7 @@ internal static class ModelFolder
     {
         if (dtype is { } asked && !ElementType.CanHoldWeights(asked))
             throw new ArgumentException($"A model's type is Float32, BFloat16 or Float16, not {asked}.", nameof(dtype));
-        if (!Directory.Exists(folder))
-            throw new DirectoryNotFoundException($"There is no model folder '{folder}'.");
+        GivenFolder.Check(folder);
         using var files = Open(folder, chainCount);
         dtype ??= files.Weights.Select(entry => entry.File.StoredType(ChainTensors.Embedding)).First(type => type != null);
         var model = new CoLMModel(files.Config, device, dtype!.Value) { TokenizerFiles = files.Tokenizer };
@@ -48,7 +49,7 @@ internal static class ModelFolder
         foreach (var (name, bytes) in model.TokenizerFiles?.Files ?? [])
             contents.Add((name, stream => stream.Write(bytes)));
         // Last: other tools take a folder with a configuration for a complete model.
-        contents.Add((ModelFiles.Config, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(json))));
+        contents.Add((ModelFiles.Config, stream => stream.Write(Encoding.UTF8.GetBytes(json))));
 
         FolderSave.Write(folder, contents, () => Stale(folder, [.. contents.Select(content => content.Name)]), files);
     }
@@ -56,9 +57,13 @@ internal static class ModelFolder
     private static CoLMConfig ReadConfig(string folder)
     {
         var path = Path.Combine(folder, ModelFiles.Config);
-        if (!File.Exists(path))
-            throw new FileNotFoundException($"The model folder '{folder}' has no {ModelFiles.Config}.", path);
-        return ConfigJson.Read(File.ReadAllText(path), path);
+        if (!OrdinaryFile.IsThere(path))
+        {
+            throw new FileNotFoundException(
+                $"The model folder '{folder}' has no {ModelFiles.Config}.{GivenFolder.Advice(folder)}", path);
+        }
+        using var text = new StreamReader(new MemoryStream(BoundedFile.ReadAllBytes(path, FileLimits.ConfigJson)));
+        return ConfigJson.Read(text.ReadToEnd(), path);
     }
 
     // A save beside this may replace the files one after the other while they are opened. Once all of them are open
@@ -120,16 +125,16 @@ internal static class ModelFolder
         var path = Path.Combine(folder, ModelFiles.OfChain(chain));
         var indexPath = Path.Combine(folder, ModelFiles.ShardIndex);
         var expected = ChainTensors.Of(config, chain);
-        if (File.Exists(path))
+        if (OrdinaryFile.IsThere(path))
         {
             yield return new WeightFile(SafetensorsReader.Open(path), expected, chain);
         }
-        else if (chain == 0 && File.Exists(indexPath))
+        else if (chain == 0 && OrdinaryFile.IsThere(indexPath))
         {
             foreach (var (shard, tensors) in ShardIndex.Assign(indexPath, expected))
             {
                 var shardPath = Path.Combine(folder, shard);
-                if (!File.Exists(shardPath))
+                if (!OrdinaryFile.IsThere(shardPath))
                 {
                     throw new FileNotFoundException(
                         $"{indexPath} names '{shard}', which is not in the folder.", shardPath);
@@ -150,12 +155,8 @@ internal static class ModelFolder
             return $"The model folder '{folder}' has no {ModelFiles.OfChain(chain)}, the weights of chain " +
                 $"{chain + 1} of {config.ChainCount} ({{{config.Layout}}}).";
         }
-        var others = Directory.EnumerateFiles(folder).Select(file => Path.GetFileName(file))
-            .Where(name => Path.GetExtension(name) is ".bin" or ".gguf" or ".pth" or ".pt")
-            .Order(StringComparer.Ordinal).ToList();
         return $"The model folder '{folder}' has no weights, neither {ModelFiles.FirstChain} nor " +
-            $"{ModelFiles.ShardIndex}." +
-            (others.Count == 0 ? "" : $" Only safetensors are read, not {string.Join(", ", others)}.");
+            $"{ModelFiles.ShardIndex}.{GivenFolder.Advice(folder)}";
     }
 
     // What is left of the model that was here before: files that loading the new one would take for its own.

@@ -97,6 +97,9 @@ internal static class RopeJson
     private static void RefusePartialRotation(JsonSettings settings)
     {
         if (settings.OptionalNumber(PartialRotation) is { } share && share != 1)
-            throw settings.Refuse(PartialRotation, $"is {share}, and rotating a part of each head is not supported");
+        {
+            throw settings.Refuse(PartialRotation, FormattableString.Invariant(
+                $"is {share}, and rotating a part of each head is not supported"));
+        }
     }
 }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using Microsoft.ML.CoLM.Interop;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Checkpoints;
@@ -50,13 +51,18 @@ internal sealed class SafetensorsReader : IDisposable
 
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">The file is not what the format asks for.</exception>
-    public static SafetensorsReader Open(string path) => new(new MappedFileStream(path), path);
+    public static SafetensorsReader Open(string path) => new(OrdinaryFile.OpenRead(path), path);
 
     public SafetensorsEntry? Find(string name) => _byName.GetValueOrDefault(name);
 
     /// <summary>Fills a contiguous tensor of the entry's shape, converting to its type and device.</summary>
-    /// <exception cref="InvalidDataException">The stream ends within the tensor.</exception>
-    public void Read(SafetensorsEntry entry, Tensor target)
+    /// <param name="entry">The tensor in the file.</param>
+    /// <param name="target">The tensor to fill.</param>
+    /// <param name="mustBeFinite">Whether elements must be finite numbers, as those of weights.</param>
+    /// <exception cref="InvalidDataException">
+    /// The stream ends within the tensor; or an element is NaN or infinite, or becomes so in the target's type.
+    /// </exception>
+    public void Read(SafetensorsEntry entry, Tensor target, bool mustBeFinite = true)
     {
         if (!target.shape.AsSpan().SequenceEqual(entry.Shape))
         {
@@ -64,16 +70,23 @@ internal sealed class SafetensorsReader : IDisposable
                 $"{Source}: tensor {entry.Name} has shape {ErrorText.Shape(entry.Shape)}, not the target's " +
                 $"{ErrorText.Shape(target.shape)}.", nameof(target));
         }
+        bool areFinite;
         try
         {
             SkipTo(entry.Begin);
-            TensorBytes.Read(_stream, entry.Type, target);
+            areFinite = TensorBytes.Read(_stream, entry.Type, target);
             _position = entry.End;
         }
         catch (EndOfStreamException e)
         {
             throw new InvalidDataException($"{Source}: truncated: the data ends before byte {entry.End}, where " +
                 $"tensor {ErrorText.Quote(entry.Name)} ends.", e);
+        }
+        if (mustBeFinite && !areFinite)
+        {
+            throw new InvalidDataException($"{Source}: tensor {ErrorText.Quote(entry.Name)} of {entry.Type.Name} has " +
+                "elements that are NaN or infinite" +
+                $"{(target.dtype == entry.Type.Scalar ? "" : $", or become infinite in {target.dtype}")}.");
         }
     }
 
@@ -139,6 +152,9 @@ internal sealed class SafetensorsReader : IDisposable
                 $"only {streamLength - prefix.Length} after that number.");
         }
 
+        if (streamLength is not null && length > FileLimits.SafetensorsHeader)
+            throw TooLong();
+
         // Grows with what arrives: a stream that claims a long header and holds none costs nothing.
         var header = new ArrayBufferWriter<byte>();
         while (header.WrittenCount < (int)length)
@@ -151,8 +167,13 @@ internal sealed class SafetensorsReader : IDisposable
                     $"ends after {header.WrittenCount} of them.");
             }
             header.Advance(read);
+            if (header.WrittenCount > FileLimits.SafetensorsHeader)
+                throw TooLong();
         }
         return header.WrittenMemory;
+
+        InvalidDataException TooLong() => new($"{source}: the header says it is {length} bytes long; " +
+            $"{FileLimits.SafetensorsHeader} are far more than weights need, and no more are read.");
     }
 
     private void SkipTo(long position)

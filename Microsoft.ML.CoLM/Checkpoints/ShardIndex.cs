@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.ML.CoLM.Interop;
 
 namespace Microsoft.ML.CoLM.Checkpoints;
 
@@ -14,17 +15,20 @@ internal static class ShardIndex
         try
         {
             using var document = JsonDocument.Parse(
-                File.ReadAllBytes(path), new JsonDocumentOptions { AllowDuplicateProperties = false });
+                BoundedFile.ReadAllBytes(path, FileLimits.ShardIndex),
+                new JsonDocumentOptions { AllowDuplicateProperties = false });
             if (document.RootElement.ValueKind != JsonValueKind.Object
                 || !document.RootElement.TryGetProperty("weight_map", out var map)
                 || map.ValueKind != JsonValueKind.Object)
             {
                 throw new InvalidDataException($"{path}: \"weight_map\", which tells each tensor's file, is missing.");
             }
+            var files = map.EnumerateObject().ToDictionary(
+                entry => entry.Name, entry => entry.Value, StringComparer.Ordinal);
             var shards = new SortedDictionary<string, List<TensorSpec>>(StringComparer.Ordinal);
             foreach (var tensor in expected)
             {
-                var shard = ShardOf(tensor, map, path);
+                var shard = ShardOf(tensor, files, path);
                 if (!shards.TryGetValue(shard, out var tensors))
                     shards.Add(shard, tensors = []);
                 tensors.Add(tensor);
@@ -38,9 +42,9 @@ internal static class ShardIndex
         }
     }
 
-    private static string ShardOf(TensorSpec tensor, JsonElement map, string path)
+    private static string ShardOf(TensorSpec tensor, Dictionary<string, JsonElement> files, string path)
     {
-        if (!map.TryGetProperty(tensor.Name, out var file))
+        if (!files.TryGetValue(tensor.Name, out var file))
         {
             throw new InvalidDataException($"{path}: tensor {ErrorText.Quote(tensor.Name)} of shape " +
                 $"{ErrorText.Shape(tensor.Shape)} is missing.");

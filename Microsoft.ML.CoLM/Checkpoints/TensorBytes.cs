@@ -12,10 +12,15 @@ internal static class TensorBytes
     private const int ChunkLength = 4 << 20;
 
     /// <summary>Fills a contiguous tensor from elements that are stored in a type that torch has.</summary>
+    /// <returns>
+    /// Whether all elements are finite numbers, as they are stored and as they are in the tensor's type. They are looked
+    /// at while they are in the processor's cache, where that costs little.
+    /// </returns>
     /// <exception cref="EndOfStreamException">The stream ends before the tensor is full.</exception>
-    public static void Read(Stream stream, ElementType stored, Tensor target)
+    public static bool Read(Stream stream, ElementType stored, Tensor target)
     {
         using var flat = Flat(target);
+        var areFinite = true;
         var isDirect = target.device_type == TorchSharp.DeviceType.CPU && target.dtype == stored.Scalar;
         var elementsPerChunk = ChunkLength / stored.Size;
         using var staging = isDirect ? null : empty(Math.Min(elementsPerChunk, flat.numel()), dtype: stored.Scalar);
@@ -25,13 +30,22 @@ internal static class TensorBytes
             using var chunk = flat.narrow(0, start, count);
             if (staging is null)
             {
-                stream.ReadExactly(chunk.bytes);
+                areFinite &= ReadChunk(stream, chunk);
                 continue;
             }
             using var staged = staging.narrow(0, 0, count);
-            stream.ReadExactly(staged.bytes);
-            chunk.copy_(staged);
+            areFinite &= ReadChunk(stream, staged);
+            if (target.dtype == stored.Scalar)
+            {
+                chunk.copy_(staged);
+                continue;
+            }
+            // A large number of a wide type can be infinite in a narrow one.
+            using var converted = staged.to(target.dtype);
+            areFinite &= FiniteBits.AreAll(converted.bytes, converted.dtype);
+            chunk.copy_(converted);
         }
+        return areFinite;
     }
 
     /// <summary>Writes a tensor's elements in its own type.</summary>
@@ -46,6 +60,13 @@ internal static class TensorBytes
             using var onCpu = chunk.cpu();
             stream.Write(onCpu.bytes);
         }
+    }
+
+    private static bool ReadChunk(Stream stream, Tensor chunk)
+    {
+        var bytes = chunk.bytes;
+        stream.ReadExactly(bytes);
+        return FiniteBits.AreAll(bytes, chunk.dtype);
     }
 
     // Detached, since elements are copied into parameters that require gradients.

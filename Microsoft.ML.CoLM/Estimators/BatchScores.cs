@@ -9,8 +9,10 @@ internal sealed class BatchScores<TScore>(ITextBatches texts, Func<IReadOnlyList
     private long? _batch;
 
     /// <summary>The current row's score.</summary>
+    /// <exception cref="ObjectDisposedException">What scores was disposed.</exception>
     public TScore Current()
     {
+        using var use = texts.Enter();
         var batch = texts.Current();
         if (batch.Start != _batch)
         {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML.CoLM.Chains;
 using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.CoLM.Evaluation;
@@ -49,6 +50,9 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
     /// A file of the model's folder is broken or not supported; or all checkpoints to go on from are damaged.
     /// </exception>
     /// <exception cref="NonFiniteLossException">The loss was no longer a number; it carries the last good state.</exception>
+    /// <exception cref="OperationCanceledException">
+    /// The options' token was cancelled before it began, or the MLContext's execution at any time.
+    /// </exception>
     /// <remarks>
     /// Trains also where gradients were switched off around it (<c>torch.no_grad</c>, <c>torch.inference_mode</c>).
     /// </remarks>
@@ -64,14 +68,15 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         TorchLibrary.EnsureLoaded();
         using var gradients = inference_mode(false);
         using var channel = _host.Start("Chain expansion");
+        var messages = new TrainingChannel(_host, channel, _options);
+        messages.ThrowIfCancelled();
         using var checkpoints = TrainingCheckpoints.Open(_options, channel);
         var seed = _options.Seed ?? HostSettings.SeedOf(_host) ?? checkpoints?.Seed ?? Random.Shared.Next();
         var (model, frozenChains) = CreateModel(seed);
         try
         {
             var tokenizer = model.CreateTokenizer();
-            var summary = Train(model, frozenChains, tokenizer, input, seed, checkpoints,
-                new TrainingChannel(_host, channel, _options));
+            var summary = Train(model, frozenChains, tokenizer, input, seed, checkpoints, messages);
             return new(_host, new SharedModel(model, isOwned: true), Settings(model.Config.ChainCount), tokenizer,
                 summary);
         }
@@ -176,11 +181,13 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
             spool.AddTo(data);
             data.Add(validationRows);
         });
-        channel.Info($"Training {trained.Sum(entry => entry.parameter.numel()):N0} of " +
+        channel.Info(string.Create(CultureInfo.InvariantCulture,
+            $"Training {trained.Sum(entry => entry.parameter.numel()):N0} of " +
             $"{model.parameters().Sum(parameter => parameter.numel()):N0} parameters on {spool.TokenCount:N0} tokens, " +
-            $"{windows.Count:N0} windows of {windows.Length}.");
+            $"{windows.Count:N0} windows of {windows.Length}."));
         var trainer = new Trainer(_options,
-            validationRows.Length == 0 ? null : () => LanguageValidation.Of(model, validationRows, scaleWeights),
+            validationRows.Length == 0 ? null : () => LanguageValidation.Of(
+                model, validationRows, scaleWeights, channel.CheckAlive),
             channel.IsCancelled, channel.Report, checkpoints);
         return channel.Ended(trainer.Train(task, [.. trained.Select(entry => entry.parameter)]));
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Modules;
@@ -66,7 +67,9 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
     /// <exception cref="IOException">The folder for checkpoints cannot be written.</exception>
     /// <exception cref="InvalidDataException">All checkpoints to go on from are damaged.</exception>
     /// <exception cref="NonFiniteLossException">The loss was no longer a number; it carries the last good state.</exception>
-    /// <exception cref="OperationCanceledException">It was cancelled before the rows were read.</exception>
+    /// <exception cref="OperationCanceledException">
+    /// The options' token was cancelled before all rows were read, or the MLContext's execution at any time.
+    /// </exception>
     /// <exception cref="ObjectDisposedException">The transformer to tune was disposed.</exception>
     /// <remarks>
     /// Trains also where gradients were switched off around it (<c>torch.no_grad</c>, <c>torch.inference_mode</c>).
@@ -84,13 +87,14 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
         TorchLibrary.EnsureLoaded();
         using var gradients = inference_mode(false);
         using var channel = _host.Start("Chain tuning");
+        var messages = new TrainingChannel(_host, channel, _options);
+        messages.ThrowIfCancelled();
         using var checkpoints = TrainingCheckpoints.Open(_options, channel);
         var seed = _options.Seed ?? HostSettings.SeedOf(_host) ?? checkpoints?.Seed ?? Random.Shared.Next();
         var (model, frozenChains) = CreateModel(source, seed);
         ChainHead? head = null;
         try
         {
-            var messages = new TrainingChannel(_host, channel, _options);
             var setting = new TuningSetting(
                 model, frozenChains, _options.Model.Tokenizer, input, _options, seed, messages);
             using var run = _tuning.Prepare(setting);
@@ -101,7 +105,8 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
                 using var adapted = model;
                 model = adapted.MergeAdapters();
             }
-            return new(_host, new SharedModel(model, isOwned: true, head),
+            model.TaskHead = head;
+            return new(_host, new SharedModel(model, isOwned: true),
                 new ScoringSettings(_tuning.Columns, new ElasticScoringEstimator.Options().BatchSize, run.Scoring),
                 _options.Model.Tokenizer, summary);
         }
@@ -159,7 +164,7 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
         }
         if (!_tuning.TrainsLanguageHeads)
         {
-            foreach (var (name, parameter) in model.named_parameters())
+            foreach (var (name, parameter) in model.ChainParameters())
                 parameter.requires_grad &= ParameterName.Parse(name).Module != ParameterName.Head;
         }
         return (model, frozenChains);
@@ -194,14 +199,15 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
     {
         (string Name, Parameter Parameter)[] trained =
         [
-            .. model.named_parameters().Where(entry => entry.parameter.requires_grad),
+            .. model.ChainParameters().Where(entry => entry.parameter.requires_grad),
             .. Named("adapters", model.Adapters),
             .. Named("head", run.Head),
         ];
         checkpoints?.Identify(seed, model, trained, run.AddData);
-        channel.Info($"Training {trained.Sum(entry => entry.Parameter.numel()):N0} parameters beside " +
+        channel.Info(string.Create(CultureInfo.InvariantCulture,
+            $"Training {trained.Sum(entry => entry.Parameter.numel()):N0} parameters beside " +
             $"{model.parameters().Where(parameter => !parameter.requires_grad).Sum(parameter => parameter.numel()):N0} " +
-            $"frozen ones, {run.BatchesOfEpoch:N0} batches an epoch.");
+            $"frozen ones, {run.BatchesOfEpoch:N0} batches an epoch."));
         var options = _options.Copy();
         options.ValidationInterval ??= Math.Max(1, run.BatchesOfEpoch / options.GradientAccumulationSteps);
         var trainer = new Trainer(options, run.Validate, channel.IsCancelled, channel.Report, checkpoints);

@@ -3,7 +3,6 @@ using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Tokenizers;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
-using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Estimators;
 
@@ -31,16 +30,17 @@ internal sealed record CompletionScoring(int ChainCount, CompletionTemplate Temp
 
     public DataViewSchema.DetachedColumn[] OutputColumns(CoLMConfig? config) => Columns();
 
-    public Delegate[] CreateGetters(CoLMModel model, Tokenizer tokenizer, ITextBatches texts, TextColumns columns)
+    public Delegate[] CreateGetters(RowScoring rows)
     {
-        var scale = new ChainRange(ChainCount - 1, ChainCount);
-        var scores = new BatchScores<TextScore>(texts, batch =>
+        var (model, scale) = (rows.Model, new ChainRange(ChainCount - 1, ChainCount));
+        Action checkAlive = rows.Channel.CheckAlive;
+        var scores = new BatchScores<TextScore>(rows.Texts, batch =>
         {
-            CompletionTokens[] rows = [.. batch.Select(text =>
-                Template.Encode(tokenizer, model.Config, text.First, text.Second!, columns.Names))];
-            var sums = SequenceScorer.ScoreEnds(model, Array.ConvertAll(rows, row => row.Ids),
-                Array.ConvertAll(rows, row => Math.Max(1, row.ResponseStart)), scale);
-            return [.. rows.Select((row, i) => new TextScore(sums[i][0], row.ResponseLength, ChainCount))];
+            CompletionTokens[] completions = [.. batch.Select(text => Template.Encode(
+                rows.Tokenizer, model.Config, text.First, text.Second!, rows.Columns.Names, checkAlive))];
+            var sums = SequenceScorer.ScoreEnds(model, Array.ConvertAll(completions, row => row.Ids),
+                Array.ConvertAll(completions, row => Math.Max(1, row.ResponseStart)), scale, rows.Windows, checkAlive);
+            return [.. completions.Select((row, i) => new TextScore(sums[i][0], row.ResponseLength, ChainCount))];
         });
         return
         [

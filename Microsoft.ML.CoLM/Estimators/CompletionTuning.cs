@@ -29,7 +29,8 @@ internal sealed class CompletionTuning(ChainTuningEstimator.Options options) : I
         var order = new ExampleOrder(Array.ConvertAll(sequences, ids => ids.Length), options.BatchSize, setting.Seed);
         var task = new CompletionTask(
             new ExampleFeatures(setting.Model, setting.FrozenChains, sequences, frozen), rows, order, weights);
-        return new(task, validation is null ? null : () => Validate(setting.Model, validation, weights),
+        return new(task,
+            validation is null ? null : () => Validate(setting.Model, validation, weights, setting.Channel.CheckAlive),
             new CompletionScoring(setting.Model.Config.ChainCount, _template), order.BatchesOfEpoch, AddData, frozen);
 
         void AddData(Fingerprint data)
@@ -45,10 +46,11 @@ internal sealed class CompletionTuning(ChainTuningEstimator.Options options) : I
         data.Add<int>(Array.ConvertAll(rows, row => row.ResponseStart));
     }
 
-    private static Validation Validate(CoLMModel model, CompletionExample[] rows, double[] weights)
+    private static Validation Validate(
+        CoLMModel model, CompletionExample[] rows, double[] weights, Action checkAlive)
     {
         var sums = SequenceScorer.ScoreEnds(model, Array.ConvertAll(rows, row => row.Tokens),
-            Array.ConvertAll(rows, row => row.ResponseStart), new ChainRange(0, model.Config.ChainCount));
+            Array.ConvertAll(rows, row => row.ResponseStart), new ChainRange(0, model.Config.ChainCount), checkAlive: checkAlive);
         var tokens = rows.Sum(row => (double)row.Tokens.Length - row.ResponseStart);
         double[] losses = [.. weights.Select((_, scale) => -sums.Sum(scales => scales[scale]) / tokens)];
         return new(losses.Zip(weights, (loss, weight) => loss * weight).Sum(), losses, Metrics: []);
@@ -66,7 +68,8 @@ internal sealed class CompletionTuning(ChainTuningEstimator.Options options) : I
             setting.Channel.ThrowIfCancelled();
             var text = reader.Read();
             var config = setting.Model.Config;
-            var whole = _template.Encode(setting.Tokenizer, config, text.First, text.Second!, Columns.Names);
+            var whole = _template.Encode(
+                setting.Tokenizer, config, text.First, text.Second!, Columns.Names, setting.Channel.ThrowIfCancelled);
             var tokens = whole.Truncated(setting.MaxLength, config.BosTokenId);
             if (text.Second!.Length == 0 || tokens.ResponseLength == 0)
             {

@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Checkpoints;
 using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Tokenizers;
@@ -22,17 +23,24 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
 
     /// <summary>Loads the model.</summary>
     /// <param name="input">Data with the text column; no row is read.</param>
-    /// <exception cref="ArgumentException">The text column is missing or not text, or the model does not fit.</exception>
+    /// <exception cref="ArgumentException">
+    /// The text column is missing or not text, or the model does not fit, or has weights that are NaN or infinite.
+    /// </exception>
     /// <exception cref="IOException">The model's folder, or a file in it, is missing.</exception>
     /// <exception cref="InvalidDataException">A file of the model's folder is broken or not supported.</exception>
+    /// <exception cref="OperationCanceledException">The MLContext's execution was cancelled.</exception>
     public ElasticScoringTransformer Fit(IDataView input)
     {
         _host.CheckValue(input, nameof(input));
         _ = Columns.In(input.Schema);
+        _host.CheckAlive();
         if (_options.Transformer is { } fitted)
-            return fitted.With(_options.CreateTask(fitted.Model.Config.ChainCount), _options.BatchSize);
+            return fitted.With(Settings(fitted.Model.Config.ChainCount));
         if (_options.Model is { } given)
+        {
+            FiniteWeights.Check(given);
             return Create(given, isOwned: false);
+        }
 
         // All chains are loaded, so that WithChainCount can go up again.
         var model = CoLMModel.Load(_options.ModelFolder!, device: HostSettings.DeviceOf(_host));
@@ -64,5 +72,5 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
         _host, new SharedModel(model, isOwned), Settings(model.Config.Layout.ChainCount));
 
     private ScoringSettings Settings(int modelChains) =>
-        new(Columns, _options.BatchSize, _options.CreateTask(modelChains));
+        new(Columns, _options.BatchSize, _options.CreateTask(modelChains), _options.Windows);
 }

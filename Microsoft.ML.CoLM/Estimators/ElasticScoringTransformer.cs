@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.CoLM;
 using Microsoft.ML.CoLM.Estimators;
+using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using Microsoft.ML.Tokenizers;
@@ -29,8 +30,9 @@ namespace Microsoft.ML.CoLM;
 /// They are what the head would read; an empty text has zeros. The vector at k chains is the beginning of that at more.
 /// The columns of a tuned task are <see cref="ChainTuningEstimator"/>'s.
 /// <para>
-/// Texts longer than the model's context are scored in windows that advance by half a context, each token once, with
-/// as much of its past as the window holds. A vector's tokens, too, are each taken from the first window that they are
+/// Texts longer than a window (<see cref="ElasticScoringEstimator.Options.Window"/>; the model's context where it is left
+/// out) are scored in windows that advance by a stride (<see cref="ElasticScoringEstimator.Options.Stride"/>; half a
+/// window), each token once, with as much of its past as the window holds. A vector's tokens, too, are each taken from the first window that they are
 /// in, so a mean weighs windows by the tokens that are new in them, and the last token is the last window's. Rows are
 /// scored in batches; a row's scores do not depend on the rows beside it, beyond rounding.
 /// </para>
@@ -56,17 +58,18 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
 
     private readonly IHost _host;
     private readonly SharedModel _shared;
-    private bool _disposed;
+    private readonly Lifetime _lifetime;
 
     internal ElasticScoringTransformer(
         IHostEnvironment environment, SharedModel shared, ScoringSettings settings, Tokenizer? tokenizer = null,
         TrainingSummary? training = null)
     {
-        settings.Task.CheckFits(shared.Model.Config);
+        settings.CheckFits(shared.Model.Config);
         _host = environment.Register(LoaderSignature);
         (Settings, Training) = (settings, training);
         Tokenizer = tokenizer ?? shared.Model.CreateTokenizer();
         _shared = shared.Acquire();
+        _lifetime = new Lifetime(this, _shared.Release);
     }
 
     // ML.NET's component catalog finds this constructor when it loads a zip.
@@ -88,7 +91,9 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
             model.Dispose();
             throw;
         }
-        _shared = new SharedModel(model, isOwned: true, Settings.Task.Head).Acquire();
+        model.TaskHead = Settings.Task.Head;
+        _shared = new SharedModel(model, isOwned: true).Acquire();
+        _lifetime = new Lifetime(this, _shared.Release);
     }
 
     /// <summary>The model; shared by all transformers made from this one.</summary>
@@ -115,7 +120,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     /// <exception cref="ObjectDisposedException">This transformer was disposed.</exception>
     public ElasticScoringTransformer WithChainCount(int chainCount)
     {
-        return With(Settings.Task.WithChainCount(chainCount), Settings.BatchSize);
+        return With(Settings with { Task = Settings.Task.WithChainCount(chainCount) });
     }
 
     /// <summary>
@@ -131,7 +136,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
         ArgumentNullException.ThrowIfNull(cascade);
         var copy = cascade.Copy();
         copy.Check();
-        return With(Settings.Task.WithCascade(copy.ToCascade()), Settings.BatchSize);
+        return With(Settings with { Task = Settings.Task.WithCascade(copy.ToCascade()) });
     }
 
     /// <inheritdoc/>
@@ -148,23 +153,20 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     public IDataView Transform(IDataView input)
     {
         _host.CheckValue(input, nameof(input));
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        _lifetime.Check();
         return new ScoringDataView(_host, input, this);
     }
 
-    /// <summary>Frees the weights, unless another transformer shares them or they belong to the caller.</summary>
-    public void Dispose()
-    {
-        if (_disposed)
-            return;
-        _disposed = true;
-        _shared.Release();
-    }
+    /// <summary>
+    /// Frees the weights, unless another transformer shares them or they belong to the caller. Rows that are being scored
+    /// are scored first; those after them get an <see cref="ObjectDisposedException"/>.
+    /// </summary>
+    public void Dispose() => _lifetime.Dispose();
 
     IRowToRowMapper ITransformer.GetRowToRowMapper(DataViewSchema inputSchema)
     {
         _host.CheckValue(inputSchema, nameof(inputSchema));
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        _lifetime.Check();
         return new RowToRowMapperTransform(
             _host, new EmptyDataView(_host, inputSchema), CreateRowMapper(inputSchema), CreateRowMapper);
     }
@@ -172,7 +174,8 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         _host.CheckValue(ctx, nameof(ctx));
-        CheckUsable();
+        using var use = Enter();
+        using var modelUse = Model.Enter();
         ctx.CheckAtModel();
         var version = CreateVersionInfo();
         ctx.SetVersionInfo(version);
@@ -187,26 +190,32 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
         zip.Seal();
     }
 
-    /// <summary>The same model with another task.</summary>
-    internal ElasticScoringTransformer With(IScoringTask task, int batchSize)
+    /// <summary>The same model with other settings.</summary>
+    internal ElasticScoringTransformer With(ScoringSettings settings)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        return new(_host, _shared, Settings with { Task = task, BatchSize = batchSize }, Tokenizer, Training);
+        using var use = Enter();
+        return new(_host, _shared, settings, Tokenizer, Training);
     }
+
+    /// <summary>Begins a use: until it is disposed, the weights are not freed.</summary>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    internal Lifetime.Use Enter() => _lifetime.Enter();
 
     internal void CheckUsable()
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        _lifetime.Check();
         Model.CheckUsable();
     }
 
     internal DataViewSchema.DetachedColumn[] OutputColumns() => Settings.Task.OutputColumns(Model.Config);
 
-    internal Delegate[] CreateGetters(ITextBatches texts)
+    internal Delegate[] CreateGetters(ITextBatches texts, ScoringChannel channel)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        return Settings.Task.CreateGetters(Model, Tokenizer, texts, Settings.Columns);
+        _lifetime.Check();
+        return Settings.Task.CreateGetters(new(Model, Tokenizer, texts, Settings.Columns, Settings.Windows, channel));
     }
+
+    internal ScoringChannel CreateChannel(bool hasEnd) => new(_host, hasEnd);
 
     private static VersionInfo CreateVersionInfo() => new(
         modelSignature: "COLMELST",

@@ -2,7 +2,6 @@ using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Tokenizers;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
-using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Estimators;
 
@@ -24,11 +23,14 @@ internal sealed record FeatureScoring(int ChainCount, string FeaturesColumnName,
     public DataViewSchema.DetachedColumn[] OutputColumns(CoLMConfig? config) =>
         [new(FeaturesColumnName, new VectorDataViewType(NumberDataViewType.Single, config?.Width(ChainCount) ?? 1))];
 
-    public Delegate[] CreateGetters(
-        CoLMModel model, Tokenizer tokenizer, ITextBatches texts, TextColumns columns)
+    public Delegate[] CreateGetters(RowScoring rows)
     {
-        var vectors = new BatchScores<float[]>(texts, batch => SequencePooling.Pool(
-            model, tokenizer.EncodeRows([.. batch.Select(text => text.First)], model.Config, columns.First), ChainCount, Pooling));
+        Action checkAlive = rows.Channel.CheckAlive;
+        var vectors = new BatchScores<float[]>(rows.Texts, batch => SequencePooling.Pool(
+            rows.Model,
+            rows.Tokenizer.EncodeRows(
+                [.. batch.Select(text => text.First)], rows.Model.Config, rows.Columns.First, checkAlive),
+            ChainCount, Pooling, rows.Windows, checkAlive));
         return
         [
             (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) =>

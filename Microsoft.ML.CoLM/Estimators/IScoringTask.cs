@@ -1,7 +1,6 @@
 using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Modules;
 using Microsoft.ML.Runtime;
-using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Estimators;
 
@@ -19,6 +18,9 @@ internal interface IScoringTask
     /// <summary>The task's own head, freed with the last transformer that has it; null where the task has none.</summary>
     ChainHead? Head => null;
 
+    /// <summary>Whether a text that is longer than a window is read in several.</summary>
+    bool ReadsWindows => true;
+
     /// <summary>The same with this many chains for every row.</summary>
     IScoringTask WithChainCount(int chainCount);
 
@@ -35,11 +37,7 @@ internal interface IScoringTask
     DataViewSchema.DetachedColumn[] OutputColumns(CoLMConfig? config);
 
     /// <summary>Getters of all output columns, in the columns' order; nothing is computed before one is called.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="tokenizer">Its tokenizer.</param>
-    /// <param name="texts">The rows' texts.</param>
-    /// <param name="columns">Where they come from, for messages.</param>
-    Delegate[] CreateGetters(CoLMModel model, Tokenizer tokenizer, ITextBatches texts, TextColumns columns);
+    Delegate[] CreateGetters(RowScoring rows);
 
     /// <summary>Writes the settings into a zip.</summary>
     void Save(IHost host, ZipWriter context);

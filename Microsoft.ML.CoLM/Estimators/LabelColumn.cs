@@ -36,7 +36,7 @@ internal sealed class LabelColumn
             KeyDataViewType { Count: > 0 and <= int.MaxValue } => new(column, ScoringTask.MulticlassClassification),
             BooleanDataViewType => new(column, ScoringTask.BinaryClassification),
             NumberDataViewType { RawType: var type } when type == typeof(float) => new(column, ScoringTask.Regression),
-            _ => throw WrongType(name, column.Type),
+            _ => throw WrongType(name, column.Type.ToString()),
         };
     }
 
@@ -54,7 +54,7 @@ internal sealed class LabelColumn
             return (ScoringTask.BinaryClassification, column);
         return column.ItemType.RawType == typeof(float)
             ? (ScoringTask.Regression, column)
-            : throw WrongType(name, column.ItemType);
+            : throw WrongType(name, column.ItemType.ToString());
     }
 
     /// <summary>Reads labels: a class's index, or a number; NaN where it is missing.</summary>
@@ -63,6 +63,6 @@ internal sealed class LabelColumn
     /// <summary>The column, in a cursor's list of those that are needed.</summary>
     public DataViewSchema.Column AsColumn() => _column;
 
-    private static ArgumentException WrongType(string name, object found) => new(
+    private static ArgumentException WrongType(string name, string? found) => new(
         $"Column '{name}' must be a key of known values (MapValueToKey makes one of any type), Boolean or Single, found {found}.");
 }

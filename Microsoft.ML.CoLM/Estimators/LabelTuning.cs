@@ -69,7 +69,8 @@ internal sealed class LabelTuning(ChainTuningEstimator.Options options) : ITunin
                 new ExampleFeatures(model, setting.FrozenChains, rows.Sequences, frozen), head,
                 isRegression ? Array.ConvertAll(rows.Labels, range.Scale) : rows.Labels, order, loss, weights);
             var validator = validation is null
-                ? null : new LabelValidator(model, head, validation, isRegression ? range : null, weights);
+                ? null : new LabelValidator(
+                    model, head, validation, isRegression ? range : null, weights, setting.Channel.CheckAlive);
             return new(task, validator is null ? null : validator.Validate,
                 Scoring(setting, head, label, range), order.BatchesOfEpoch, AddData, frozen);
         }
@@ -100,7 +101,8 @@ internal sealed class LabelTuning(ChainTuningEstimator.Options options) : ITunin
 
     private LabelledRows Read(TuningSetting setting, IDataView data, string what, LabelColumn label) =>
         LabelledRows.Read(data, what, Columns, label, text => (TaskText.Encode(setting.Tokenizer, setting.Model.Config,
-            text.First, text.Second, setting.MaxLength, Columns.Names, out var isCut), isCut), setting.Channel);
+            text.First, text.Second, setting.MaxLength, Columns.Names, out var isCut, setting.Channel.ThrowIfCancelled),
+            isCut), setting.Channel);
 
     private void CheckClasses(LabelColumn label, LabelledRows rows, TrainingChannel channel)
     {

@@ -11,13 +11,14 @@ namespace Microsoft.ML.CoLM.Estimators;
 /// <param name="rows">The rows to validate on.</param>
 /// <param name="range">How numbers are scaled; null for classes.</param>
 /// <param name="scaleWeights">What each scale counts in the objective.</param>
+/// <param name="checkAlive">Called before every forward pass; what it throws ends the validation.</param>
 internal sealed class LabelValidator(
-    CoLMModel model, ChainHead head, LabelledRows rows, LabelRange? range, double[] scaleWeights)
+    CoLMModel model, ChainHead head, LabelledRows rows, LabelRange? range, double[] scaleWeights, Action checkAlive)
 {
     public Validation Validate()
     {
         var outputs = SequencePredictor.Outputs(
-            model, head, rows.Sequences, new ChainRange(0, model.Config.ChainCount));
+            model, head, rows.Sequences, new ChainRange(0, model.Config.ChainCount), checkAlive);
         var (losses, metrics) = (new double[scaleWeights.Length], new double[scaleWeights.Length]);
         for (var scale = 0; scale < losses.Length; scale++)
         {

@@ -30,8 +30,11 @@ internal sealed class LanguageHeadTuning(ChainTuningEstimator.Options options) :
             var windows = new TokenWindows(spool, setting.MaxLength, setting.Seed);
             var weights = setting.ScaleWeights(firstScale: 0);
             var task = new LanguageHeadTask(model, windows, options.BatchSize, weights);
-            return new(task, validation is null ? null : () => LanguageValidation.Of(model, validation, weights),
-                LanguageModelScoring.Default(model.Config.ChainCount), (int)Math.Max(1, task.BatchesOf(1)), AddData, spool);
+            return new(task,
+                validation is null ? null
+                    : () => LanguageValidation.Of(model, validation, weights, setting.Channel.CheckAlive),
+                LanguageModelScoring.Default(model.Config.ChainCount),
+                (int)Math.Clamp(task.BatchesOf(1), 1, int.MaxValue), AddData, spool);
 
             void AddData(Fingerprint data)
             {

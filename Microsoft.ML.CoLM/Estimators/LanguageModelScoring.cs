@@ -2,7 +2,6 @@ using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Tokenizers;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
-using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Estimators;
 
@@ -46,13 +45,13 @@ internal sealed record LanguageModelScoring(
         return Cascade is null ? columns : [.. columns, new(ChainsUsedColumnName, NumberDataViewType.Int32)];
     }
 
-    public Delegate[] CreateGetters(
-        CoLMModel model, Tokenizer tokenizer, ITextBatches texts, TextColumns columns)
+    public Delegate[] CreateGetters(RowScoring rows)
     {
-        var scorer = CreateScorer(model);
-        var scores = new BatchScores<TextScore>(texts, batch =>
+        var scorer = CreateScorer(rows);
+        var scores = new BatchScores<TextScore>(rows.Texts, batch =>
         {
-            var sequences = tokenizer.EncodeRows([.. batch.Select(text => text.First)], model.Config, columns.First);
+            var sequences = rows.Tokenizer.EncodeRows([.. batch.Select(text => text.First)], rows.Model.Config,
+                rows.Columns.First, rows.Channel.CheckAlive);
             return [.. scorer(sequences).Select((score, i) => new TextScore(
                 score.LogProbability, SequenceScorer.ScoredTokens(sequences[i].Length), score.ChainsUsed))];
         });
@@ -86,14 +85,17 @@ internal sealed record LanguageModelScoring(
         ChainsUsedColumnName: context.LoadNonEmptyString(),
         Cascade: CascadeEntry.Load(context));
 
-    private Func<int[][], CascadeScore[]> CreateScorer(CoLMModel model)
+    private Func<int[][], CascadeScore[]> CreateScorer(RowScoring rows)
     {
+        Action checkAlive = rows.Channel.CheckAlive;
         if (Cascade is not { } cascade)
         {
             return sequences => Array.ConvertAll(
-                SequenceScorer.Score(model, sequences, ChainCount), sum => new CascadeScore(sum, ChainCount));
+                SequenceScorer.Score(rows.Model, sequences, ChainCount, rows.Windows, checkAlive),
+                sum => new CascadeScore(sum, ChainCount));
         }
         CascadeScorer? scorer = null;
-        return sequences => (scorer ??= new CascadeScorer(model, cascade)).Score(sequences);
+        return sequences => (scorer ??= new CascadeScorer(
+            rows.Model, cascade, windows: rows.Windows, checkAlive: checkAlive)).Score(sequences);
     }
 }

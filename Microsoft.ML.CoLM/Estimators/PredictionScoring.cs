@@ -4,7 +4,6 @@ using Microsoft.ML.CoLM.Modules;
 using Microsoft.ML.CoLM.Tokenizers;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
-using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Estimators;
 
@@ -15,6 +14,8 @@ namespace Microsoft.ML.CoLM.Estimators;
 internal abstract record PredictionScoring(int ChainCount, int MaxLength, ChainHead Head) : IScoringTask
 {
     public abstract ScoringTask Kind { get; }
+
+    public bool ReadsWindows => false;
 
     /// <summary>Where rows stop; null scores all of them with all the chains.</summary>
     public Cascade? Cascade { get; init; }
@@ -35,11 +36,11 @@ internal abstract record PredictionScoring(int ChainCount, int MaxLength, ChainH
         ? OwnColumns()
         : [.. OwnColumns(), new(DefaultColumnNames.ChainsUsed, NumberDataViewType.Int32)];
 
-    public Delegate[] CreateGetters(CoLMModel model, Tokenizer tokenizer, ITextBatches texts, TextColumns columns)
+    public Delegate[] CreateGetters(RowScoring rows)
     {
-        var predict = CreatePredictor(model);
-        var predictions = new BatchScores<Prediction>(texts, batch => predict([.. batch.Select(text =>
-            TaskText.Encode(tokenizer, model.Config, text.First, text.Second, MaxLength, columns.Names))]));
+        var predict = CreatePredictor(rows);
+        var predictions = new BatchScores<Prediction>(
+            rows.Texts, batch => predict([.. batch.Select(text => Encode(rows, text))]));
         var getters = OwnGetters(() => predictions.Current().Outputs);
         return Cascade is null
             ? getters
@@ -75,12 +76,22 @@ internal abstract record PredictionScoring(int ChainCount, int MaxLength, ChainH
     /// <param name="outputs">The head's outputs for the current row.</param>
     protected abstract Delegate[] OwnGetters(Func<float[]> outputs);
 
-    private Func<int[][], Prediction[]> CreatePredictor(CoLMModel model)
+    private int[] Encode(RowScoring rows, RowText text)
     {
+        var ids = TaskText.Encode(rows.Tokenizer, rows.Model.Config, text.First, text.Second, MaxLength,
+            rows.Columns.Names, out var isCut, rows.Channel.CheckAlive);
+        if (isCut)
+            rows.Channel.CountCutRow(rows.Columns, MaxLength);
+        return ids;
+    }
+
+    private Func<int[][], Prediction[]> CreatePredictor(RowScoring rows)
+    {
+        Action checkAlive = rows.Channel.CheckAlive;
         if (Cascade is { } cascade)
-            return sequences => new CascadePredictor(model, Head, cascade).Predict(sequences);
+            return sequences => new CascadePredictor(rows.Model, Head, cascade, checkAlive).Predict(sequences);
         var scale = new ChainRange(ChainCount - 1, ChainCount);
-        return sequences => Array.ConvertAll(SequencePredictor.Outputs(model, Head, sequences, scale),
+        return sequences => Array.ConvertAll(SequencePredictor.Outputs(rows.Model, Head, sequences, scale, checkAlive),
             scales => new Prediction(scales[0], ChainCount));
     }
 }

@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 
@@ -8,7 +9,9 @@ internal sealed class ScoringCursor : SynchronizedCursorBase, ITextBatches
 {
     private readonly ColumnBindings _bindings;
     private readonly bool[] _active;
+    private readonly ElasticScoringTransformer _transformer;
     private readonly TextsAhead? _texts;
+    private readonly ScoringChannel _channel;
     private readonly Delegate[] _getters;
 
     /// <param name="host">Whose channel the cursor uses.</param>
@@ -22,8 +25,9 @@ internal sealed class ScoringCursor : SynchronizedCursorBase, ITextBatches
         ElasticScoringTransformer transformer, TextsAhead? texts)
         : base(host, rows)
     {
-        (_bindings, _active, _texts) = (bindings, active, texts);
-        _getters = texts is null ? [] : transformer.CreateGetters(this);
+        (_bindings, _active, _transformer, _texts) = (bindings, active, transformer, texts);
+        _channel = transformer.CreateChannel(hasEnd: true);
+        _getters = texts is null ? [] : transformer.CreateGetters(this, _channel);
     }
 
     public override DataViewSchema Schema => _bindings.Schema;
@@ -41,12 +45,17 @@ internal sealed class ScoringCursor : SynchronizedCursorBase, ITextBatches
             $"Column '{column.Name}' is of type {column.Type}, found a getter of {typeof(TValue)}.");
     }
 
+    Lifetime.Use ITextBatches.Enter() => _transformer.Enter();
+
     TextBatch ITextBatches.Current() => _texts!.At(Position);
 
     protected override void Dispose(bool disposing)
     {
         if (disposing)
+        {
             _texts?.Dispose();
+            _channel.Dispose();
+        }
         base.Dispose(disposing);
     }
 }

@@ -22,7 +22,10 @@ internal sealed class ScoringRowMapper(ElasticScoringTransformer transformer, Da
         if (!Enumerable.Range(0, count).Any(activeOutput))
             return new Delegate[count];
 
-        var getters = transformer.CreateGetters(new SingleText(input, Array.ConvertAll(_texts, text => input.Schema[text.Index])));
+        // An engine never says when it has read its last row.
+        var getters = transformer.CreateGetters(
+            new SingleText(transformer, input, Array.ConvertAll(_texts, text => input.Schema[text.Index])),
+            transformer.CreateChannel(hasEnd: false));
         for (var i = 0; i < count; i++)
         {
             if (!activeOutput(i))

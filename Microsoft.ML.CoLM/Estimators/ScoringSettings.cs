@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 
@@ -7,8 +8,14 @@ namespace Microsoft.ML.CoLM.Estimators;
 /// <param name="Columns">The text to score.</param>
 /// <param name="BatchSize">Rows that are scored together.</param>
 /// <param name="Task">What is computed.</param>
-internal sealed record ScoringSettings(TextColumns Columns, int BatchSize, IScoringTask Task)
+/// <param name="Windows">How long texts are divided.</param>
+internal sealed record ScoringSettings(
+    TextColumns Columns, int BatchSize, IScoringTask Task, TextWindows Windows = default)
 {
+    // Added to the task's number where windows follow it; without, as in zips of before, texts are divided as they are by
+    // default. Older versions take it for a task that they do not know.
+    private const int HasWindows = 1 << 16;
+
     /// <summary>The schema with the columns that are added, which need not be there yet.</summary>
     /// <param name="input">The schema of the data.</param>
     /// <param name="text">The text that is read.</param>
@@ -31,12 +38,31 @@ internal sealed record ScoringSettings(TextColumns Columns, int BatchSize, IScor
         return new SchemaShape(columns.Values);
     }
 
+    /// <summary>Refuses a model that the settings do not fit, and windows that the task does not read.</summary>
+    /// <exception cref="ArgumentException">The message names the option.</exception>
+    public void CheckFits(CoLMConfig config)
+    {
+        Task.CheckFits(config);
+        Windows.CheckFits(config);
+        if (!Task.ReadsWindows && Windows != default)
+        {
+            var option = Windows.Length is null
+                ? nameof(ElasticScoringEstimator.Options.Stride) : nameof(ElasticScoringEstimator.Options.Window);
+            throw new ArgumentException($"{option} must be left out with {Task.Kind}, which reads the beginning of a text alone.", option);
+        }
+    }
+
     /// <summary>Writes the settings into a zip.</summary>
     public void Save(IHost host, ZipWriter context)
     {
         Columns.Save(context);
         context.Writer.Write(BatchSize);
-        context.Writer.Write((int)Task.Kind);
+        context.Writer.Write((int)Task.Kind + (Windows == default ? 0 : HasWindows));
+        if (Windows != default)
+        {
+            context.Writer.Write(Windows.Length ?? 0);
+            context.Writer.Write(Windows.Stride ?? 0);
+        }
         Task.Save(host, context);
     }
 
@@ -49,7 +75,10 @@ internal sealed record ScoringSettings(TextColumns Columns, int BatchSize, IScor
     {
         var columns = TextColumns.Load(context);
         var batchSize = context.Reader.ReadInt32();
-        var kind = (ScoringTask)context.Reader.ReadInt32();
+        var number = context.Reader.ReadInt32();
+        var hasWindows = number is >= HasWindows and < 2 * HasWindows;
+        var kind = (ScoringTask)(hasWindows ? number - HasWindows : number);
+        var windows = hasWindows ? ReadWindows(context.Reader, model.Config) : default;
         return new ScoringSettings(columns, batchSize, kind switch
         {
             ScoringTask.LanguageModeling => LanguageModelScoring.Load(context),
@@ -59,7 +88,23 @@ internal sealed record ScoringSettings(TextColumns Columns, int BatchSize, IScor
             ScoringTask.Regression => RegressionScoring.Load(context, model),
             ScoringTask.Completion => CompletionScoring.Load(context),
             _ => throw new InvalidDataException($"The zip's scoring task {kind} is not known."),
-        }).Checked(model);
+        }, windows).Checked(model);
+    }
+
+    private static TextWindows ReadWindows(BinaryReader reader, CoLMConfig config)
+    {
+        var (length, stride) = (reader.ReadInt32(), reader.ReadInt32());
+        var windows = new TextWindows(length == 0 ? null : length, stride == 0 ? null : stride);
+        try
+        {
+            windows.Check();
+            windows.CheckFits(config);
+            return windows;
+        }
+        catch (ArgumentException e)
+        {
+            throw new InvalidDataException($"The zip's scoring windows are wrong: {e.Message}", e);
+        }
     }
 
     private ScoringSettings Checked(CoLMModel model)
@@ -71,7 +116,7 @@ internal sealed record ScoringSettings(TextColumns Columns, int BatchSize, IScor
                 throw new InvalidDataException("The zip's batch size must be between 1 and " +
                     $"{ElasticScoringEstimator.Options.MaximumBatchSize}, found {BatchSize}.");
             }
-            Task.CheckFits(model.Config);
+            CheckFits(model.Config);
             return this;
         }
         catch

@@ -4,20 +4,20 @@ namespace Microsoft.ML.CoLM;
 public enum ScoringTask
 {
     /// <summary>How probable the text is: log-probability, token count and perplexity.</summary>
-    LanguageModeling,
+    LanguageModeling = 0,
 
     /// <summary>A vector of the text's features, for a trainer behind it.</summary>
-    Features,
+    Features = 1,
 
     /// <summary>One of several classes; by <see cref="ChainTuningEstimator"/>, with a key label.</summary>
-    MulticlassClassification,
+    MulticlassClassification = 2,
 
     /// <summary>True or false; by <see cref="ChainTuningEstimator"/>, with a Boolean label.</summary>
-    BinaryClassification,
+    BinaryClassification = 3,
 
     /// <summary>A number; by <see cref="ChainTuningEstimator"/>, with a Single label.</summary>
-    Regression,
+    Regression = 4,
 
     /// <summary>How probable a response is behind its prompt; by <see cref="ChainTuningEstimator"/>.</summary>
-    Completion,
+    Completion = 5,
 }

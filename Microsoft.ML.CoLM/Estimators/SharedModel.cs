@@ -3,13 +3,13 @@ namespace Microsoft.ML.CoLM.Estimators;
 /// <summary>A model that several transformers use; it is disposed with the last of them.</summary>
 /// <param name="model">The model.</param>
 /// <param name="isOwned">Whether it is to be disposed at all, or belongs to somebody else.</param>
-/// <param name="head">A task's head, disposed with the last of them in any case; null where there is none.</param>
-internal sealed class SharedModel(CoLMModel model, bool isOwned, IDisposable? head = null)
+internal sealed class SharedModel(CoLMModel model, bool isOwned)
 {
     private int _users;
 
     public CoLMModel Model => model;
 
+    /// <summary>Adds a user, as long as there is one, or before the first.</summary>
     public SharedModel Acquire()
     {
         Interlocked.Increment(ref _users);
@@ -20,7 +20,6 @@ internal sealed class SharedModel(CoLMModel model, bool isOwned, IDisposable? he
     {
         if (Interlocked.Decrement(ref _users) > 0)
             return;
-        head?.Dispose();
         if (isOwned)
             model.Dispose();
     }

@@ -1,11 +1,16 @@
+using Microsoft.ML.CoLM.Interop;
+
 namespace Microsoft.ML.CoLM.Estimators;
 
 /// <summary>A row's own text, a batch for itself.</summary>
-internal sealed class SingleText(DataViewRow row, DataViewSchema.Column[] columns) : ITextBatches
+internal sealed class SingleText(
+    ElasticScoringTransformer transformer, DataViewRow row, DataViewSchema.Column[] columns) : ITextBatches
 {
     private readonly RowTextReader _reader = new(row, columns);
     private readonly RowText[] _texts = new RowText[1];
     private long? _position;
+
+    public Lifetime.Use Enter() => transformer.Enter();
 
     public TextBatch Current()
     {

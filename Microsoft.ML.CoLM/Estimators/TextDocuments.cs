@@ -29,7 +29,7 @@ internal static class TextDocuments
             if (text.Length == 0)
                 continue;
             hasText = true;
-            yield return tokenizer.EncodeRow(text, model.Config, column.First);
+            yield return tokenizer.EncodeRow(text, model.Config, column.First, channel.ThrowIfCancelled);
         }
         if (!hasText)
             throw new ArgumentException($"Column '{column.First}' of {what} has no row with text.");

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.Runtime;
 
@@ -9,6 +10,7 @@ namespace Microsoft.ML.CoLM.Estimators;
 /// <param name="options">How to train.</param>
 internal sealed class TrainingChannel(IHost host, IChannel channel, TrainingOptions options)
 {
+    /// <summary>Whether training is to end after its row or step: by the options' token, or by the MLContext.</summary>
     public bool IsCancelled() => options.CancellationToken.IsCancellationRequested || HostSettings.IsCancelled(host);
 
     public void Info(string message) => channel.Info(message);
@@ -31,22 +33,29 @@ internal sealed class TrainingChannel(IHost host, IChannel channel, TrainingOpti
     public void Report(TrainingProgress progress)
     {
         options.Progress?.Report(progress);
-        channel.Info($"Step {progress.Step} of {progress.TotalSteps}: loss {progress.Loss:F4}" +
-            Numbers(", validation loss ", progress.ValidationLosses) +
-            Numbers(", validation metric ", progress.ValidationMetrics) +
-            $", {progress.TokensPerSecond:F0} tokens/s, " +
-            $"{TimeSpan.FromSeconds(Math.Round(progress.TimeLeft.TotalSeconds)):c} left.");
+        var left = TimeSpan.FromSeconds(Math.Round(progress.TimeLeft.TotalSeconds));
+        channel.Info(string.Create(CultureInfo.InvariantCulture, $"Step {progress.Step} of {progress.TotalSteps}: " +
+            $"loss {progress.Loss:F4}{Numbers(", validation loss ", progress.ValidationLosses)}" +
+            $"{Numbers(", validation metric ", progress.ValidationMetrics)}, {progress.TokensPerSecond:F0} tokens/s, " +
+            $"{left:c} left."));
     }
 
     /// <summary>Says of a training how it ended.</summary>
+    /// <exception cref="OperationCanceledException">
+    /// The MLContext's execution was cancelled, which gives no model, as in ML.NET's own trainers.
+    /// </exception>
     public TrainingSummary Ended(TrainingSummary summary)
     {
         if (summary.Cancelled)
+        {
             channel.Warning($"Training was cancelled after {summary.Steps} steps.");
+            host.CheckAlive();
+        }
         return summary;
     }
 
-    /// <summary>Reads rows; null where training is cancelled before all are read.</summary>
+    /// <summary>Reads rows; null where the options' token ends training before all are read.</summary>
+    /// <exception cref="OperationCanceledException">The MLContext's execution was cancelled.</exception>
     public T? Read<T>(Func<T> rows)
         where T : class
     {
@@ -56,18 +65,23 @@ internal sealed class TrainingChannel(IHost host, IChannel channel, TrainingOpti
         }
         catch (OperationCanceledException) when (IsCancelled())
         {
+            host.CheckAlive();
             return null;
         }
     }
+
+    /// <summary>Ends a validation, and with it the training, where the MLContext's execution was cancelled.</summary>
+    /// <exception cref="OperationCanceledException">It was.</exception>
+    public void CheckAlive() => host.CheckAlive();
 
     /// <summary>Ends reading where training was cancelled.</summary>
     /// <exception cref="OperationCanceledException">It was.</exception>
     public void ThrowIfCancelled()
     {
-        if (IsCancelled())
-            throw new OperationCanceledException();
+        host.CheckAlive();
+        options.CancellationToken.ThrowIfCancellationRequested();
     }
 
     private static string Numbers(string name, IReadOnlyList<double> values) => values.Count == 0
-        ? "" : name + string.Join(" / ", values.Select(value => $"{value:F4}"));
+        ? "" : name + string.Join(" / ", values.Select(value => value.ToString("F4", CultureInfo.InvariantCulture)));
 }

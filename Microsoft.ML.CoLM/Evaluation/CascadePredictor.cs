@@ -12,7 +12,8 @@ namespace Microsoft.ML.CoLM.Evaluation;
 /// <param name="model">The model.</param>
 /// <param name="head">The task's head.</param>
 /// <param name="cascade">Chain counts that the model has, and the margin that is enough at each but the last.</param>
-internal sealed class CascadePredictor(CoLMModel model, ChainHead head, Cascade cascade)
+/// <param name="checkAlive">Called before every forward pass; what it throws ends scoring.</param>
+internal sealed class CascadePredictor(CoLMModel model, ChainHead head, Cascade cascade, Action? checkAlive = null)
 {
     private readonly long[] _featuresComputed = new long[model.Config.ChainCount];
 
@@ -23,7 +24,7 @@ internal sealed class CascadePredictor(CoLMModel model, ChainHead head, Cascade 
     /// <param name="sequences">Token ids, at most as many as the model's context.</param>
     public Prediction[] Predict(IReadOnlyList<int[]> sequences)
     {
-        SequenceScorer.Check(model, sequences);
+        using var use = SequenceScorer.Enter(model, sequences);
         var predictions = new Prediction[sequences.Count];
         Array.Fill(predictions, new(new float[head.Weight(0).size(0)], cascade.ChainCounts[0]));
         int[] order = [.. Enumerable.Range(0, sequences.Count).Where(i => sequences[i].Length > 0)
@@ -47,6 +48,7 @@ internal sealed class CascadePredictor(CoLMModel model, ChainHead head, Cascade 
         Tensor? outputs = null;                                             // [sequences, outputs]
         for (var stage = 0; ; stage++)
         {
+            checkAlive?.Invoke();
             var isLast = stage == cascade.ChainCounts.Count - 1;
             var (chains, features) = stages.Advance(cascade.ChainCounts[stage], isLast);
             for (var chain = chains.First; chain < chains.End; chain++)

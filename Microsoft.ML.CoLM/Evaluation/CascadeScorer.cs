@@ -15,6 +15,8 @@ internal sealed class CascadeScorer
 
     private readonly CoLMModel _model;
     private readonly Cascade _cascade;
+    private readonly TextWindows _windows;
+    private readonly Action? _checkAlive;
     private readonly long[] _featuresComputed;
     private readonly long _tokensKept;
 
@@ -24,10 +26,13 @@ internal sealed class CascadeScorer
     /// How much memory the features of a group of sequences may take; a sequence that needs more by itself is scored
     /// anew at every count. Null takes as much as the weights do.
     /// </param>
-    public CascadeScorer(CoLMModel model, Cascade cascade, long? keptBytes = null)
+    /// <param name="windows">How long sequences are divided.</param>
+    /// <param name="checkAlive">Called before every forward pass; what it throws ends scoring.</param>
+    public CascadeScorer(
+        CoLMModel model, Cascade cascade, long? keptBytes = null, TextWindows windows = default, Action? checkAlive = null)
     {
-        model.CheckUsable();
-        (_model, _cascade) = (model, cascade);
+        using var use = model.Enter();
+        (_model, _cascade, _windows, _checkAlive) = (model, cascade, windows, checkAlive);
         _featuresComputed = new long[model.Config.ChainCount];
         var size = model.DataType.ElementSize();
         var bytes = keptBytes ?? Math.Max(LeastKeptBytes, model.ParameterCount(model.Config.ChainCount) * size);
@@ -38,17 +43,17 @@ internal sealed class CascadeScorer
     public IReadOnlyList<long> FeaturesComputed => _featuresComputed;
 
     /// <summary>Scores sequences; one without a token to score stops at the first count.</summary>
-    /// <param name="sequences">Token ids; those longer than the model's context are scored window by window.</param>
+    /// <param name="sequences">Token ids; those longer than a window are scored window by window.</param>
     public CascadeScore[] Score(IReadOnlyList<IReadOnlyList<int>> sequences)
     {
-        SequenceScorer.Check(_model, sequences);
+        using var use = SequenceScorer.Enter(_model, sequences);
         var scores = new CascadeScore[sequences.Count];
         Array.Fill(scores, new CascadeScore(0, _cascade.ChainCounts[0]));
 
         // Longest first: neighbours are of like length, so little is padded. A sequence's windows stay together, since
         // all of them decide where it stops.
         var rows = Enumerable.Range(0, sequences.Count)
-            .Select(i => ScoringWindow.Over(i, sequences[i].Count, _model.Config.ContextLength).ToArray())
+            .Select(i => _windows.Scoring(i, sequences[i].Count, _model.Config).ToArray())
             .Where(windows => windows.Length > 0)
             .OrderByDescending(windows => sequences[windows[0].Sequence].Count)
             .ToArray();
@@ -78,6 +83,7 @@ internal sealed class CascadeScorer
         for (var stage = 0; ; stage++)
         {
             var earlier = logits;
+            _checkAlive?.Invoke();
             logits = Advance(stages, stage, batch, earlier);
             earlier?.Dispose();
             var goingOn = Record(sequences, batch.Positions, logits, stage, scores);
@@ -130,7 +136,7 @@ internal sealed class CascadeScorer
         {
             var chainCount = _cascade.ChainCounts[stage];
             Count(new ChainRange(0, chainCount), windows.Sum(window => window.Length - 1L));
-            var sum = SequenceScorer.Score(_model, [sequences[sequence]], chainCount)[0];
+            var sum = SequenceScorer.Score(_model, [sequences[sequence]], chainCount, _windows, _checkAlive)[0];
             scores[sequence] = new CascadeScore(sum, chainCount);
             if (!GoesOn(sequences[sequence], sum, stage))
                 return;

@@ -4,8 +4,8 @@ namespace Microsoft.ML.CoLM;
 public enum FeaturePooling
 {
     /// <summary>The mean over all tokens, the one for the beginning of the text among them.</summary>
-    Mean,
+    Mean = 0,
 
     /// <summary>The last token's, which is the only one that has read all of the text.</summary>
-    LastToken,
+    LastToken = 1,
 }

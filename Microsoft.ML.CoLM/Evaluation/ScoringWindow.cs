@@ -8,14 +8,18 @@ namespace Microsoft.ML.CoLM.Evaluation;
 internal readonly record struct ScoringWindow(int Sequence, int Start, int Length, int ScoredFrom)
 {
     /// <summary>
-    /// Windows of at most a context that advance by half of it, so that every token after the first is scored once,
-    /// with as much of its past as its window holds.
+    /// Windows of at most a length that advance by a stride, so that every token after the first is scored once, with as
+    /// much of its past as its window holds.
     /// </summary>
-    public static IEnumerable<ScoringWindow> Over(int sequence, int tokenCount, int contextLength)
+    /// <param name="sequence">Which sequence.</param>
+    /// <param name="tokenCount">Its tokens.</param>
+    /// <param name="longest">Tokens of a window; of one there would be none to score.</param>
+    /// <param name="stride">Tokens to advance by, fewer than a window has; null takes half of a window.</param>
+    public static IEnumerable<ScoringWindow> Over(int sequence, int tokenCount, int longest, int? stride = null)
     {
-        var size = Math.Max(2, contextLength);
+        var size = Math.Max(2, longest);
         var scored = 1;
-        for (var start = 0; scored < tokenCount; start += size / 2)
+        for (var start = 0; scored < tokenCount; start += stride ?? size / 2)
         {
             var length = Math.Min(size, tokenCount - start);
             yield return new ScoringWindow(sequence, start, length, scored - start);

@@ -8,65 +8,73 @@ namespace Microsoft.ML.CoLM.Evaluation;
 /// <summary>One vector for each token sequence: the pooled features that the head would read.</summary>
 internal static class SequencePooling
 {
+    // Bounds memory, and the bytes of a tensor on the CPU are addressed by Int32: features that are copied at once.
+    private const int NumbersAtOnce = 1 << 23;
+
     /// <summary>
     /// The normalised features of the first chains, pooled; of a sequence without tokens, zeros.
     /// </summary>
-    /// <param name="model">
-    /// The model; sequences longer than its context are read in windows that advance by half of it, and each token's
-    /// features are those of the first window that it is in.
-    /// </param>
+    /// <param name="model">The model.</param>
     /// <param name="sequences">Token ids.</param>
     /// <param name="chainCount">How many chains.</param>
     /// <param name="pooling">What becomes of a sequence's tokens.</param>
+    /// <param name="lengths">
+    /// How long sequences are divided: each token's features are those of the first window that it is in.
+    /// </param>
+    /// <param name="checkAlive">Called before every forward pass; what it throws ends scoring.</param>
+    /// <param name="numbersAtOnce">Features that are copied at once; results are the same to the bit.</param>
     /// <returns>A vector of width D_≤k for each sequence.</returns>
     public static float[][] Pool(
-        CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, int chainCount, FeaturePooling pooling)
+        CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, int chainCount, FeaturePooling pooling,
+        TextWindows lengths = default, Action? checkAlive = null, int numbersAtOnce = NumbersAtOnce)
     {
-        SequenceScorer.Check(model, sequences);
+        using var use = SequenceScorer.Enter(model, sequences);
         var width = model.Config.Width(chainCount);
         double[][] sums = [.. sequences.Select(_ => new double[width])];
         var windows = Enumerable.Range(0, sequences.Count)
-            .SelectMany(i => Windows(i, sequences[i].Count, model.Config.ContextLength, pooling))
+            .SelectMany(i => Windows(lengths.Reading(i, sequences[i].Count, model.Config), pooling))
             .OrderByDescending(window => window.Length)
             .ToArray();
         using var noGradients = no_grad();
         for (var done = 0; done < windows.Length;)
         {
+            checkAlive?.Invoke();
             var length = windows[done].Length - 1;
             var count = Math.Clamp(SequenceScorer.InputsAtOnce / length, 1, windows.Length - done);
-            Add(model, new WindowBatch(sequences, windows.AsSpan(done, count), length), chainCount, sums);
+            Add(model, new WindowBatch(sequences, windows.AsSpan(done, count), length), chainCount, sums,
+                numbersAtOnce);
             done += count;
         }
         return [.. sums.Select((sum, i) => Array.ConvertAll(
             sum, value => (float)(value / (pooling == FeaturePooling.Mean ? Math.Max(1, sequences[i].Count) : 1))))];
     }
 
-    // A scoring window reads all its tokens but the last, which it predicts: here every token is read, so there is one
-    // more to predict.
-    private static IEnumerable<ScoringWindow> Windows(
-        int sequence, int tokenCount, int contextLength, FeaturePooling pooling)
-    {
-        var windows = ScoringWindow.Over(sequence, tokenCount + 1, contextLength + 1);
-        return pooling == FeaturePooling.Mean
+    private static IEnumerable<ScoringWindow> Windows(IEnumerable<ScoringWindow> windows, FeaturePooling pooling) =>
+        pooling == FeaturePooling.Mean
             ? windows
             : windows.TakeLast(1).Select(window => window with { ScoredFrom = window.Length - 1 });
-    }
 
     // Summed here, column by column: libtorch's order of adding depends on the matrix's width, and the vector at few
     // chains is to be the beginning of that at more, to the bit.
-    private static void Add(CoLMModel model, WindowBatch batch, int chainCount, double[][] sums)
+    private static void Add(
+        CoLMModel model, WindowBatch batch, int chainCount, double[][] sums, int numbersAtOnce)
     {
         using var scope = NewDisposeScope();
         var features = model.Features(batch.TokenIds(model.Device), new ChainRange(0, chainCount));
-        long[] rows = [.. batch.Positions.Select(position => position.Row)];
-        var chosen = features.index_select(0, tensor(rows, device: model.Device)).to(float32).cpu();
-        var values = MemoryMarshal.Cast<byte, float>(chosen.bytes);        // [positions, D]
-        for (var i = 0; i < rows.Length; i++)
+        var atOnce = (int)Math.Max(1, numbersAtOnce / features.size(1));
+        foreach (var positions in batch.Positions.Chunk(atOnce))
         {
-            var sum = sums[batch.Positions[i].Sequence];
-            var own = values.Slice(i * sum.Length, sum.Length);
-            for (var column = 0; column < own.Length; column++)
-                sum[column] += own[column];
+            using var part = NewDisposeScope();
+            long[] rows = [.. positions.Select(position => position.Row)];
+            var chosen = features.index_select(0, tensor(rows, device: model.Device)).to(float32).cpu();
+            var values = MemoryMarshal.Cast<byte, float>(chosen.bytes);    // [positions, D]
+            for (var i = 0; i < rows.Length; i++)
+            {
+                var sum = sums[positions[i].Sequence];
+                var own = values.Slice(i * sum.Length, sum.Length);
+                for (var column = 0; column < own.Length; column++)
+                    sum[column] += own[column];
+            }
         }
     }
 }

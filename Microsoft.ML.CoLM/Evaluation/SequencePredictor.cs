@@ -14,13 +14,15 @@ internal static class SequencePredictor
     /// <param name="head">The task's head.</param>
     /// <param name="sequences">Token ids, at most as many as the model's context.</param>
     /// <param name="reported">The scales to report: scale 1 is chain 0.</param>
+    /// <param name="checkAlive">Called before every forward pass; what it throws ends scoring.</param>
     /// <returns>
     /// For each sequence, the outputs at each reported scale; zeros for a sequence without tokens, which has no features.
     /// </returns>
     public static float[][][] Outputs(
-        CoLMModel model, ChainHead head, IReadOnlyList<int[]> sequences, ChainRange reported)
+        CoLMModel model, ChainHead head, IReadOnlyList<int[]> sequences, ChainRange reported,
+        Action? checkAlive = null)
     {
-        SequenceScorer.Check(model, sequences);
+        using var use = SequenceScorer.Enter(model, sequences);
         var outputCount = head.Weight(0).size(0);
         float[][][] outputs = [.. sequences.Select(_ => Enumerable.Range(0, reported.Count)
             .Select(_ => new float[outputCount]).ToArray())];
@@ -31,6 +33,7 @@ internal static class SequencePredictor
         using var noGradients = no_grad();
         for (var done = 0; done < order.Length;)
         {
+            checkAlive?.Invoke();
             var count = Math.Clamp(
                 SequenceScorer.InputsAtOnce / sequences[order[done]].Length, 1, order.Length - done);
             var chosen = order[done..(done + count)];

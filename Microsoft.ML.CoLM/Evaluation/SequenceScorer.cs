@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Interop;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -19,30 +20,40 @@ internal static class SequenceScorer
     /// <param name="model">The model; sequences longer than its context are scored window by window.</param>
     /// <param name="sequences">Token ids.</param>
     /// <param name="chainCount">The chain count to score at.</param>
+    /// <param name="windows">How long sequences are divided.</param>
+    /// <param name="checkAlive">Called before every forward pass; what it throws ends scoring.</param>
     /// <returns>One sum for each sequence.</returns>
-    public static double[] Score(CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, int chainCount) =>
-        [.. Score(model, sequences, new ChainRange(chainCount - 1, chainCount)).Select(scales => scales[0])];
+    public static double[] Score(
+        CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, int chainCount, TextWindows windows = default,
+        Action? checkAlive = null) =>
+        [.. Score(model, sequences, new ChainRange(chainCount - 1, chainCount), windows, firstScored: null, checkAlive)
+            .Select(scales => scales[0])];
 
-    /// <summary>As <see cref="Score(CoLMModel, IReadOnlyList{IReadOnlyList{int}}, int)"/>, at every chain count.</summary>
+    /// <summary>The same at every chain count, with the windows that are the default.</summary>
     /// <returns>For each sequence, the sum at chain count 1, 2 and so on.</returns>
-    public static double[][] ScoreEveryScale(CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences) =>
-        Score(model, sequences, new ChainRange(0, model.Config.ChainCount));
+    public static double[][] ScoreEveryScale(
+        CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, Action? checkAlive = null) =>
+        Score(model, sequences, new ChainRange(0, model.Config.ChainCount), default, firstScored: null, checkAlive);
 
     /// <summary>The natural-log probability of the end of each sequence, at some chain counts.</summary>
     /// <param name="model">The model; sequences longer than its context are scored window by window.</param>
     /// <param name="sequences">Token ids.</param>
     /// <param name="firstScored">For each sequence, the first token that is scored, at least 1.</param>
     /// <param name="reported">The scales to report: scale 1 is chain 0.</param>
+    /// <param name="windows">How long sequences are divided.</param>
+    /// <param name="checkAlive">Called before every forward pass; what it throws ends scoring.</param>
     /// <returns>For each sequence, the sum at each reported scale.</returns>
     public static double[][] ScoreEnds(
         CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, IReadOnlyList<int> firstScored,
-        ChainRange reported) => Score(model, sequences, reported, firstScored);
+        ChainRange reported, TextWindows windows = default, Action? checkAlive = null) =>
+        Score(model, sequences, reported, windows, firstScored, checkAlive);
 
     /// <summary>Tokens of a sequence that are scored: all after the first.</summary>
     public static int ScoredTokens(int tokenCount) => Math.Max(0, tokenCount - 1);
 
-    /// <summary>Refuses a model that was disposed, and tokens that it does not have.</summary>
-    public static void Check(CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences)
+    /// <summary>Begins a use of a model, for sequences whose tokens it must have.</summary>
+    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
+    public static Lifetime.Use Enter(CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences)
     {
         model.CheckUsable();
         foreach (var sequence in sequences)
@@ -50,6 +61,7 @@ internal static class SequenceScorer
             foreach (var id in sequence)
                 model.Config.CheckTokenId(id);
         }
+        return model.Enter();
     }
 
     /// <summary>The natural-log probability of some tokens, each after those before it.</summary>
@@ -76,15 +88,15 @@ internal static class SequenceScorer
     }
 
     private static double[][] Score(
-        CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, ChainRange reported,
-        IReadOnlyList<int>? firstScored = null)
+        CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, ChainRange reported, TextWindows lengths,
+        IReadOnlyList<int>? firstScored, Action? checkAlive)
     {
-        Check(model, sequences);
+        using var use = Enter(model, sequences);
         double[][] sums = [.. sequences.Select(_ => new double[reported.Count])];
 
         // Longest first: neighbours are of like length, so little is padded.
         var windows = Enumerable.Range(0, sequences.Count)
-            .SelectMany(i => ScoringWindow.Over(i, sequences[i].Count, model.Config.ContextLength)
+            .SelectMany(i => lengths.Scoring(i, sequences[i].Count, model.Config)
                 .Select(window => window.From(firstScored?[i] ?? 1)))
             .Where(window => window.ScoredFrom < window.Length)
             .OrderByDescending(window => window.Length)
@@ -92,6 +104,7 @@ internal static class SequenceScorer
         using var noGradients = no_grad();
         for (var done = 0; done < windows.Length;)
         {
+            checkAlive?.Invoke();
             var length = windows[done].Length - 1;
             var count = Math.Clamp(InputsAtOnce / length, 1, windows.Length - done);
             Add(model, sequences, new WindowBatch(sequences, windows.AsSpan(done, count), length), reported, sums);
@@ -114,10 +127,15 @@ internal static class SequenceScorer
             var positions = batch.Positions.GetRange(start, Math.Min(chunk, batch.Positions.Count - start));
             long[] rows = [.. positions.Select(position => position.Row)];
             var chosen = features.index_select(0, tensor(rows, device: model.Device));      // [positions, D]
-            var scales = model.Scales(chosen, chains);
-            for (var scale = reported.First; scale < reported.End; scale++)
+            Tensor? logits = null;                                                          // [positions, V]
+            for (var scale = 0; scale < reported.End; scale++)
             {
-                var values = LogProbabilities(sequences, positions, scales[scale]);
+                var earlier = logits;
+                logits = model.Head.Next(chosen, scale, earlier);
+                earlier?.Dispose();
+                if (scale < reported.First)
+                    continue;
+                var values = LogProbabilities(sequences, positions, logits);
                 for (var i = 0; i < values.Length; i++)
                     sums[positions[i].Sequence][scale - reported.First] += values[i];
             }

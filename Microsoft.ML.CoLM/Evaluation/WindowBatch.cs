@@ -15,13 +15,13 @@ internal sealed class WindowBatch
         IReadOnlyList<IReadOnlyList<int>> sequences, ReadOnlySpan<ScoringWindow> windows, int length)
     {
         (Count, Length) = (windows.Length, length);
-        _inputs = new long[Count * Length];
+        _inputs = new long[(long)Count * Length];
         for (var i = 0; i < windows.Length; i++)
         {
             var window = windows[i];
             var tokens = sequences[window.Sequence];
             for (var t = 0; t < window.Length - 1; t++)
-                _inputs[i * Length + t] = tokens[window.Start + t];
+                _inputs[(long)i * Length + t] = tokens[window.Start + t];
             for (var t = window.ScoredFrom; t < window.Length; t++)
                 Positions.Add(new WindowPosition(i * (long)Length + t - 1, window.Sequence, window.Start + t));
         }

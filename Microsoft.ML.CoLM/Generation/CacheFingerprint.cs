@@ -17,6 +17,7 @@ internal static class CacheFingerprint
 {
     public static byte[] Of(CoLMModel model)
     {
+        using var use = model.EnterWithoutAdapters(out var weights);
         var config = model.Config;
         using var hash = SHA256.Create();
         using (var stream = new CryptoStream(Stream.Null, hash, CryptoStreamMode.Write))
@@ -31,7 +32,7 @@ internal static class CacheFingerprint
                     $"{scaling.OriginalContextLength}")));
             }
             foreach (var (name, parameter) in
-                model.WithoutAdapters().named_parameters().OrderBy(entry => entry.name, StringComparer.Ordinal))
+                weights.ChainParameters().OrderBy(entry => entry.name, StringComparer.Ordinal))
             {
                 var (module, chain) = ParameterName.Parse(name);
                 if (chain < config.KeyValueChains && module is not ("norm" or ParameterName.Head))

@@ -8,6 +8,9 @@ namespace Microsoft.ML.CoLM.Generation;
 /// <param name="Lengths">How many of them each chain has cached, by sequence and chain.</param>
 internal sealed record CacheHeader(int Capacity, IReadOnlyList<List<int>> Tokens, int[,] Lengths)
 {
+    /// <summary>The most tokens that a sequence has.</summary>
+    public int LongestSequence => Tokens.Max(tokens => tokens.Count);
+
     public void Write(BinaryWriter writer)
     {
         writer.Write(Capacity);

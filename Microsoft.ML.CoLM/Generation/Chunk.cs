@@ -8,4 +8,4 @@ namespace Microsoft.ML.CoLM.Generation;
 /// <param name="Length">Tokens.</param>
 /// <param name="Chains">The chains that are computed.</param>
 /// <param name="FirstRow">The first token's row in the features.</param>
-internal readonly record struct Chunk(int Sequence, int Start, int Length, ChainRange Chains, int FirstRow);
+internal readonly record struct Chunk(int Sequence, int Start, int Length, ChainRange Chains, long FirstRow);

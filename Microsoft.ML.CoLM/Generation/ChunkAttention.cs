@@ -19,8 +19,9 @@ internal sealed unsafe class ChunkAttention<T> : IDisposable
     private readonly WorkerTeam _team;
     private readonly float* _angles;
     private readonly nint[] _scratch;
-    private readonly int _queriesAtOnce;
     private readonly int _d;
+    private int _queriesAtOnce;
+    private int _capacity;
     private int _next;
 
     /// <param name="weights">The model.</param>
@@ -32,10 +33,24 @@ internal sealed unsafe class ChunkAttention<T> : IDisposable
         (_weights, _cache, _team) = (weights, cache, team);
         _angles = (float*)TensorMemory.Address(angles);
         _d = weights.Config.HeadWidth;
-        var stride = CachedAttention.ScoreStride(cache.Capacity);
+        _scratch = new nint[team.Count];
+    }
+
+    /// <summary>Takes memory for the scores of as many positions as the cache has room for; before each chunk.</summary>
+    public void Begin()
+    {
+        if (_capacity == _cache.Capacity)
+            return;
+        var stride = CachedAttention.ScoreStride(_cache.Capacity);
         _queriesAtOnce = Math.Clamp(ScoresAtOnce / stride / Fours * Fours, Fours, MostQueriesAtOnce);
         var floats = (long)_queriesAtOnce * (2 * CachedAttention.Padded(_d) + stride);
-        _scratch = [.. Enumerable.Range(0, team.Count).Select(_ => AlignedMemory.Allocate(floats))];
+        for (var thread = 0; thread < _scratch.Length; thread++)
+        {
+            AlignedMemory.Free(_scratch[thread]);
+            _scratch[thread] = 0;
+            _scratch[thread] = AlignedMemory.Allocate(floats);
+        }
+        _capacity = _cache.Capacity;
     }
 
     /// <summary>Rotates and caches the keys of a chunk's tokens, and caches their values.</summary>
@@ -124,7 +139,7 @@ internal sealed unsafe class ChunkAttention<T> : IDisposable
         new Span<float>(query + count * _d, (_queriesAtOnce - count) * _d).Clear();
         CachedAttention.Attend<T>(query, new ReadOnlySpan<int>(lengths, count), _d, keys, values, scores, mixed);
         for (var q = 0; q < count; q++)
-            RowKernels.Narrow<T>(mixed + q * padded, (void*)to, (long)(chunk.FirstRow + first + q) * width + column, _d);
+            RowKernels.Narrow<T>(mixed + q * padded, (void*)to, (chunk.FirstRow + first + q) * width + column, _d);
     }
 
     private float* Cosine(int row) => _angles + (long)row * _d;

@@ -1,4 +1,3 @@
-using System.Runtime.ExceptionServices;
 using Microsoft.ML.CoLM.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -59,25 +58,15 @@ internal sealed class ChunkProducts(WorkerTeam team, Tensor? sums) : IDisposable
     // threads need next.
     private void MultiplyByLibtorch()
     {
-        Exception? failure = null;
         var rows = (int)_products[0].Input.size(0);
         team.Run(thread =>
         {
-            try
-            {
-                using var noGradients = no_grad();
-                using var ownThread = new OwnThread();
-                var (first, end) = team.Share(thread, rows, RowGrain);
-                if (first < end)
-                    MultiplyByLibtorch(first, end - first);
-            }
-            catch (Exception exception)
-            {
-                failure = exception;
-            }
+            using var noGradients = no_grad();
+            using var ownThread = new OwnThread();
+            var (first, end) = team.Share(thread, rows, RowGrain);
+            if (first < end)
+                MultiplyByLibtorch(first, end - first);
         });
-        if (failure is not null)
-            ExceptionDispatchInfo.Throw(failure);
     }
 
     private void MultiplyByLibtorch(int firstRow, int rows)

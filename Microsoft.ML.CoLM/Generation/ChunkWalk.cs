@@ -18,7 +18,6 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
     public const int ChunkLength = 1024;
 
     private readonly InferenceWeights _weights;
-    private readonly KvCache _cache;
     private readonly WorkerTeam _team;
     private readonly FeatureStore _features;
     private readonly Tensor _residual;
@@ -36,11 +35,11 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
     /// <param name="cache">Where keys and values go.</param>
     /// <param name="team">Runs the kernels.</param>
     /// <param name="history">Features of all positions, kept for later chains; null keeps none.</param>
-    public ChunkWalk(InferenceWeights weights, KvCache cache, WorkerTeam team, FeatureStore? history)
+    /// <param name="rows">Tokens of the longest chunk.</param>
+    public ChunkWalk(InferenceWeights weights, KvCache cache, WorkerTeam team, FeatureStore? history, int rows)
     {
-        (_weights, _cache, _team) = (weights, cache, team);
+        (_weights, _team, Rows) = (weights, team, rows);
         _d = weights.Config.HeadWidth;
-        var rows = Math.Min(ChunkLength, cache.Capacity);
         _features = history ?? new FeatureStore(weights.Config, weights.Columns, rows, keepsLayers: false, T.Type);
         _residual = New(weights.Columns.Hidden[^1], ScalarType.Float32);
         _queries = New(weights.Columns.Queries[^1], T.Type);
@@ -56,17 +55,21 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
         Tensor New(int width, ScalarType dtype) => zeros([rows, width], dtype: dtype).DetachFromDisposeScope();
     }
 
+    /// <summary>Tokens of the longest chunk that there is room for.</summary>
+    public int Rows { get; }
+
     /// <summary>Caches the keys and values of a range of chains for neighbouring tokens of a sequence.</summary>
     /// <param name="sequence">The sequence.</param>
     /// <param name="start">Position of the first token.</param>
-    /// <param name="tokens">At most <see cref="ChunkLength"/> ids.</param>
+    /// <param name="tokens">At most <see cref="Rows"/> ids; the cache has room for them.</param>
     /// <param name="chains">The chains; those before them must be in the history.</param>
     public void Run(int sequence, int start, ReadOnlySpan<int> tokens, ChainRange chains)
     {
         using var noGradients = no_grad();
         using var scope = NewDisposeScope();
         var chunk = new Chunk(sequence, start, tokens.Length, chains,
-            FirstRow: _features.KeepsLayers ? sequence * _cache.Capacity + start : 0);
+            FirstRow: _features.KeepsLayers ? _features.Row(sequence, start) : 0);
+        _attention.Begin();
         Embed(tokens, chunk);
         for (var layer = 0; layer < _weights.Layers.Length; layer++)
         {

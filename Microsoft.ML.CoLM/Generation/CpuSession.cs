@@ -11,7 +11,7 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
     where T : struct, IElement
 {
     private readonly KvCache _cache;
-    private readonly bool _ownsCache;
+    private readonly SessionUse _use;
     private readonly InferenceWeights _weights;
     private readonly WorkerTeam _team;
     private readonly SlotBuffers _slots;
@@ -26,17 +26,26 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
     /// <param name="mayGrow">Whether sequences may be run at more chains later than before.</param>
     public CpuSession(CoLMModel model, KvCache cache, bool ownsCache, bool mayGrow)
     {
-        (_cache, _ownsCache) = (cache, ownsCache);
-        _weights = new InferenceWeights(model);
-        _team = new WorkerTeam(get_num_threads());
-        _slots = new SlotBuffers(_weights, SlotCount, _team.Count);
-        _rows = new RowWalk<T>(_weights, cache, _team, _slots);
-        if (mayGrow && !model.Config.KvSharing)
+        _cache = cache;
+        _use = new SessionUse(model, cache, ownsCache);
+        try
         {
-            _history = new FeatureStore(
-                model.Config, _weights.Columns, cache.SequenceCount * cache.Capacity, keepsLayers: true, T.Type);
+            _weights = new InferenceWeights(_use.Model);
+            _team = new WorkerTeam(get_num_threads());
+            _slots = new SlotBuffers(_weights, SlotCount, _team.Count);
+            _rows = new RowWalk<T>(_weights, cache, _team, _slots);
+            if (mayGrow && !model.Config.KvSharing)
+            {
+                _history = new FeatureStore(model.Config, _weights.Columns, cache.Capacity, keepsLayers: true, T.Type,
+                    sequences: cache.SequenceCount);
+            }
+            _ledger = new SessionLedger(cache, canGrow: _history is not null);
         }
-        _ledger = new SessionLedger(cache, canGrow: _history is not null);
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     public int SlotCount => 16;
@@ -50,9 +59,11 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
     public void Prefill(int sequence, ReadOnlySpan<int> tokens, int chainCount, CancellationToken cancellation = default)
     {
         var chains = new ChainRange(0, _weights.Config.KvSharing ? 1 : chainCount);
+        Reserve(_cache.Length(sequence) + tokens.Length);
         while (!tokens.IsEmpty)
         {
             cancellation.ThrowIfCancellationRequested();
+            _use.Check();
             var chunk = tokens[..Math.Min(tokens.Length, ChunkWalk<T>.ChunkLength)];
             tokens = tokens[chunk.Length..];
             var start = _cache.Length(sequence);
@@ -69,8 +80,11 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
         }
     }
 
-    public void Run(ReadOnlySpan<DecodingRow> rows, int firstSlot, ChainRange chains) =>
+    public void Run(ReadOnlySpan<DecodingRow> rows, int firstSlot, ChainRange chains)
+    {
+        _use.Check();
         RunRows(rows, firstSlot, chains, needsLogits: true);
+    }
 
     public ReadOnlySpan<float> Logits(int slot) => _rows.Logits(slot);
 
@@ -89,20 +103,28 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
         }
     }
 
+    // Where the constructor failed, some of it is not there.
     public void Dispose()
     {
-        if (_ownsCache)
-            _cache.Dispose();
         _chunks?.Dispose();
         _history?.Dispose();
-        _rows.Dispose();
-        _slots.Dispose();
-        _team.Dispose();
-        _weights.Dispose();
+        _rows?.Dispose();
+        _slots?.Dispose();
+        _team?.Dispose();
+        _weights?.Dispose();
+        _use.Dispose();
+    }
+
+    private void Reserve(int length)
+    {
+        _cache.Reserve(length);
+        _history?.Reserve(_cache.Capacity);
     }
 
     private void RunRows(ReadOnlySpan<DecodingRow> rows, int firstSlot, ChainRange chains, bool needsLogits)
     {
+        foreach (var row in rows)
+            Reserve(row.Position + 1);
         _rows.Run(rows, firstSlot, chains, needsLogits);
         foreach (var row in rows)
         {
@@ -116,7 +138,12 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
 
     private void RunChunk(int sequence, int start, ReadOnlySpan<int> tokens, ChainRange chains)
     {
-        _chunks ??= new ChunkWalk<T>(_weights, _cache, _team, _history);
+        if (_chunks is null || _chunks.Rows < tokens.Length)
+        {
+            _chunks?.Dispose();
+            _chunks = null;
+            _chunks = new ChunkWalk<T>(_weights, _cache, _team, _history, tokens.Length);
+        }
         _chunks.Run(sequence, start, tokens, chains);
         _ledger.Count(sequence, start, tokens.Length, chains);
     }
@@ -134,7 +161,7 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
                 for (var i = 0; i < rows.Length; i++)
                 {
                     RowKernels.Narrow<T>(slots + (long)(firstSlot + i) * offsets[^1] + column, (void*)history,
-                        ((long)rows[i].Sequence * _cache.Capacity + rows[i].Position) * offsets[^1] + column,
+                        _history.Row(rows[i].Sequence, rows[i].Position) * offsets[^1] + column,
                         offsets[chains.End] - column);
                 }
             }

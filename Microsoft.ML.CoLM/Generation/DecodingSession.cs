@@ -9,11 +9,11 @@ internal static class DecodingSession
     /// <summary>A session with a cache of its own.</summary>
     /// <param name="model">The model.</param>
     /// <param name="sequenceCount">Sequences that it holds.</param>
-    /// <param name="capacity">Tokens that each of them may have.</param>
+    /// <param name="capacity">Tokens that each of them may have; their memory is taken when they are there.</param>
     /// <param name="mayGrow">Whether tokens may be run through few chains first and through more later.</param>
     public static IDecodingSession Create(CoLMModel model, int sequenceCount, int capacity, bool mayGrow = false)
     {
-        var cache = new KvCache(model, capacity, sequenceCount);
+        var cache = KvCache.Growing(model, capacity, sequenceCount);
         try
         {
             return Create(model, cache, ownsCache: true, mayGrow);
@@ -32,12 +32,11 @@ internal static class DecodingSession
     /// <param name="mayGrow">Whether tokens may be run through few chains first and through more later.</param>
     public static IDecodingSession Create(CoLMModel model, KvCache cache, bool ownsCache, bool mayGrow)
     {
-        var merged = model.WithoutAdapters();
         return cache switch
         {
-            { IsBlocked: false } => new ModuleSession(merged, cache, ownsCache, mayGrow),
-            { DataType: ScalarType.Float32 } => new CpuSession<Float32Element>(merged, cache, ownsCache, mayGrow),
-            _ => new CpuSession<BFloat16Element>(merged, cache, ownsCache, mayGrow),
+            { IsBlocked: false } => new ModuleSession(model, cache, ownsCache, mayGrow),
+            { DataType: ScalarType.Float32 } => new CpuSession<Float32Element>(model, cache, ownsCache, mayGrow),
+            _ => new CpuSession<BFloat16Element>(model, cache, ownsCache, mayGrow),
         };
     }
 }

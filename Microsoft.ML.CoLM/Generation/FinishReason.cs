@@ -4,16 +4,16 @@ namespace Microsoft.ML.CoLM;
 public enum FinishReason
 {
     /// <summary>The model wrote one of its end-of-text tokens (<see cref="CoLMConfig.EosTokenIds"/>).</summary>
-    EndOfText,
+    EndOfText = 0,
 
     /// <summary>The text reached one of <see cref="GenerationOptions.StopTexts"/>.</summary>
-    StopText,
+    StopText = 1,
 
     /// <summary>The model wrote one of <see cref="GenerationOptions.StopTokenIds"/>.</summary>
-    StopToken,
+    StopToken = 2,
 
     /// <summary>
     /// There are <see cref="GenerationOptions.MaxNewTokens"/> tokens, or prompt and text fill the model's context.
     /// </summary>
-    Length,
+    Length = 3,
 }

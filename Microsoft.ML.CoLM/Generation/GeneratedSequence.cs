@@ -20,7 +20,6 @@ internal sealed class GeneratedSequence
     /// <summary>How many chains every token in the session's cache was run through.</summary>
     private int _cachedChains;
 
-    /// <param name="index">Which of the session's sequences it is.</param>
     /// <param name="prompt">At least one token; all fit the context.</param>
     /// <param name="config">The model's.</param>
     /// <param name="tokenizer">Makes text of tokens.</param>
@@ -29,10 +28,9 @@ internal sealed class GeneratedSequence
     /// <param name="onText">Gets text as it comes; never an empty one.</param>
     /// <param name="capacity">The most tokens that there is room for.</param>
     public GeneratedSequence(
-        int index, IReadOnlyList<int> prompt, CoLMConfig config, Tokenizer tokenizer, GenerationOptions options,
+        IReadOnlyList<int> prompt, CoLMConfig config, Tokenizer tokenizer, GenerationOptions options,
         int? seed, Action<string>? onText, int capacity)
     {
-        Index = index;
         _tokens = [.. prompt];
         _promptLength = prompt.Count;
         _config = config;
@@ -55,7 +53,7 @@ internal sealed class GeneratedSequence
     }
 
     /// <summary>Which of the session's sequences it is.</summary>
-    public int Index { get; }
+    public int Index { get; set; }
 
     /// <summary>The most tokens it can have, the prompt's included.</summary>
     public int Limit { get; }

@@ -20,6 +20,10 @@ public sealed partial class KvCache
     // what is kept until then is little beside the cache.
     private const int ArrivedShare = 16;
 
+    // Memory of several sequences for each byte that follows, where it is much: empty ones cost a header little.
+    private const int LargestRatio = 1024;
+    private const long AlwaysTaken = 64 << 20;
+
     private static ReadOnlySpan<byte> Magic => "COLMKVC\0"u8;
 
     /// <summary>
@@ -30,12 +34,14 @@ public sealed partial class KvCache
     /// <param name="model">The model that the cache was filled by; its fingerprint is written.</param>
     /// <exception cref="ArgumentException">The cache is of another architecture.</exception>
     /// <exception cref="IOException">The stream cannot be written.</exception>
+    /// <exception cref="ObjectDisposedException">The cache or the model was disposed.</exception>
     public void Save(Stream stream, CoLMModel model)
     {
         ArgumentNullException.ThrowIfNull(stream);
         ArgumentNullException.ThrowIfNull(model);
+        using var use = Enter();
         CheckFits(model);
-        var header = new CacheHeader(Capacity, _tokens, _lengths);
+        var header = new CacheHeader(Limit, _tokens, _lengths);
         var bytes = HeaderBytes(header, CacheFingerprint.Of(model));
         using var hashed = new HashedStream(stream);
         hashed.Write(Magic);
@@ -67,18 +73,22 @@ public sealed partial class KvCache
     /// The model to go on with: one whose keys and values are those of the model that filled the cache, for example that
     /// one grown or tuned behind its first chain with KV sharing, on any device.
     /// </param>
-    /// <param name="capacity">Tokens that a sequence can have; null takes the written cache's.</param>
+    /// <param name="capacity">
+    /// Tokens that a sequence can have, whose memory is taken at once; null goes on as the written cache would: with room for
+    /// what is in it, and as many tokens as that one could have.
+    /// </param>
     /// <exception cref="InvalidDataException">
     /// The stream holds no cache, or one of another version or another model; it is damaged, ends too early or goes on.
     /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">
     /// <paramref name="capacity"/> is less than the longest sequence has, or above the model's context.
     /// </exception>
+    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public static KvCache Load(Stream stream, CoLMModel model, int? capacity = null)
     {
         ArgumentNullException.ThrowIfNull(stream);
         ArgumentNullException.ThrowIfNull(model);
-        model.CheckUsable();
+        using var use = model.Enter();
         if (capacity is { } asked && (asked < 1 || asked > model.Config.ContextLength))
         {
             throw new ArgumentOutOfRangeException(nameof(capacity), asked, FormattableString.Invariant(
@@ -121,7 +131,7 @@ public sealed partial class KvCache
                 "give other keys and values.");
         }
         var header = CacheHeader.Read(fields, model.Config);
-        var longest = header.Tokens.Max(tokens => tokens.Count);
+        var longest = header.LongestSequence;
         if (longest > capacity)
         {
             throw new ArgumentOutOfRangeException(nameof(capacity), capacity, FormattableString.Invariant(
@@ -144,8 +154,13 @@ public sealed partial class KvCache
             throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
                 $"Behind the KV cache's header {expected} bytes must follow, found {stream.Length - stream.Position}."));
         }
-        var most = capacity ?? Math.Min(header.Capacity, model.Config.ContextLength);
-        var size = SizeFor(model, most, header.Tokens.Count);
+        var room = capacity ?? Math.Max(1, header.LongestSequence);
+        var size = SizeFor(model, room, header.Tokens.Count);
+        if (header.Tokens.Count > 1 && size > Int128.Max(AlwaysTaken, LargestRatio * expected))
+        {
+            throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
+                $"The KV cache's header has {header.Tokens.Count} sequences, which take {size} bytes, and {expected} follow it."));
+        }
         KvCache? cache = null;
         var early = new Queue<(CachePart Part, Tensor Read)>();
         try
@@ -179,19 +194,21 @@ public sealed partial class KvCache
 
         KvCache Store()
         {
-            cache ??= new KvCache(model, most, header);
+            cache ??= Create(header, model, capacity, room);
             for (; early.TryDequeue(out var next); next.Read.Dispose())
                 cache.Store(next.Part, next.Read);
             return cache;
         }
     }
 
-    private KvCache(CoLMModel model, int capacity, CacheHeader header)
-        : this(model, capacity, header.Tokens.Count)
+    private static KvCache Create(CacheHeader header, CoLMModel model, int? capacity, int room)
     {
-        for (var sequence = 0; sequence < SequenceCount; sequence++)
-            _tokens[sequence].AddRange(header.Tokens[sequence]);
-        Array.Copy(header.Lengths, _lengths, _lengths.Length);
+        var most = capacity ?? Math.Min(header.Capacity, model.Config.ContextLength);
+        var cache = new KvCache(model, most, header.Tokens.Count, room, isBlocked: true);
+        for (var sequence = 0; sequence < cache.SequenceCount; sequence++)
+            cache._tokens[sequence].AddRange(header.Tokens[sequence]);
+        Array.Copy(header.Lengths, cache._lengths, cache._lengths.Length);
+        return cache;
     }
 
     private static byte[] HeaderBytes(CacheHeader header, byte[] fingerprint)
@@ -232,14 +249,39 @@ public sealed partial class KvCache
 
     private Tensor TensorOf(CachePart part) => part.IsKey ? Keys(part.Layer, part.Chain) : Values(part.Layer, part.Chain);
 
+    /// <summary>Refuses a model whose keys and values would be others, or lie elsewhere.</summary>
+    /// <exception cref="ArgumentException">The cache is of another one; the message names the difference.</exception>
+    /// <exception cref="ObjectDisposedException">The cache or the model was disposed.</exception>
     internal void CheckFits(CoLMModel model)
     {
-        model.CheckUsable();
-        if (model.DataType != DataType || model.Config.LayerCount != Config.LayerCount ||
-            model.Config.KeyValueChains != Config.KeyValueChains || model.Config.HeadWidth != Config.HeadWidth ||
-            Enumerable.Range(0, Config.KeyValueChains).Any(chain => model.Config.KeyValueHeads(chain) != Config.KeyValueHeads(chain)))
+        CheckUsable();
+        using var use = model.Enter();
+        var other = model.Config;
+        Check("device", Device.ToString(), model.Device.ToString());
+        Check("element type", DataType, model.DataType);
+        Check("number of layers", Config.LayerCount, other.LayerCount);
+        Check("number of chains with keys of their own", Config.KeyValueChains, other.KeyValueChains);
+        Check("head dimension", Config.HeadWidth, other.HeadWidth);
+        for (var chain = 0; chain < Config.KeyValueChains; chain++)
+            Check($"number of key-value heads in chain {chain + 1}", Config.KeyValueHeads(chain), other.KeyValueHeads(chain));
+        Check(nameof(Config.RmsNormEpsilon), Config.RmsNormEpsilon, other.RmsNormEpsilon);
+        Check(nameof(Config.RopeTheta), Config.RopeTheta, other.RopeTheta);
+        Check($"{nameof(RopeScaling)}.{nameof(RopeScaling.Factor)}",
+            Config.RopeScaling?.Factor, other.RopeScaling?.Factor);
+        Check($"{nameof(RopeScaling)}.{nameof(RopeScaling.LowFrequencyFactor)}",
+            Config.RopeScaling?.LowFrequencyFactor, other.RopeScaling?.LowFrequencyFactor);
+        Check($"{nameof(RopeScaling)}.{nameof(RopeScaling.HighFrequencyFactor)}",
+            Config.RopeScaling?.HighFrequencyFactor, other.RopeScaling?.HighFrequencyFactor);
+        Check($"{nameof(RopeScaling)}.{nameof(RopeScaling.OriginalContextLength)}",
+            Config.RopeScaling?.OriginalContextLength, other.RopeScaling?.OriginalContextLength);
+
+        static void Check<T>(string what, T own, T found)
         {
-            throw new ArgumentException("The KV cache was made for a model of another architecture or type.", nameof(model));
+            if (EqualityComparer<T>.Default.Equals(own, found))
+                return;
+            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                $"The KV cache was made for a model whose {what} is {own ?? (object)"none"}, found {found ?? (object)"none"}."),
+                nameof(model));
         }
     }
 

@@ -1,4 +1,6 @@
 using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Generation;
+using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -10,11 +12,21 @@ namespace Microsoft.ML.CoLM;
 /// (CoLM-Air, arXiv 2505.11820) they are the first chain's alone, and what one chain count cached serves every other.
 /// </summary>
 /// <remarks>
-/// All memory is taken at once, when the cache is made: for each layer and each chain with keys of its own, keys and
-/// values of every key-value head for <see cref="Capacity"/> tokens of each sequence, in the model's type.
+/// For each layer and each chain with keys of its own it has memory for keys and values of every key-value head, for
+/// <see cref="Capacity"/> tokens of each sequence, in the model's type. Where a capacity is asked for, all of that is taken
+/// at once and is the most that a sequence can have. A cache that <see cref="TextGenerator.Prefill"/> makes without one has
+/// room for the prompt and a little more, and grows in <see cref="TextGenerator.Continue"/>, up to the model's context.
+/// Disposed while it is used, a cache is freed when that ends, with an <see cref="ObjectDisposedException"/> where more
+/// was to follow.
 /// </remarks>
 public sealed partial class KvCache : IDisposable
 {
+    // More room each time: at least for so many tokens, and a quarter of what there is. So all that is ever copied is some
+    // times the cache, which every token that is generated reads once, and a quarter is the most that stands empty.
+    private const int LeastGrowth = 256;
+    private const int GrowthShare = 4;
+
+    private readonly Lifetime _lifetime;
     private readonly List<int>[] _tokens;
     private readonly int[,] _lengths;
     private readonly Tensor[,] _keys;
@@ -29,32 +41,60 @@ public sealed partial class KvCache : IDisposable
     /// </exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public KvCache(CoLMModel model, int capacity, int sequenceCount = 1)
+        : this(model, capacity, sequenceCount, room: capacity, isBlocked: true)
+    {
+    }
+
+    /// <param name="model">As of the public one.</param>
+    /// <param name="capacity">As of the public one.</param>
+    /// <param name="sequenceCount">As of the public one.</param>
+    /// <param name="isBlocked">False for <see cref="ModuleSession"/>'s layout where the CPU's kernels could read theirs.</param>
+    internal KvCache(CoLMModel model, int capacity, int sequenceCount, bool isBlocked)
+        : this(model, capacity, sequenceCount, room: capacity, isBlocked)
+    {
+    }
+
+    private KvCache(CoLMModel model, int capacity, int sequenceCount, int room, bool isBlocked)
     {
         ArgumentNullException.ThrowIfNull(model);
-        model.CheckUsable();
+        using var use = model.Enter();
         ArgumentOutOfRangeException.ThrowIfLessThan(sequenceCount, 1);
         if (capacity < 1 || capacity > model.Config.ContextLength)
         {
             throw new ArgumentOutOfRangeException(nameof(capacity), capacity,
                 $"capacity must be between 1 and the model's context of {model.Config.ContextLength} tokens, found {capacity}.");
         }
+        _lifetime = new Lifetime(this, Free);
         (Config, DataType, Device) = (model.Config, model.DataType, model.Device);
-        (Capacity, SequenceCount) = (capacity, sequenceCount);
-        IsBlocked = Device.type == DeviceType.CPU && DataType is ScalarType.Float32 or ScalarType.BFloat16;
+        (Capacity, Limit, SequenceCount) = (Math.Min(room, capacity), capacity, sequenceCount);
+        IsBlocked = isBlocked && Device.type == DeviceType.CPU && DataType is ScalarType.Float32 or ScalarType.BFloat16;
         _tokens = [.. Enumerable.Range(0, sequenceCount).Select(_ => new List<int>())];
         _lengths = new int[sequenceCount, Config.KeyValueChains];
-        _keys = Allocate(isKey: true);
-        _values = Allocate(isKey: false);
+        (_keys, _values) = Allocate();
     }
 
-    /// <summary>Tokens that a sequence can have.</summary>
-    public int Capacity { get; }
+    /// <summary>A cache with little memory, which takes more as its sequences need it.</summary>
+    /// <param name="model">The model it is for.</param>
+    /// <param name="limit">The most tokens that a sequence can have, at most the model's context.</param>
+    /// <param name="sequenceCount">Sequences.</param>
+    /// <exception cref="ArgumentOutOfRangeException">As the constructor's.</exception>
+    internal static KvCache Growing(CoLMModel model, int limit, int sequenceCount = 1) =>
+        new(model, limit, sequenceCount, room: LeastGrowth, isBlocked: true);
+
+    /// <summary>
+    /// Tokens of a sequence that there is room for. That of a cache which was made without a capacity becomes more when it
+    /// is needed.
+    /// </summary>
+    public int Capacity { get; private set; }
 
     /// <summary>Sequences.</summary>
     public int SequenceCount { get; }
 
-    /// <summary>Bytes of all keys and values.</summary>
+    /// <summary>Bytes that keys and values have, for <see cref="Capacity"/> tokens of each sequence.</summary>
     public long SizeInBytes => SizeOf(Config, DataType, IsBlocked, Capacity, SequenceCount);
+
+    /// <summary>The most tokens that a sequence can have.</summary>
+    internal int Limit { get; }
 
     internal CoLMConfig Config { get; }
 
@@ -70,11 +110,13 @@ public sealed partial class KvCache : IDisposable
     /// <param name="capacity">Tokens that a sequence can have.</param>
     /// <param name="sequenceCount">Sequences.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is below 1, or a cache of that size has no number of bytes.</exception>
+    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public static long SizeFor(CoLMModel model, int capacity, int sequenceCount = 1)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(sequenceCount, 1);
+        using var use = model.Enter();
         var isBlocked = model.Device.type == DeviceType.CPU &&
             model.DataType is ScalarType.Float32 or ScalarType.BFloat16;
         return SizeOf(model.Config, model.DataType, isBlocked, capacity, sequenceCount);
@@ -95,8 +137,10 @@ public sealed partial class KvCache : IDisposable
 
     /// <summary>Forgets a sequence's tokens from a length on; no memory is moved or freed.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such sequence, or it is not that long.</exception>
+    /// <exception cref="ObjectDisposedException">The cache was disposed.</exception>
     public void Trim(int length, int sequence = 0)
     {
+        CheckUsable();
         var tokens = (List<int>)Tokens(sequence);
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, tokens.Count);
@@ -106,8 +150,10 @@ public sealed partial class KvCache : IDisposable
     }
 
     /// <summary>A copy with memory of its own.</summary>
+    /// <exception cref="ObjectDisposedException">The cache was disposed.</exception>
     public KvCache Clone()
     {
+        using var use = Enter();
         var copy = new KvCache(this);
         using var noGradients = no_grad();
         using var scope = NewDisposeScope();
@@ -116,12 +162,14 @@ public sealed partial class KvCache : IDisposable
         return copy;
     }
 
-    /// <summary>Frees the memory.</summary>
-    public void Dispose()
-    {
-        foreach (var tensor in AllTensors())
-            tensor.Dispose();
-    }
+    /// <summary>Frees the memory, or leaves that to the end of what is being done with it.</summary>
+    public void Dispose() => _lifetime.Dispose();
+
+    /// <summary>Begins a use: until it is disposed, the memory is not freed.</summary>
+    /// <exception cref="ObjectDisposedException">The cache was disposed.</exception>
+    internal Lifetime.Use Enter() => _lifetime.Enter();
+
+    internal void CheckUsable() => _lifetime.Check();
 
     /// <summary>Keys of a layer: [sequences, heads, capacity / 16, d, 16] when blocked.</summary>
     internal Tensor Keys(int layer, int chain) => _keys[layer, chain];
@@ -135,17 +183,29 @@ public sealed partial class KvCache : IDisposable
     /// <summary>A chain has cached a sequence's tokens up to a length.</summary>
     internal void SetCachedLength(int sequence, int chain, int length) => _lengths[sequence, chain] = length;
 
+    /// <summary>
+    /// Makes room for a sequence of so many tokens. What is cached stays, but the tensors may be others than before.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is more than a sequence can have.</exception>
+    internal void Reserve(int length)
+    {
+        if (length <= Capacity)
+            return;
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Limit);
+        Grow((int)Math.Min(Limit, Math.Max((long)length + LeastGrowth, (long)Capacity + Capacity / GrowthShare)));
+    }
+
     /// <summary>Adds a token to a sequence's end; its keys and values are the caller's to write.</summary>
     internal void Append(int sequence, int token) => _tokens[sequence].Add(token);
 
     private KvCache(KvCache source)
     {
+        _lifetime = new Lifetime(this, Free);
         (Config, DataType, Device, IsBlocked) = (source.Config, source.DataType, source.Device, source.IsBlocked);
-        (Capacity, SequenceCount) = (source.Capacity, source.SequenceCount);
+        (Capacity, Limit, SequenceCount) = (source.Capacity, source.Limit, source.SequenceCount);
         _tokens = [.. source._tokens.Select(tokens => new List<int>(tokens))];
         _lengths = (int[,])source._lengths.Clone();
-        _keys = Allocate(isKey: true);
-        _values = Allocate(isKey: false);
+        (_keys, _values) = Allocate();
     }
 
     private static long SizeOf(CoLMConfig config, ScalarType dtype, bool isBlocked, int capacity, int sequenceCount)
@@ -173,21 +233,77 @@ public sealed partial class KvCache : IDisposable
             : [sequenceCount, heads, padded, CachedAttention.Padded((int)width)];
     }
 
-    private Tensor[,] Allocate(bool isKey)
+    // Zeros, since attention multiplies what lies behind the last position by zero.
+    private (Tensor[,] Keys, Tensor[,] Values) Allocate()
     {
-        var tensors = new Tensor[Config.LayerCount, Config.KeyValueChains];
-        for (var layer = 0; layer < Config.LayerCount; layer++)
-        {
-            for (var chain = 0; chain < Config.KeyValueChains; chain++)
-            {
-                // Zeros, since attention multiplies what lies behind the last position by zero.
-                tensors[layer, chain] = zeros(
-                    Shape(Config, chain, IsBlocked, Capacity, SequenceCount, isKey), dtype: DataType, device: Device)
-                    .DetachFromDisposeScope();
-            }
-        }
-        return tensors;
+        var (keys, values) = Allocate(Capacity);
+        using var noGradients = no_grad();
+        foreach (var tensor in Both(keys, values))
+            tensor.zero_().Dispose();
+        return (keys, values);
     }
 
-    private IEnumerable<Tensor> AllTensors() => _keys.Cast<Tensor>().Concat(_values.Cast<Tensor>());
+    private void Free()
+    {
+        foreach (var tensor in AllTensors())
+            tensor.Dispose();
+    }
+
+    /// <summary>Memory for so many tokens of each sequence, whatever is in it.</summary>
+    private (Tensor[,] Keys, Tensor[,] Values) Allocate(int capacity)
+    {
+        var keys = new Tensor[Config.LayerCount, Config.KeyValueChains];
+        var values = new Tensor[Config.LayerCount, Config.KeyValueChains];
+        try
+        {
+            for (var layer = 0; layer < Config.LayerCount; layer++)
+            {
+                for (var chain = 0; chain < Config.KeyValueChains; chain++)
+                {
+                    keys[layer, chain] = New(chain, isKey: true);
+                    values[layer, chain] = New(chain, isKey: false);
+                }
+            }
+            return (keys, values);
+        }
+        catch
+        {
+            foreach (var tensor in Both(keys, values))
+                tensor?.Dispose();
+            throw;
+        }
+
+        Tensor New(int chain, bool isKey) => empty(
+            Shape(Config, chain, IsBlocked, capacity, SequenceCount, isKey), dtype: DataType, device: Device)
+            .DetachFromDisposeScope();
+    }
+
+    private void Grow(int capacity)
+    {
+        using var noGradients = no_grad();
+        // All before any is copied, so that the cache stays as it was where memory is short. The CPU's is there when it is
+        // written: of what is copied, never more than one tensor exists twice.
+        var (keys, values) = Allocate(capacity);
+        foreach (var (own, grown) in new[] { (_keys, keys), (_values, values) })
+        {
+            for (var layer = 0; layer < Config.LayerCount; layer++)
+            {
+                for (var chain = 0; chain < Config.KeyValueChains; chain++)
+                {
+                    using var scope = NewDisposeScope();
+                    var old = own[layer, chain];
+                    var (filled, all) = (old.size(2), grown[layer, chain].size(2));     // positions, or blocks of them
+                    grown[layer, chain].narrow(2, 0, filled).copy_(old);
+                    grown[layer, chain].narrow(2, filled, all - filled).zero_();
+                    own[layer, chain] = grown[layer, chain];
+                    old.Dispose();
+                }
+            }
+        }
+        Capacity = capacity;
+    }
+
+    private IEnumerable<Tensor> AllTensors() => Both(_keys, _values);
+
+    private static IEnumerable<Tensor> Both(Tensor[,] keys, Tensor[,] values) => keys.Cast<Tensor>().Concat(values.Cast<Tensor>());
 }

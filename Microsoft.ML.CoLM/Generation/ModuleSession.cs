@@ -17,7 +17,7 @@ internal sealed class ModuleSession : IDecodingSession
 
     private readonly CoLMModel _model;
     private readonly KvCache _cache;
-    private readonly bool _ownsCache;
+    private readonly SessionUse _use;
     private readonly FeatureLayout _columns;
     private readonly FeatureStore _slots;
     private readonly FeatureStore? _history;
@@ -32,19 +32,29 @@ internal sealed class ModuleSession : IDecodingSession
     /// <param name="mayGrow">Whether sequences may be run at more chains later than before.</param>
     public ModuleSession(CoLMModel model, KvCache cache, bool ownsCache, bool mayGrow)
     {
-        (_model, _cache, _ownsCache) = (model, cache, ownsCache);
-        _columns = new FeatureLayout(model.Config);
-        _slots = Store(SlotCount);
-        if (mayGrow && !model.Config.KvSharing)
-            _history = Store(cache.SequenceCount * cache.Capacity);
-        _ledger = new SessionLedger(cache, canGrow: _history is not null);
-        _logits = zeros([SlotCount, model.Config.VocabularySize], dtype: model.DataType, device: model.Device)
-            .DetachFromDisposeScope();
-        _copies = new float[SlotCount][];
-        _isCopied = new bool[SlotCount];
+        _cache = cache;
+        _use = new SessionUse(model, cache, ownsCache);
+        _model = _use.Model;
+        try
+        {
+            _columns = new FeatureLayout(model.Config);
+            _slots = Store(SlotCount, sequences: 1);
+            if (mayGrow && !model.Config.KvSharing)
+                _history = Store(cache.Capacity, cache.SequenceCount);
+            _ledger = new SessionLedger(cache, canGrow: _history is not null);
+            _logits = zeros([SlotCount, model.Config.VocabularySize], dtype: model.DataType, device: model.Device)
+                .DetachFromDisposeScope();
+            _copies = new float[SlotCount][];
+            _isCopied = new bool[SlotCount];
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
 
-        FeatureStore Store(int rows) =>
-            new(model.Config, _columns, rows, keepsLayers: true, model.DataType, model.Device);
+        FeatureStore Store(int rows, int sequences) =>
+            new(model.Config, _columns, rows, keepsLayers: true, model.DataType, model.Device, sequences);
     }
 
     public int SlotCount => 16;
@@ -60,9 +70,11 @@ internal sealed class ModuleSession : IDecodingSession
     public void Prefill(int sequence, ReadOnlySpan<int> tokens, int chainCount, CancellationToken cancellation = default)
     {
         var chains = new ChainRange(0, _model.Config.KvSharing ? 1 : chainCount);
+        Reserve(_cache.Length(sequence) + tokens.Length);
         while (!tokens.IsEmpty)
         {
             cancellation.ThrowIfCancellationRequested();
+            _use.Check();
             var chunk = tokens[..Math.Min(tokens.Length, ChunkLength)];
             FillCache(sequence, _cache.Length(sequence), chunk, chains);
             foreach (var token in chunk)
@@ -73,6 +85,7 @@ internal sealed class ModuleSession : IDecodingSession
 
     public void Run(ReadOnlySpan<DecodingRow> rows, int firstSlot, ChainRange chains)
     {
+        _use.Check();
         using var noGradients = no_grad();
         for (var first = 0; first < rows.Length;)
         {
@@ -108,17 +121,24 @@ internal sealed class ModuleSession : IDecodingSession
         }
     }
 
+    // Where the constructor failed, some of it is not there.
     public void Dispose()
     {
-        if (_ownsCache)
-            _cache.Dispose();
-        _slots.Dispose();
+        _slots?.Dispose();
         _history?.Dispose();
-        _logits.Dispose();
+        _logits?.Dispose();
+        _use.Dispose();
+    }
+
+    private void Reserve(int length)
+    {
+        _cache.Reserve(length);
+        _history?.Reserve(_cache.Capacity);
     }
 
     private void RunSequence(ReadOnlySpan<DecodingRow> rows, int slot, ChainRange chains)
     {
+        Reserve(rows[^1].Position + 1);
         using var scope = NewDisposeScope();
         var (sequence, start, count) = (rows[0].Sequence, rows[0].Position, rows.Length);
         var ids = new int[count];
@@ -134,7 +154,7 @@ internal sealed class ModuleSession : IDecodingSession
         if (chains.End < _model.Config.ChainCount)
             Keep(kept, _slots, slot, chains, sitesOfLastLayer: FeatureStore.Sites);
         if (_history is not null)
-            Keep(kept, _history, sequence * _cache.Capacity + start, chains, sitesOfLastLayer: FeatureStore.Sites);
+            Keep(kept, _history, _history.Row(sequence, start), chains, sitesOfLastLayer: FeatureStore.Sites);
         foreach (var id in chains.First == 0 ? ids : [])
             _cache.Append(sequence, id);
         _ledger.Count(sequence, start, count, chains);
@@ -144,7 +164,7 @@ internal sealed class ModuleSession : IDecodingSession
     {
         using var noGradients = no_grad();
         using var scope = NewDisposeScope();
-        var row = sequence * _cache.Capacity + start;
+        var row = _history?.Row(sequence, start) ?? 0;
         using var earlier = chains.First == 0 ? null : Earlier(_history!, row, tokens.Length, chains.First);
         using var kept = _history is null ? null : new ChainFeatures(_model.Config.LayerCount);
         _model.FillCache(Ids(tokens), chains, earlier, kept, new SequenceCache(_cache, sequence, start, tokens.Length));
@@ -162,7 +182,7 @@ internal sealed class ModuleSession : IDecodingSession
     }
 
     /// <summary>Features of the chains before a range, read in place.</summary>
-    private ChainFeatures Earlier(FeatureStore store, int row, int count, int chainCount)
+    private ChainFeatures Earlier(FeatureStore store, long row, int count, int chainCount)
     {
         var earlier = new ChainFeatures(_model.Config.LayerCount);
         for (var layer = 0; layer < _model.Config.LayerCount; layer++)
@@ -177,7 +197,7 @@ internal sealed class ModuleSession : IDecodingSession
     }
 
     private void Keep(
-        ChainFeatures kept, FeatureStore store, int row, ChainRange chains, FeatureSite[] sitesOfLastLayer)
+        ChainFeatures kept, FeatureStore store, long row, ChainRange chains, FeatureSite[] sitesOfLastLayer)
     {
         for (var layer = 0; layer < _model.Config.LayerCount; layer++)
         {

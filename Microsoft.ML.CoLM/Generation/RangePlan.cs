@@ -56,7 +56,7 @@ internal sealed class RangePlan
         ProductTasks Tasks(IEnumerable<ProductPiece> products) => new([.. products.Select(product => new[] { product })], threads);
 
         static ProductPiece New(WeightMatrix weight, int xStride, nint y, int yStride, int column, bool adds = false) =>
-            new(weight, 0, weight.Outputs, xStride, XColumn: 0, y + column * sizeof(float), yStride, adds);
+            new(weight, 0, weight.Outputs, xStride, XColumn: 0, y + (nint)column * sizeof(float), yStride, adds);
     }
 
     public ChainRange Chains { get; }

@@ -11,14 +11,15 @@ internal sealed unsafe class RowAttention<T> : IDisposable
     private readonly InferenceWeights _weights;
     private readonly KvCache _cache;
     private readonly SlotBuffers _slots;
-    private readonly nint[][] _keys;
-    private readonly nint[][] _values;
     private readonly DecodingRow[] _rows;
     private readonly List<QueryTile> _tiles = [];
     private readonly float* _angles;
     private readonly nint[] _scratch;
     private readonly int _d;
     private readonly float _scale;
+    private nint[][] _keys = [];
+    private nint[][] _values = [];
+    private int _capacity;
     private ChainRange _chains;
     private int _firstSlot;
     private int _count;
@@ -30,20 +31,11 @@ internal sealed unsafe class RowAttention<T> : IDisposable
     public RowAttention(InferenceWeights weights, KvCache cache, SlotBuffers slots, int threads)
     {
         (_weights, _cache, _slots) = (weights, cache, slots);
-        var config = weights.Config;
-        _d = config.HeadWidth;
+        _d = weights.Config.HeadWidth;
         _scale = 1 / MathF.Sqrt(_d);
         _rows = new DecodingRow[slots.Slots];
-        _keys = Addresses(cache.Keys);
-        _values = Addresses(cache.Values);
         _angles = (float*)AlignedMemory.Allocate((long)slots.Slots * _d);
-        const int Tile = CachedAttention.QueriesAtOnce;
-        var scratch = Tile * ((long)_d + CachedAttention.Padded(_d) + CachedAttention.ScoreStride(cache.Capacity));
-        _scratch = [.. Enumerable.Range(0, threads).Select(_ => AlignedMemory.Allocate(scratch))];
-
-        nint[][] Addresses(Func<int, int, TorchSharp.torch.Tensor> tensors) =>
-            [.. Enumerable.Range(0, config.LayerCount).Select(layer => Enumerable.Range(0, config.KeyValueChains)
-                .Select(chain => TensorMemory.Address(tensors(layer, chain))).ToArray())];
+        _scratch = new nint[threads];
     }
 
     /// <summary>Takes rows, in neighbouring slots, of which a plan's chains are computed next.</summary>
@@ -52,6 +44,8 @@ internal sealed unsafe class RowAttention<T> : IDisposable
         (_chains, _firstSlot, _count) = (plan.Chains, firstSlot, rows.Length);
         rows.CopyTo(_rows);
         Tile(plan.Heads);
+        if (_capacity != _cache.Capacity)
+            FindCache();
     }
 
     /// <summary>Computes the angles of a row's position.</summary>
@@ -100,6 +94,27 @@ internal sealed unsafe class RowAttention<T> : IDisposable
     {
         AlignedMemory.Free((nint)_angles);
         Array.ForEach(_scratch, AlignedMemory.Free);
+    }
+
+    /// <summary>Notes where the cache is, and takes memory for the scores of as many positions as it has room for.</summary>
+    private void FindCache()
+    {
+        var config = _weights.Config;
+        _keys = Addresses(_cache.Keys);
+        _values = Addresses(_cache.Values);
+        const int Tile = CachedAttention.QueriesAtOnce;
+        var floats = Tile * ((long)_d + CachedAttention.Padded(_d) + CachedAttention.ScoreStride(_cache.Capacity));
+        for (var thread = 0; thread < _scratch.Length; thread++)
+        {
+            AlignedMemory.Free(_scratch[thread]);
+            _scratch[thread] = 0;
+            _scratch[thread] = AlignedMemory.Allocate(floats);
+        }
+        _capacity = _cache.Capacity;
+
+        nint[][] Addresses(Func<int, int, TorchSharp.torch.Tensor> tensors) =>
+            [.. Enumerable.Range(0, config.LayerCount).Select(layer => Enumerable.Range(0, config.KeyValueChains)
+                .Select(chain => TensorMemory.Address(tensors(layer, chain))).ToArray())];
     }
 
     /// <summary>Caches a tile's head's keys and values of all rows that the tile may read.</summary>

@@ -10,7 +10,8 @@ public sealed partial class TextGenerator
     /// </summary>
     /// <param name="prompt">The text; an empty one is the beginning-of-text token alone.</param>
     /// <param name="capacity">
-    /// Tokens that the cache can hold, prompt and continuation; null takes the model's context.
+    /// Tokens that the cache can hold, prompt and continuation, whose memory is taken at once; null takes what the prompt
+    /// needs, and <see cref="Continue"/> what is generated, up to the model's context.
     /// </param>
     /// <param name="chainCount">
     /// Without KV sharing, the chain count to go on with; null for all. With it, it makes no difference.
@@ -30,13 +31,13 @@ public sealed partial class TextGenerator
         var tokens = Encode(prompt, nameof(prompt));
         var chains = chainCount ?? _model.Config.ChainCount;
         _model.Config.Layout.CheckChainCount(chains);
-        var cache = new KvCache(_model, capacity ?? _model.Config.ContextLength);
+        var cache = capacity is { } most ? new KvCache(_model, most) : KvCache.Growing(_model, _model.Config.ContextLength);
         try
         {
-            if (tokens.Length > cache.Capacity)
+            if (tokens.Length > cache.Limit)
             {
                 throw new ArgumentException(
-                    $"{nameof(prompt)} has {tokens.Length} tokens, which is more than the capacity of {cache.Capacity}.",
+                    $"{nameof(prompt)} has {tokens.Length} tokens, which is more than the capacity of {cache.Limit}.",
                     nameof(prompt));
             }
             using var session = DecodingSession.Create(_model, cache, ownsCache: false, mayGrow: false);
@@ -59,7 +60,10 @@ public sealed partial class TextGenerator
     /// How. Without KV sharing, the chain count is at most the one that the cache was filled at.
     /// </param>
     /// <param name="token">Ends generation before the next pass.</param>
-    /// <returns>The continuation; it ends where the cache is full, with <see cref="FinishReason.Length"/>.</returns>
+    /// <returns>
+    /// The continuation; it ends with <see cref="FinishReason.Length"/> where a cache that was made with a capacity is full,
+    /// or at the model's context.
+    /// </returns>
     /// <exception cref="ArgumentException">
     /// An option is out of range, or the cache is empty or of another architecture.
     /// </exception>
@@ -76,6 +80,6 @@ public sealed partial class TextGenerator
         if (cache.Length() == 0)
             throw new ArgumentException($"{nameof(cache)} must have a token to begin with, but it is empty.", nameof(cache));
         using var session = DecodingSession.Create(_model, cache, ownsCache: false, mayGrow: false);
-        return Resume(session, [.. cache.Tokens()], options, cache.Capacity, onText: null, token);
+        return Resume(session, [.. cache.Tokens()], options, cache.Limit, onText: null, token);
     }
 }

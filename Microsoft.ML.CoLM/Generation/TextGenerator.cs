@@ -16,6 +16,10 @@ namespace Microsoft.ML.CoLM;
 /// </remarks>
 public sealed partial class TextGenerator
 {
+    // Texts of a batch that are generated at a time, and so the sequences that there is memory for: as many as a session
+    // runs in one pass.
+    private const int SequencesAtOnce = 16;
+
     private readonly CoLMModel _model;
     private readonly Tokenizer _tokenizer;
     private readonly Func<CoLMModel, int, int, bool, IDecodingSession> _createSession;
@@ -75,7 +79,11 @@ public sealed partial class TextGenerator
     }
 
     /// <summary>Continues several prompts side by side.</summary>
-    /// <param name="prompts">Texts to continue, of any lengths.</param>
+    /// <remarks>
+    /// 16 texts are generated at a time; where one has ended, the next prompt follows. The KV cache has memory for as many,
+    /// each as long as the longest so far.
+    /// </remarks>
+    /// <param name="prompts">Texts to continue, of any lengths and any number.</param>
     /// <param name="options">
     /// How; <see cref="GenerationOptions.Seed"/> says how each prompt's random numbers differ.
     /// </param>
@@ -138,7 +146,7 @@ public sealed partial class TextGenerator
     {
         var settings = Check(options);
         CheckTokens(tokens, nameof(tokens));
-        var sequence = CreateSequence(0, tokens, settings, prompt: 0, onText, capacity);
+        var sequence = CreateSequence(tokens, settings, prompt: 0, onText, capacity);
         return Run(session, [sequence], settings, cancellation)[0];
     }
 
@@ -180,9 +188,9 @@ public sealed partial class TextGenerator
         CancellationToken cancellation)
     {
         GeneratedSequence[] sequences = [.. prompts.Select((prompt, i) =>
-            CreateSequence(i, prompt, settings, firstPrompt + i, onText))];
-        using var session = _createSession(
-            _model, sequences.Length, sequences.Max(sequence => sequence.Limit), settings.ChainSchedule is not null);
+            CreateSequence(prompt, settings, firstPrompt + i, onText))];
+        using var session = _createSession(_model, Math.Min(sequences.Length, SequencesAtOnce),
+            sequences.Max(sequence => sequence.Limit), settings.ChainSchedule is not null);
         return Run(session, sequences, settings, cancellation);
     }
 
@@ -199,16 +207,16 @@ public sealed partial class TextGenerator
         }
         else
         {
-            new PlainDecoding(session, sampler, sequences.Length).Run(sequences, cancellation);
+            new PlainDecoding(session, sampler, sequences, Math.Min(sequences.Length, SequencesAtOnce)).Run(cancellation);
         }
         long[] computed = [.. session.KeyValuesComputed.Select((count, chain) => count - before[chain])];
         return [.. sequences.Select(sequence => sequence.ToResult(computed))];
     }
 
     private GeneratedSequence CreateSequence(
-        int index, IReadOnlyList<int> tokens, GenerationOptions settings, int prompt, Action<string>? onText,
+        IReadOnlyList<int> tokens, GenerationOptions settings, int prompt, Action<string>? onText,
         int capacity = int.MaxValue) =>
-        new(index, tokens, _model.Config, _tokenizer, settings, unchecked(settings.Seed + prompt), onText, capacity);
+        new(tokens, _model.Config, _tokenizer, settings, unchecked(settings.Seed + prompt), onText, capacity);
 
     private GenerationOptions Check(GenerationOptions options)
     {

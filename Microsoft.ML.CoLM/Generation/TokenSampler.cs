@@ -104,8 +104,8 @@ internal sealed class TokenSampler
 
     private static float Number(float best) => float.IsFinite(best)
         ? best
-        : throw new InvalidOperationException(
-            $"The model's logits must be numbers to choose a token by, found {best} as the largest.");
+        : throw new InvalidOperationException(FormattableString.Invariant(
+            $"The model's logits must be numbers to choose a token by, found {best} as the largest."));
 
     private int[] AllIds() => _allIds ??= [.. Enumerable.Range(0, _vocabularySize)];
 }

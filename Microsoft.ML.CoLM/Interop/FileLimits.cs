@@ -25,7 +25,7 @@ internal static class FileLimits
     public const long ShardIndex = 8 * Mebibyte;
 
     /// <summary>The header of a safetensors file; the format itself allows 100 MB, and 0.2 MB are much.</summary>
-    public const long SafetensorsHeader = 16 * Mebibyte;
+    public const long SafetensorsHeader = 8 * Mebibyte;
 
     /// <summary><c>colm-save.json</c>, an interrupted save's plan: two names for each chain.</summary>
     public const long SavePlan = Mebibyte;

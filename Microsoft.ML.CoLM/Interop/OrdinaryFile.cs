@@ -12,11 +12,27 @@ internal static class OrdinaryFile
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
     public static FileStream OpenRead(string path)
     {
-        if (Directory.Exists(path))
-            throw Refuse(path);
-        if (!UnixFile.IsSupported)
-            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
+        try
+        {
+            return UnixFile.IsSupported ? OpenOnUnix(path)
+                : !Directory.Exists(path) ? new FileStream(
+                    path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0)
+                : throw Refuse(path);
+        }
+        catch (FileNotFoundException e) when (new FileInfo(path).LinkTarget is { } target)
+        {
+            throw new FileNotFoundException($"{path}: is a link to '{target}', which is missing.", path, e);
+        }
+    }
 
+    /// <summary>Whether a name is taken: by a file, a folder, a link that may lead nowhere, or anything else.</summary>
+    public static bool IsThere(string path) => Path.Exists(path) || new FileInfo(path).LinkTarget is not null;
+
+    internal static InvalidDataException Refuse(string path) =>
+        new($"{path}: a folder, a pipe or a device is in the place of a file.");
+
+    private static FileStream OpenOnUnix(string path)
+    {
         // Without waiting: to open a pipe that nobody writes to would take for ever.
         var handle = UnixFile.Open(path, mayWrite: false, followLinks: true);
         try
@@ -30,7 +46,4 @@ internal static class OrdinaryFile
             throw;
         }
     }
-
-    internal static InvalidDataException Refuse(string path) =>
-        new($"{path}: a folder, a pipe or a device is in the place of a file.");
 }

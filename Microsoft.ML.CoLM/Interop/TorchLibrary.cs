@@ -18,10 +18,12 @@ internal static class TorchLibrary
     /// <exception cref="DirectoryNotFoundException"><c>COLM_LIBTORCH</c> names a missing folder.</exception>
     /// <exception cref="FileNotFoundException">A library is missing in that folder.</exception>
     /// <exception cref="DllNotFoundException">The native libraries cannot be loaded.</exception>
+    /// <exception cref="NotSupportedException">TorchSharp or ML.NET is of a version that this library is not made for.</exception>
     internal static void EnsureLoaded() => _ = Loaded.Value;
 
     private static bool Load()
     {
+        LibraryVersions.Check();
         var folder = Environment.GetEnvironmentVariable(FolderVariable);
         OpenMPWaiting.LimitSpinning();
         try

@@ -30,6 +30,10 @@ internal static unsafe partial class UnixFile
     public static bool IsSupported { get; } = OperatingSystem.IsLinux()
         || (OperatingSystem.IsMacOS() && RuntimeInformation.ProcessArchitecture == Architecture.Arm64);
 
+    private static int WouldBlock => OperatingSystem.IsLinux() ? 11 : 35;
+
+    private static int TooManyLinks => OperatingSystem.IsLinux() ? 40 : 62;
+
     private static int NonBlocking => OperatingSystem.IsLinux() ? 0x800 : 0x4;
 
     private static int CloseOnExecute => OperatingSystem.IsLinux() ? 0x80000 : 0x1000000;
@@ -59,13 +63,16 @@ internal static unsafe partial class UnixFile
             NoEntry => new FileNotFoundException(message, path),
             NoFolder => new DirectoryNotFoundException(message),
             NoDevice or IsFolder => OrdinaryFile.Refuse(path),
+            _ when error == TooManyLinks && !followLinks => new IOException($"'{path}' is a link, and links are not followed here."),
             NotPermitted or AccessDenied => new UnauthorizedAccessException(message),
             _ => new IOException(message, error),
         };
     }
 
     /// <summary>Takes the lock of an open file for its handle, unless another has it.</summary>
-    public static bool TryLock(SafeFileHandle handle) => Lock(handle, LockExclusively | WithoutWaiting) == 0;
+    /// <returns>Whether no other has it; also where the file system knows no locks.</returns>
+    public static bool TryLock(SafeFileHandle handle) =>
+        Lock(handle, LockExclusively | WithoutWaiting) == 0 || Marshal.GetLastPInvokeError() != WouldBlock;
 
     /// <summary>What an open file is.</summary>
     public static UnixFileDescription Describe(SafeFileHandle handle)

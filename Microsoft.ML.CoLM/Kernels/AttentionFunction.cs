@@ -5,7 +5,7 @@ using static TorchSharp.torch.autograd;
 
 namespace Microsoft.ML.CoLM.Kernels;
 
-/// <summary>Causal grouped-query attention with gradients: <see cref="AttentionKernel"/>, or libtorch's own.</summary>
+/// <summary>Causal grouped-query attention with gradients: <see cref="AttentionKernel{TFloats}"/>, or libtorch's own.</summary>
 internal sealed class AttentionFunction : SingleTensorFunction<AttentionFunction>
 {
     private const string KeysNeedGradient = "keys need gradient";
@@ -14,6 +14,16 @@ internal sealed class AttentionFunction : SingleTensorFunction<AttentionFunction
     // scores stays in the first-level cache.
     private const int WidestHead = 32;
     private const int LongestSequence = 2048;
+
+    // Elements of a mask: 16 MiB, and four times as much where libtorch makes numbers of it.
+    private const int MaskAtOnce = 1 << 24;
+
+    private delegate void ForwardKernel(
+        AttentionShape shape, nint queries, nint keys, nint values, nint output, nint logSums);
+
+    private delegate void BackwardKernel(
+        AttentionShape shape, nint queries, nint keys, nint values, nint output, nint logSums, nint outputGradient,
+        nint queryGradient, nint keyGradient, nint valueGradient);
 
     public override string Name => nameof(AttentionFunction);
 
@@ -42,18 +52,42 @@ internal sealed class AttentionFunction : SingleTensorFunction<AttentionFunction
     /// <param name="keys">[groups, 1, start + length, d].</param>
     /// <param name="values">[groups, 1, start + length, d].</param>
     /// <param name="start">Tokens before the queries'.</param>
+    /// <param name="maskAtOnce">
+    /// Elements of the largest mask: queries of more are worked on by turns. One query's at least.
+    /// </param>
     /// <returns>[groups, queries, length, d].</returns>
-    public static Tensor Continue(Tensor queries, Tensor keys, Tensor values, long start)
+    public static Tensor Continue(
+        Tensor queries, Tensor keys, Tensor values, long start, long maskAtOnce = MaskAtOnce)
     {
         using var scope = NewDisposeScope();
         var length = queries.size(2);
-        long[] shape = [queries.size(0), queries.size(1), start + length, queries.size(3)];
         // The causal mask of libtorch's own begins at the first key; one query reads all keys and needs none.
+        var needsMask = start > 0 && length > 1;
+        var most = needsMask ? Math.Max(1, maskAtOnce / (start + length)) : length;
+        if (length <= most)
+            return ContinueAtOnce(queries, keys, values, start).MoveToOuterDisposeScope();
+
+        var mixed = empty(queries.shape, dtype: queries.dtype, device: queries.device);
+        for (long first = 0; first < length; first += most)
+        {
+            using var part = NewDisposeScope();
+            var count = Math.Min(most, length - first);
+            var end = start + first + count;
+            mixed.narrow(2, first, count).copy_(ContinueAtOnce(
+                queries.narrow(2, first, count), keys.narrow(2, 0, end), values.narrow(2, 0, end), start + first));
+        }
+        return mixed.MoveToOuterDisposeScope();
+    }
+
+    private static Tensor ContinueAtOnce(Tensor queries, Tensor keys, Tensor values, long start)
+    {
+        var length = queries.size(2);
+        long[] shape = [queries.size(0), queries.size(1), start + length, queries.size(3)];
         var mask = start == 0 || length == 1
             ? null
             : ones([length, start + length], dtype: ScalarType.Bool, device: queries.device).tril(start);
         return nn.functional.scaled_dot_product_attention(queries, keys.expand(shape), values.expand(shape), mask,
-            is_casual: start == 0 && length > 1).MoveToOuterDisposeScope();
+            is_casual: start == 0 && length > 1);
     }
 
     /// <summary>Attention of one token of each sequence to keys that a mask chooses.</summary>
@@ -89,7 +123,10 @@ internal sealed class AttentionFunction : SingleTensorFunction<AttentionFunction
             var queryGradient = empty_like(queries);
             var keyGradient = needsKeys ? empty_like(keys) : null;
             var valueGradient = needsKeys ? empty_like(values) : null;
-            AttentionKernel.Backward(ShapeOf(queries), Address(queries), Address(keys), Address(values),
+            BackwardKernel backward = VectorWidth.Floats >= Floats8.Count
+                ? AttentionKernel<Floats8>.Backward
+                : AttentionKernel<Floats4>.Backward;
+            backward(ShapeOf(queries), Address(queries), Address(keys), Address(values),
                 Address(saved[3]), Address(saved[4]), Address(gradient), Address(queryGradient),
                 keyGradient is null ? 0 : Address(keyGradient), valueGradient is null ? 0 : Address(valueGradient));
             return [queryGradient, keyGradient, valueGradient];
@@ -101,8 +138,10 @@ internal sealed class AttentionFunction : SingleTensorFunction<AttentionFunction
         (queries, keys, values) = (queries.contiguous(), keys.contiguous(), values.contiguous());
         var output = empty(queries.shape, dtype: float32);
         var logSums = empty(queries.shape[..^1], dtype: float32);
-        AttentionKernel.Forward(ShapeOf(queries), Address(queries), Address(keys), Address(values), Address(output),
-            Address(logSums));
+        ForwardKernel forward = VectorWidth.Floats >= Floats8.Count
+            ? AttentionKernel<Floats8>.Forward
+            : AttentionKernel<Floats4>.Forward;
+        forward(ShapeOf(queries), Address(queries), Address(keys), Address(values), Address(output), Address(logSums));
         return (output.MoveToOuterDisposeScope(), logSums.MoveToOuterDisposeScope());
     }
 

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 using TorchSharp;
 
 namespace Microsoft.ML.CoLM.Kernels;
@@ -12,9 +11,10 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// Vectors run along the keys, so that a head may be as narrow as it likes, and a key-value head is read in place by all
 /// its queries. A query's result depends on nothing but its own keys: neither on the heads beside it nor on the batch.
 /// </remarks>
-internal static unsafe class AttentionKernel
+/// <typeparam name="TFloats">The vectors to compute with, of at most <see cref="AttentionScratch.Lanes"/> numbers.</typeparam>
+internal static unsafe class AttentionKernel<TFloats>
+    where TFloats : struct, IFloats<TFloats>
 {
-    private const int Lanes = AttentionScratch.Lanes;
     private const int QueriesAtOnce = AttentionScratch.QueriesAtOnce;
 
     // Below so many multiplications, handing work to another thread costs more than it saves.
@@ -77,15 +77,8 @@ internal static unsafe class AttentionKernel
     private static void ForEachGroup(AttentionShape shape, Action<int, AttentionScratch> work)
     {
         var multiplications = (double)shape.Groups * shape.QueryStride * shape.Length;
-        var options = new ParallelOptions
-        {
-            MaxDegreeOfParallelism = multiplications < WorthSharing ? 1 : torch.get_num_threads(),
-        };
-        Parallel.For(0, shape.Groups, options, () => new AttentionScratch(shape), (group, _, scratch) =>
-        {
-            work(group, scratch);
-            return scratch;
-        }, scratch => scratch.Dispose());
+        var threads = multiplications < WorthSharing ? 1 : torch.get_num_threads();
+        ParallelWork.For(shape.Groups, threads, () => new AttentionScratch(shape), work);
     }
 
     private static void ForwardHead(
@@ -140,18 +133,17 @@ internal static unsafe class AttentionKernel
     {
         var (width, padded) = (shape.HeadWidth, shape.PaddedLength);
         var query = scratch.Query;
-        var scale = Vector256.Create(shape.Scale);
-        for (var key = 0; key < keyEnd; key += Lanes)
+        var scale = TFloats.Create(shape.Scale);
+        for (var key = 0; key < keyEnd; key += TFloats.Count)
         {
-            var (s0, s1, s2, s3) = (Vector256<float>.Zero, Vector256<float>.Zero, Vector256<float>.Zero,
-                Vector256<float>.Zero);
+            var (s0, s1, s2, s3) = (default(TFloats), default(TFloats), default(TFloats), default(TFloats));
             for (var c = 0; c < width; c++)
             {
-                var k = Vector256.Load(scratch.Keys + (long)c * padded + key);
-                s0 = Vector256.FusedMultiplyAdd(Vector256.Create(query[c]), k, s0);
-                s1 = Vector256.FusedMultiplyAdd(Vector256.Create(query[width + c]), k, s1);
-                s2 = Vector256.FusedMultiplyAdd(Vector256.Create(query[2 * width + c]), k, s2);
-                s3 = Vector256.FusedMultiplyAdd(Vector256.Create(query[3 * width + c]), k, s3);
+                var k = TFloats.Load(scratch.Keys + (long)c * padded + key);
+                s0 = TFloats.MultiplyAdd(TFloats.Create(query[c]), k, s0);
+                s1 = TFloats.MultiplyAdd(TFloats.Create(query[width + c]), k, s1);
+                s2 = TFloats.MultiplyAdd(TFloats.Create(query[2 * width + c]), k, s2);
+                s3 = TFloats.MultiplyAdd(TFloats.Create(query[3 * width + c]), k, s3);
             }
             var row = scratch.Weights + key;
             Masked(s0 * scale, key, first).Store(row);
@@ -162,32 +154,24 @@ internal static unsafe class AttentionKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Masked(Vector256<float> scores, int key, int query)
-    {
-        if (key + Lanes - 1 <= query)
-            return scores;
-        var isAfter = Vector256.GreaterThan(Vector256<int>.Indices + Vector256.Create(key), Vector256.Create(query));
-        return Vector256.ConditionalSelect(isAfter.AsSingle(), Vector256.Create(float.NegativeInfinity), scores);
-    }
+    private static TFloats Masked(TFloats scores, int key, int query) =>
+        TFloats.Head(query - key + 1, scores, TFloats.Create(float.NegativeInfinity));
 
     /// <summary>Turns scores into the softmax's numerators.</summary>
     private static (float Greatest, float Sum) Softmax(float* row, int keyEnd)
     {
-        var most = Vector256.Load(row);
-        for (var key = Lanes; key < keyEnd; key += Lanes)
-            most = Vector256.Max(most, Vector256.Load(row + key));
-        var greatest = most[0];
-        for (var lane = 1; lane < Lanes; lane++)
-            greatest = MathF.Max(greatest, most[lane]);
-
-        var sums = Vector256<float>.Zero;
-        for (var key = 0; key < keyEnd; key += Lanes)
+        var most = TFloats.Load(row);
+        for (var key = TFloats.Count; key < keyEnd; key += TFloats.Count)
+            most = TFloats.Max(most, TFloats.Load(row + key));
+        var greatest = most.Greatest();
+        var sums = default(TFloats);
+        for (var key = 0; key < keyEnd; key += TFloats.Count)
         {
-            var weights = VectorMath.ExpOfNonPositive(Vector256.Load(row + key) - Vector256.Create(greatest));
+            var weights = VectorMath.ExpOfNonPositive(TFloats.Load(row + key) - TFloats.Create(greatest));
             sums += weights;
             weights.Store(row + key);
         }
-        return (greatest, Vector256.Sum(sums));
+        return (greatest, LaneSums.Sum(sums));
     }
 
     /// <summary>Rows of weights [queries, keys] times a matrix [d, keys], into [count, d].</summary>
@@ -199,33 +183,32 @@ internal static unsafe class AttentionKernel
             // The rotary embedding turns pairs of features, so d is even.
             var m0 = matrix + (long)c * padded;
             var m1 = m0 + padded;
-            var (a0, a1, a2, a3) = (Vector256<float>.Zero, Vector256<float>.Zero, Vector256<float>.Zero,
-                Vector256<float>.Zero);
+            var (a0, a1, a2, a3) = (default(TFloats), default(TFloats), default(TFloats), default(TFloats));
             var (b0, b1, b2, b3) = (a0, a1, a2, a3);
-            for (var key = 0; key < keyEnd; key += Lanes)
+            for (var key = 0; key < keyEnd; key += TFloats.Count)
             {
-                var (v0, v1) = (Vector256.Load(m0 + key), Vector256.Load(m1 + key));
-                var w = Vector256.Load(weights + key);
-                a0 = Vector256.FusedMultiplyAdd(w, v0, a0);
-                b0 = Vector256.FusedMultiplyAdd(w, v1, b0);
-                w = Vector256.Load(weights + padded + key);
-                a1 = Vector256.FusedMultiplyAdd(w, v0, a1);
-                b1 = Vector256.FusedMultiplyAdd(w, v1, b1);
-                w = Vector256.Load(weights + 2 * (long)padded + key);
-                a2 = Vector256.FusedMultiplyAdd(w, v0, a2);
-                b2 = Vector256.FusedMultiplyAdd(w, v1, b2);
-                w = Vector256.Load(weights + 3 * (long)padded + key);
-                a3 = Vector256.FusedMultiplyAdd(w, v0, a3);
-                b3 = Vector256.FusedMultiplyAdd(w, v1, b3);
+                var (v0, v1) = (TFloats.Load(m0 + key), TFloats.Load(m1 + key));
+                var w = TFloats.Load(weights + key);
+                a0 = TFloats.MultiplyAdd(w, v0, a0);
+                b0 = TFloats.MultiplyAdd(w, v1, b0);
+                w = TFloats.Load(weights + padded + key);
+                a1 = TFloats.MultiplyAdd(w, v0, a1);
+                b1 = TFloats.MultiplyAdd(w, v1, b1);
+                w = TFloats.Load(weights + 2 * (long)padded + key);
+                a2 = TFloats.MultiplyAdd(w, v0, a2);
+                b2 = TFloats.MultiplyAdd(w, v1, b2);
+                w = TFloats.Load(weights + 3 * (long)padded + key);
+                a3 = TFloats.MultiplyAdd(w, v0, a3);
+                b3 = TFloats.MultiplyAdd(w, v1, b3);
             }
             var row = result + c;
-            (row[0], row[1]) = (Vector256.Sum(a0), Vector256.Sum(b0));
+            (row[0], row[1]) = (LaneSums.Sum(a0), LaneSums.Sum(b0));
             if (count > 1)
-                (row[width], row[width + 1]) = (Vector256.Sum(a1), Vector256.Sum(b1));
+                (row[width], row[width + 1]) = (LaneSums.Sum(a1), LaneSums.Sum(b1));
             if (count > 2)
-                (row[2 * width], row[2 * width + 1]) = (Vector256.Sum(a2), Vector256.Sum(b2));
+                (row[2 * width], row[2 * width + 1]) = (LaneSums.Sum(a2), LaneSums.Sum(b2));
             if (count > 3)
-                (row[3 * width], row[3 * width + 1]) = (Vector256.Sum(a3), Vector256.Sum(b3));
+                (row[3 * width], row[3 * width + 1]) = (LaneSums.Sum(a3), LaneSums.Sum(b3));
         }
     }
 
@@ -249,16 +232,16 @@ internal static unsafe class AttentionKernel
             float mean = 0;
             for (var c = 0; c < width; c++)
                 mean += own[c] * output[q * width + c];
-            var (logSum, scale, expected) = (Vector256.Create(logSums[q]), Vector256.Create(shape.Scale),
-                Vector256.Create(mean));
-            for (var key = 0; key < keyEnd; key += Lanes)
+            var (logSum, scale, expected) = (TFloats.Create(logSums[q]), TFloats.Create(shape.Scale),
+                TFloats.Create(mean));
+            for (var key = 0; key < keyEnd; key += TFloats.Count)
             {
-                var weight = VectorMath.ExpOfNonPositive(Vector256.Load(weights + key) - logSum);
-                var product = Vector256<float>.Zero;
+                var weight = VectorMath.ExpOfNonPositive(TFloats.Load(weights + key) - logSum);
+                var product = default(TFloats);
                 for (var c = 0; c < width; c++)
                 {
-                    product = Vector256.FusedMultiplyAdd(
-                        Vector256.Create(own[c]), Vector256.Load(scratch.Values + (long)c * padded + key), product);
+                    product = TFloats.MultiplyAdd(
+                        TFloats.Create(own[c]), TFloats.Load(scratch.Values + (long)c * padded + key), product);
                 }
                 weight.Store(weights + key);
                 (weight * (product - expected) * scale).Store(result + key);
@@ -275,22 +258,22 @@ internal static unsafe class AttentionKernel
 
         void Add(float* rows, float* block, float* sums)
         {
-            for (var key = 0; key < keyEnd; key += Lanes)
+            for (var key = 0; key < keyEnd; key += TFloats.Count)
             {
-                var (r0, r1, r2, r3) = (Vector256.Load(rows + key), Vector256.Load(rows + padded + key),
-                    Vector256.Load(rows + 2 * (long)padded + key), Vector256.Load(rows + 3 * (long)padded + key));
+                var (r0, r1, r2, r3) = (TFloats.Load(rows + key), TFloats.Load(rows + padded + key),
+                    TFloats.Load(rows + 2 * (long)padded + key), TFloats.Load(rows + 3 * (long)padded + key));
                 for (var c = 0; c < width; c++)
                 {
                     var at = sums + (long)c * padded + key;
-                    var sum = Vector256.FusedMultiplyAdd(r0, Vector256.Create(block[c]), Vector256.Load(at));
-                    sum = Vector256.FusedMultiplyAdd(r1, Vector256.Create(block[width + c]), sum);
-                    sum = Vector256.FusedMultiplyAdd(r2, Vector256.Create(block[2 * width + c]), sum);
-                    sum = Vector256.FusedMultiplyAdd(r3, Vector256.Create(block[3 * width + c]), sum);
+                    var sum = TFloats.MultiplyAdd(r0, TFloats.Create(block[c]), TFloats.Load(at));
+                    sum = TFloats.MultiplyAdd(r1, TFloats.Create(block[width + c]), sum);
+                    sum = TFloats.MultiplyAdd(r2, TFloats.Create(block[2 * width + c]), sum);
+                    sum = TFloats.MultiplyAdd(r3, TFloats.Create(block[3 * width + c]), sum);
                     sum.Store(at);
                 }
             }
         }
     }
 
-    private static int RoundUp(int length) => (length + Lanes - 1) / Lanes * Lanes;
+    private static int RoundUp(int length) => (length + TFloats.Count - 1) / TFloats.Count * TFloats.Count;
 }

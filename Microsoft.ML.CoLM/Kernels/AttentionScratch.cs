@@ -6,7 +6,7 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// <summary>One worker's memory: keys and values with positions side by side, and a block of queries.</summary>
 internal sealed unsafe class AttentionScratch : IDisposable
 {
-    /// <summary>Floats of a vector.</summary>
+    /// <summary>Floats of the widest vector that is used.</summary>
     public const int Lanes = 8;
 
     /// <summary>Queries that are worked on together, so that each key that is loaded serves them all.</summary>

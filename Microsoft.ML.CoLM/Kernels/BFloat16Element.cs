@@ -1,6 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Kernels;
@@ -8,8 +6,11 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// <summary>bfloat16: the upper half of a float32, rounded to nearest, ties to even.</summary>
 internal readonly unsafe struct BFloat16Element : IElement
 {
-    private const int HalfBits = 16;
-    private const ushort NotANumber = 0x7FC0;
+    /// <summary>Bits of a float32 that are left out.</summary>
+    public const int HalfBits = 16;
+
+    /// <summary>The bits of what is not a number.</summary>
+    public const ushort NotANumber = 0x7FC0;
 
     public static ScalarType Type => ScalarType.BFloat16;
 
@@ -29,22 +30,10 @@ internal readonly unsafe struct BFloat16Element : IElement
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Load(void* memory, long index)
-    {
-        var halves = Vector256.Load((ushort*)memory + index);
-        var wide = Avx512F.IsSupported
-            ? Avx512F.ConvertToVector512UInt32(halves)
-            : Vector512.Create(Vector256.WidenLower(halves), Vector256.WidenUpper(halves));
-        return (wide << HalfBits).AsSingle();
-    }
+    public static TFloats Load<TFloats>(void* memory, long index)
+        where TFloats : struct, IFloats<TFloats> => TFloats.LoadBFloat16((ushort*)memory + index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(void* memory, long index, Vector512<float> values)
-    {
-        var bits = values.AsUInt32();
-        var rounded = (bits + Vector512.Create(0x7FFFu) + ((bits >> HalfBits) & Vector512<uint>.One)) >> HalfBits;
-        var result = Vector512.ConditionalSelect(
-            Vector512.Equals(values, values).AsUInt32(), rounded, Vector512.Create((uint)NotANumber));
-        Vector256.Narrow(result.GetLower(), result.GetUpper()).Store((ushort*)memory + index);
-    }
+    public static void Store<TFloats>(void* memory, long index, TFloats values)
+        where TFloats : struct, IFloats<TFloats> => values.StoreBFloat16((ushort*)memory + index);
 }

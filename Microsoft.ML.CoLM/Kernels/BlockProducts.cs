@@ -60,7 +60,7 @@ internal sealed class BlockProducts
         if (products.IsSmall)
             products.TakePart();
         else
-            Parallel.For(0, threads, _ => products.TakePart());
+            ParallelWork.For(threads, _ => products.TakePart());
     }
 
     /// <summary>Computes pieces as long as there are any.</summary>

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 
 namespace Microsoft.ML.CoLM.Kernels;
 
@@ -7,7 +6,7 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// Attention of some queries to cached keys and values, softmax(q · kᵀ) · v, in float32 whatever the cache's type.
 /// </summary>
 /// <remarks>
-/// Keys lie in blocks of 16 positions, [capacity / 16, d, 16], so that one vector holds a feature of 16 neighbours; values
+/// Keys lie in blocks of 16 positions, [capacity / 16, d, 16], so that whole vectors hold a feature of neighbours, whatever their width; values
 /// lie position by position, [capacity, d rounded up to 16]. Either is read in place by all queries of its head. A query's
 /// result is the same to the bit whichever queries are worked on beside it.
 /// </remarks>
@@ -16,7 +15,7 @@ internal static unsafe class CachedAttention
     /// <summary>Queries that share registers; their number is rounded up to whole fours.</summary>
     public const int QueriesAtOnce = 4;
 
-    /// <summary>Positions of a block of keys, and floats of a vector.</summary>
+    /// <summary>Positions of a block of keys, and floats that a value's width is a multiple of: those of the widest vector.</summary>
     public const int Lanes = 16;
 
     /// <summary>So many positions' keys, or values, take half of a small first-level cache.</summary>
@@ -74,22 +73,36 @@ internal static unsafe class CachedAttention
         float* queries, ReadOnlySpan<int> lengths, int d, void* keys, void* values, float* scores, float* output)
         where TCache : struct, IElement
     {
+        switch (VectorWidth.Floats)
+        {
+            case 16: Attend<TCache, Floats16>(queries, lengths, d, keys, values, scores, output); break;
+            case 8: Attend<TCache, Floats8>(queries, lengths, d, keys, values, scores, output); break;
+            default: Attend<TCache, Floats4>(queries, lengths, d, keys, values, scores, output); break;
+        }
+    }
+
+    /// <inheritdoc cref="Attend{TCache}"/>
+    public static void Attend<TCache, TFloats>(
+        float* queries, ReadOnlySpan<int> lengths, int d, void* keys, void* values, float* scores, float* output)
+        where TCache : struct, IElement
+        where TFloats : struct, IFloats<TFloats>
+    {
         var (count, longest) = (lengths.Length, 0);
         foreach (var length in lengths)
             longest = Math.Max(longest, length);
         long stride = ScoreStride(longest);
-        KeyScores.Compute<TCache>(queries, lengths, d, keys, longest, scores, stride);
+        KeyScores.Compute<TCache, TFloats>(queries, lengths, d, keys, longest, scores, stride);
         var sums = stackalloc float[count];
         for (var q = 0; q < count; q++)
-            sums[q] = Softmax(scores + q * stride, lengths[q], Padded(LongestOfFour(lengths, q / QueriesAtOnce * QueriesAtOnce)));
+            sums[q] = Softmax<TFloats>(scores + q * stride, lengths[q], Padded(LongestOfFour(lengths, q / QueriesAtOnce * QueriesAtOnce)));
 
         var width = Padded(d);
-        ValueMix.Compute<TCache>(lengths, longest, width, values, scores, stride, output);
+        ValueMix.Compute<TCache, TFloats>(lengths, longest, width, values, scores, stride, output);
         for (var q = 0; q < count; q++)
         {
-            var inverse = Vector512.Create(1 / sums[q]);
-            for (var c = 0; c < width; c += Lanes)
-                (Vector512.Load(output + q * width + c) * inverse).Store(output + q * width + c);
+            var inverse = TFloats.Create(1 / sums[q]);
+            for (var c = 0; c < width; c += TFloats.Count)
+                (TFloats.Load(output + q * width + c) * inverse).Store(output + q * width + c);
         }
     }
 
@@ -104,28 +117,23 @@ internal static unsafe class CachedAttention
 
     /// <summary>Turns scores into the softmax's numerators, zero from the length on, and returns their sum.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float Softmax(float* row, int length, int padded)
+    private static float Softmax<TFloats>(float* row, int length, int padded)
+        where TFloats : struct, IFloats<TFloats>
     {
         // Whole vectors, since those that are loaded next would wait for single numbers to be stored.
-        for (var i = length / Lanes * Lanes; i < padded; i += Lanes)
-        {
-            var isRead = Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(length - i)).AsSingle();
-            Vector512.ConditionalSelect(isRead, Vector512.Load(row + i), Vector512.Create(float.NegativeInfinity)).Store(row + i);
-        }
+        var nothing = TFloats.Create(float.NegativeInfinity);
+        for (var i = length / TFloats.Count * TFloats.Count; i < padded; i += TFloats.Count)
+            TFloats.Head(length - i, TFloats.Load(row + i), nothing).Store(row + i);
         // What is not a number need not be found here: it makes the sum none.
-        var most = Vector512.Load(row);
-        for (var i = Lanes; i < length; i += Lanes)
-            most = Vector512.MaxNative(most, Vector512.Load(row + i));
-        var halves = Vector256.MaxNative(most.GetLower(), most.GetUpper());
-        var quarters = Vector128.MaxNative(halves.GetLower(), halves.GetUpper());
-        quarters = Vector128.MaxNative(quarters, Vector128.Shuffle(quarters, Vector128.Create(2, 3, 0, 1)));
-        quarters = Vector128.MaxNative(quarters, Vector128.Shuffle(quarters, Vector128.Create(1, 0, 3, 2)));
+        var most = TFloats.Load(row);
+        for (var i = TFloats.Count; i < length; i += TFloats.Count)
+            most = TFloats.Max(most, TFloats.Load(row + i));
 
-        var sums = Vector512<float>.Zero;
-        var shift = Vector512.Create(quarters.ToScalar());
-        for (var i = 0; i < padded; i += Lanes)
+        var sums = default(TFloats);
+        var shift = TFloats.Create(most.Greatest());
+        for (var i = 0; i < padded; i += TFloats.Count)
         {
-            var weights = VectorMath.ExpOfNonPositive(Vector512.Load(row + i) - shift);
+            var weights = VectorMath.ExpOfNonPositive(TFloats.Load(row + i) - shift);
             sums += weights;
             weights.Store(row + i);
         }

@@ -73,7 +73,7 @@ internal sealed class ChainRmsNormFunction : SingleTensorFunction<ChainRmsNormFu
         {
             // The mean square is taken in float32 whatever the model's type, as Hugging Face's LLaMA does.
             var own = x.narrow(1, start, weight.size(0)).to(float32);
-            var inverseNorm = own.square().mean([1], keepdim: true).add_(bias, Scalars.One).rsqrt_();  // [rows, 1]
+            var inverseNorm = own.pow(Scalars.Two).mean([1], keepdim: true).add_(bias, Scalars.One).rsqrt_();  // [rows, 1]
             y.narrow(1, start, weight.size(0)).copy_(own.mul(inverseNorm)).mul_(weight);
             inverseNorms?.Add(inverseNorm);
             start += weight.size(0);

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Kernels;
@@ -18,9 +17,10 @@ internal readonly unsafe struct Float32Element : IElement
     public static void Set(void* memory, long index, float value) => ((float*)memory)[index] = value;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Load(void* memory, long index) => Vector512.Load((float*)memory + index);
+    public static TFloats Load<TFloats>(void* memory, long index)
+        where TFloats : struct, IFloats<TFloats> => TFloats.Load((float*)memory + index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(void* memory, long index, Vector512<float> values) =>
-        values.Store((float*)memory + index);
+    public static void Store<TFloats>(void* memory, long index, TFloats values)
+        where TFloats : struct, IFloats<TFloats> => values.Store((float*)memory + index);
 }

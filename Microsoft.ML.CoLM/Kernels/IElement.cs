@@ -1,4 +1,3 @@
-using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Kernels;
@@ -16,9 +15,11 @@ internal unsafe interface IElement
 
     static abstract void Set(void* memory, long index, float value);
 
-    /// <summary>16 neighbours.</summary>
-    static abstract Vector512<float> Load(void* memory, long index);
+    /// <summary>Neighbours, as many as the vector has.</summary>
+    static abstract TFloats Load<TFloats>(void* memory, long index)
+        where TFloats : struct, IFloats<TFloats>;
 
-    /// <summary>16 neighbours, each rounded to nearest.</summary>
-    static abstract void Store(void* memory, long index, Vector512<float> values);
+    /// <summary>Neighbours, each rounded to nearest.</summary>
+    static abstract void Store<TFloats>(void* memory, long index, TFloats values)
+        where TFloats : struct, IFloats<TFloats>;
 }

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 
 namespace Microsoft.ML.CoLM.Kernels;
 
@@ -19,13 +18,14 @@ internal static unsafe class KeyScores
     /// vectors.
     /// </param>
     /// <param name="stride">Floats from a query's scores to the next one's.</param>
-    public static void Compute<TCache>(
+    public static void Compute<TCache, TFloats>(
         float* queries, ReadOnlySpan<int> lengths, int d, void* keys, int longest, float* scores, long stride)
         where TCache : struct, IElement
+        where TFloats : struct, IFloats<TFloats>
     {
         if (lengths.Length == 1)
         {
-            ScoresOfOne<TCache>(queries, d, keys, CachedAttention.Padded(longest) / Lanes, scores);
+            ScoresOfOne<TCache, TFloats>(queries, d, keys, CachedAttention.Padded(longest) / TFloats.Count, scores);
             return;
         }
         // Four by four, all queries go over the keys that the first-level cache holds, before the next ones are read.
@@ -36,105 +36,135 @@ internal static unsafe class KeyScores
                 var end = Math.Min(first + CachedAttention.PositionsAtOnce, CachedAttention.LongestOfFour(lengths, q));
                 if (first >= end)
                     continue;
-                ScoresOfFour<TCache>(queries + q * d, d, keys, first / Lanes, CachedAttention.Padded(end) / Lanes,
-                    scores + q * stride, stride);
+                ScoresOfFour<TCache, TFloats>(queries + q * d, d, keys, first / TFloats.Count,
+                    CachedAttention.Padded(end) / TFloats.Count, scores + q * stride, stride);
             }
         }
     }
 
+    // Scores of four queries, of as many vectors of positions at once as there are registers for their sums.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ScoresOfFour<TCache>(
-        float* q0, int d, void* keys, int first, int blocks, float* scores, long stride)
+    private static void ScoresOfFour<TCache, TFloats>(
+        float* q0, int d, void* keys, int first, int end, float* scores, long stride)
         where TCache : struct, IElement
+        where TFloats : struct, IFloats<TFloats>
     {
         float* q1 = q0 + d, q2 = q1 + d, q3 = q2 + d;
-        var block = (long)d * Lanes;
-        var b = first;
-        for (; b + 4 <= blocks; b += 4)
+        var vector = first;
+        for (; TFloats.HasManyRegisters && vector + 4 <= end; vector += 4)
         {
-            Vector512<float> a00 = default, a01 = default, a02 = default, a03 = default;
-            Vector512<float> a10 = default, a11 = default, a12 = default, a13 = default;
-            Vector512<float> a20 = default, a21 = default, a22 = default, a23 = default;
-            Vector512<float> a30 = default, a31 = default, a32 = default, a33 = default;
-            var at = b * block;
+            TFloats a00 = default, a01 = default, a02 = default, a03 = default;
+            TFloats a10 = default, a11 = default, a12 = default, a13 = default;
+            TFloats a20 = default, a21 = default, a22 = default, a23 = default;
+            TFloats a30 = default, a31 = default, a32 = default, a33 = default;
+            var at = Start<TFloats>(vector, d);
+            var (next, third) = (Start<TFloats>(vector + 1, d) - at, Start<TFloats>(vector + 2, d) - at);
+            var last = Start<TFloats>(vector + 3, d) - at;
             for (var c = 0; c < d; c++, at += Lanes)
             {
-                var (k0, k1) = (TCache.Load(keys, at), TCache.Load(keys, at + block));
-                var (k2, k3) = (TCache.Load(keys, at + 2 * block), TCache.Load(keys, at + 3 * block));
-                var q = Vector512.Create(q0[c]);
-                a00 = Vector512.FusedMultiplyAdd(q, k0, a00);
-                a01 = Vector512.FusedMultiplyAdd(q, k1, a01);
-                a02 = Vector512.FusedMultiplyAdd(q, k2, a02);
-                a03 = Vector512.FusedMultiplyAdd(q, k3, a03);
-                q = Vector512.Create(q1[c]);
-                a10 = Vector512.FusedMultiplyAdd(q, k0, a10);
-                a11 = Vector512.FusedMultiplyAdd(q, k1, a11);
-                a12 = Vector512.FusedMultiplyAdd(q, k2, a12);
-                a13 = Vector512.FusedMultiplyAdd(q, k3, a13);
-                q = Vector512.Create(q2[c]);
-                a20 = Vector512.FusedMultiplyAdd(q, k0, a20);
-                a21 = Vector512.FusedMultiplyAdd(q, k1, a21);
-                a22 = Vector512.FusedMultiplyAdd(q, k2, a22);
-                a23 = Vector512.FusedMultiplyAdd(q, k3, a23);
-                q = Vector512.Create(q3[c]);
-                a30 = Vector512.FusedMultiplyAdd(q, k0, a30);
-                a31 = Vector512.FusedMultiplyAdd(q, k1, a31);
-                a32 = Vector512.FusedMultiplyAdd(q, k2, a32);
-                a33 = Vector512.FusedMultiplyAdd(q, k3, a33);
+                var (k0, k1) = (TCache.Load<TFloats>(keys, at), TCache.Load<TFloats>(keys, at + next));
+                var (k2, k3) = (TCache.Load<TFloats>(keys, at + third), TCache.Load<TFloats>(keys, at + last));
+                var q = TFloats.Create(q0[c]);
+                a00 = TFloats.MultiplyAdd(q, k0, a00);
+                a01 = TFloats.MultiplyAdd(q, k1, a01);
+                a02 = TFloats.MultiplyAdd(q, k2, a02);
+                a03 = TFloats.MultiplyAdd(q, k3, a03);
+                q = TFloats.Create(q1[c]);
+                a10 = TFloats.MultiplyAdd(q, k0, a10);
+                a11 = TFloats.MultiplyAdd(q, k1, a11);
+                a12 = TFloats.MultiplyAdd(q, k2, a12);
+                a13 = TFloats.MultiplyAdd(q, k3, a13);
+                q = TFloats.Create(q2[c]);
+                a20 = TFloats.MultiplyAdd(q, k0, a20);
+                a21 = TFloats.MultiplyAdd(q, k1, a21);
+                a22 = TFloats.MultiplyAdd(q, k2, a22);
+                a23 = TFloats.MultiplyAdd(q, k3, a23);
+                q = TFloats.Create(q3[c]);
+                a30 = TFloats.MultiplyAdd(q, k0, a30);
+                a31 = TFloats.MultiplyAdd(q, k1, a31);
+                a32 = TFloats.MultiplyAdd(q, k2, a32);
+                a33 = TFloats.MultiplyAdd(q, k3, a33);
             }
-            var row = scores + (long)b * Lanes;
+            var row = scores + (long)vector * TFloats.Count;
             FourVectors.Store(a00, a01, a02, a03, row);
             FourVectors.Store(a10, a11, a12, a13, row + stride);
             FourVectors.Store(a20, a21, a22, a23, row + 2 * stride);
             FourVectors.Store(a30, a31, a32, a33, row + 3 * stride);
         }
-        for (; b < blocks; b++)
+        for (; vector < end; vector += 2)
         {
-            Vector512<float> a0 = default, a1 = default, a2 = default, a3 = default;
-            var at = b * block;
+            // The last one alone is computed twice.
+            var second = Math.Min(vector + 1, end - 1);
+            TFloats a00 = default, a10 = default, a20 = default, a30 = default;
+            TFloats a01 = default, a11 = default, a21 = default, a31 = default;
+            var at = Start<TFloats>(vector, d);
+            var next = Start<TFloats>(second, d) - at;
             for (var c = 0; c < d; c++, at += Lanes)
             {
-                var k = TCache.Load(keys, at);
-                a0 = Vector512.FusedMultiplyAdd(Vector512.Create(q0[c]), k, a0);
-                a1 = Vector512.FusedMultiplyAdd(Vector512.Create(q1[c]), k, a1);
-                a2 = Vector512.FusedMultiplyAdd(Vector512.Create(q2[c]), k, a2);
-                a3 = Vector512.FusedMultiplyAdd(Vector512.Create(q3[c]), k, a3);
+                var (k0, k1) = (TCache.Load<TFloats>(keys, at), TCache.Load<TFloats>(keys, at + next));
+                var q = TFloats.Create(q0[c]);
+                a00 = TFloats.MultiplyAdd(q, k0, a00);
+                a01 = TFloats.MultiplyAdd(q, k1, a01);
+                q = TFloats.Create(q1[c]);
+                a10 = TFloats.MultiplyAdd(q, k0, a10);
+                a11 = TFloats.MultiplyAdd(q, k1, a11);
+                q = TFloats.Create(q2[c]);
+                a20 = TFloats.MultiplyAdd(q, k0, a20);
+                a21 = TFloats.MultiplyAdd(q, k1, a21);
+                q = TFloats.Create(q3[c]);
+                a30 = TFloats.MultiplyAdd(q, k0, a30);
+                a31 = TFloats.MultiplyAdd(q, k1, a31);
             }
-            var row = scores + (long)b * Lanes;
-            a0.Store(row);
-            a1.Store(row + stride);
-            a2.Store(row + 2 * stride);
-            a3.Store(row + 3 * stride);
+            float* row = scores + (long)vector * TFloats.Count, secondRow = scores + (long)second * TFloats.Count;
+            a00.Store(row);
+            a01.Store(secondRow);
+            a10.Store(row + stride);
+            a11.Store(secondRow + stride);
+            a20.Store(row + 2 * stride);
+            a21.Store(secondRow + 2 * stride);
+            a30.Store(row + 3 * stride);
+            a31.Store(secondRow + 3 * stride);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ScoresOfOne<TCache>(float* query, int d, void* keys, int blocks, float* scores)
+    private static void ScoresOfOne<TCache, TFloats>(float* query, int d, void* keys, int end, float* scores)
         where TCache : struct, IElement
+        where TFloats : struct, IFloats<TFloats>
     {
-        var block = (long)d * Lanes;
-        var b = 0;
-        for (; b + 4 <= blocks; b += 4)
+        var vector = 0;
+        for (; vector + 4 <= end; vector += 4)
         {
-            Vector512<float> a0 = default, a1 = default, a2 = default, a3 = default;
-            var at = b * block;
+            TFloats a0 = default, a1 = default, a2 = default, a3 = default;
+            var at = Start<TFloats>(vector, d);
+            var (next, third) = (Start<TFloats>(vector + 1, d) - at, Start<TFloats>(vector + 2, d) - at);
+            var last = Start<TFloats>(vector + 3, d) - at;
             for (var c = 0; c < d; c++, at += Lanes)
             {
-                var q = Vector512.Create(query[c]);
-                a0 = Vector512.FusedMultiplyAdd(q, TCache.Load(keys, at), a0);
-                a1 = Vector512.FusedMultiplyAdd(q, TCache.Load(keys, at + block), a1);
-                a2 = Vector512.FusedMultiplyAdd(q, TCache.Load(keys, at + 2 * block), a2);
-                a3 = Vector512.FusedMultiplyAdd(q, TCache.Load(keys, at + 3 * block), a3);
+                var q = TFloats.Create(query[c]);
+                a0 = TFloats.MultiplyAdd(q, TCache.Load<TFloats>(keys, at), a0);
+                a1 = TFloats.MultiplyAdd(q, TCache.Load<TFloats>(keys, at + next), a1);
+                a2 = TFloats.MultiplyAdd(q, TCache.Load<TFloats>(keys, at + third), a2);
+                a3 = TFloats.MultiplyAdd(q, TCache.Load<TFloats>(keys, at + last), a3);
             }
-            FourVectors.Store(a0, a1, a2, a3, scores + (long)b * Lanes);
+            FourVectors.Store(a0, a1, a2, a3, scores + (long)vector * TFloats.Count);
         }
-        for (; b < blocks; b++)
+        for (; vector < end; vector++)
         {
-            Vector512<float> a = default;
-            var at = b * block;
+            TFloats a = default;
+            var at = Start<TFloats>(vector, d);
             for (var c = 0; c < d; c++, at += Lanes)
-                a = Vector512.FusedMultiplyAdd(Vector512.Create(query[c]), TCache.Load(keys, at), a);
-            a.Store(scores + (long)b * Lanes);
+                a = TFloats.MultiplyAdd(TFloats.Create(query[c]), TCache.Load<TFloats>(keys, at), a);
+            a.Store(scores + (long)vector * TFloats.Count);
         }
+    }
+
+    /// <summary>Where the first feature of a vector of positions is: in a block of 16 positions, that is one vector or several.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static long Start<TFloats>(int vector, int d)
+        where TFloats : struct, IFloats<TFloats>
+    {
+        var position = vector * TFloats.Count;
+        return (long)(position / Lanes) * d * Lanes + position % Lanes;
     }
 }

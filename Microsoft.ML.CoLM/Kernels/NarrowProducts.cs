@@ -10,48 +10,48 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// <remarks>An output is one sum over the inputs in one order; there are at least as many inputs as a vector has.</remarks>
 internal static unsafe class NarrowProducts
 {
-    private const int Lanes = 16;
     private const int OutputsAtOnce = 4;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void OneRow<TWeight>(
+    public static void OneRow<TWeight, TFloats>(
         float* x, void* weight, int width, int first, int end, float* y, bool adds)
         where TWeight : struct, IElement
+        where TFloats : struct, IFloats<TFloats>
     {
-        var rest = stackalloc float[Lanes];
-        RowProducts.LoadRest(x, width, rest);
+        var rest = stackalloc float[TFloats.Count];
+        RowProducts.LoadRest<TFloats>(x, width, rest);
         var w = (long)first * width;
         for (; first + OutputsAtOnce <= end; first += OutputsAtOnce, w += OutputsAtOnce * width)
         {
-            Vector512<float> a0 = default, a1 = default, a2 = default, a3 = default;
+            TFloats a0 = default, a1 = default, a2 = default, a3 = default;
             var from = x;
-            for (var i = 0; i < width; i += Lanes)
+            for (var i = 0; i < width; i += TFloats.Count)
             {
-                if (i + Lanes > width)
+                if (i + TFloats.Count > width)
                 {
-                    i = width - Lanes;
+                    i = width - TFloats.Count;
                     from = rest - i;
                 }
-                var v = Vector512.Load(from + i);
-                a0 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w + i), v, a0);
-                a1 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w + width + i), v, a1);
-                a2 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w + 2 * width + i), v, a2);
-                a3 = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w + 3 * width + i), v, a3);
+                var v = TFloats.Load(from + i);
+                a0 = TFloats.MultiplyAdd(TWeight.Load<TFloats>(weight, w + i), v, a0);
+                a1 = TFloats.MultiplyAdd(TWeight.Load<TFloats>(weight, w + width + i), v, a1);
+                a2 = TFloats.MultiplyAdd(TWeight.Load<TFloats>(weight, w + 2 * width + i), v, a2);
+                a3 = TFloats.MultiplyAdd(TWeight.Load<TFloats>(weight, w + 3 * width + i), v, a3);
             }
             Put(LaneSums.Sums(a0, a1, a2, a3), y + first, adds);
         }
         for (; first < end; first++, w += width)
         {
-            Vector512<float> a = default;
+            TFloats a = default;
             var from = x;
-            for (var i = 0; i < width; i += Lanes)
+            for (var i = 0; i < width; i += TFloats.Count)
             {
-                if (i + Lanes > width)
+                if (i + TFloats.Count > width)
                 {
-                    i = width - Lanes;
+                    i = width - TFloats.Count;
                     from = rest - i;
                 }
-                a = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w + i), Vector512.Load(from + i), a);
+                a = TFloats.MultiplyAdd(TWeight.Load<TFloats>(weight, w + i), TFloats.Load(from + i), a);
             }
             var sum = LaneSums.Sum(a);
             y[first] = adds ? y[first] + sum : sum;
@@ -59,97 +59,99 @@ internal static unsafe class NarrowProducts
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void TwoRows<TWeight>(
+    public static void TwoRows<TWeight, TFloats>(
         float* x, long xStride, void* weight, int width, int first, int end, float* y, long yStride, bool adds)
         where TWeight : struct, IElement
+        where TFloats : struct, IFloats<TFloats>
     {
-        var rest = stackalloc float[2 * Lanes];
-        RowProducts.LoadRest(x, width, rest);
-        RowProducts.LoadRest(x + xStride, width, rest + Lanes);
+        var rest = stackalloc float[2 * TFloats.Count];
+        RowProducts.LoadRest<TFloats>(x, width, rest);
+        RowProducts.LoadRest<TFloats>(x + xStride, width, rest + TFloats.Count);
         var w = (long)first * width;
         for (; first + OutputsAtOnce <= end; first += OutputsAtOnce, w += OutputsAtOnce * width)
         {
-            Vector512<float> a00 = default, a01 = default, a02 = default, a03 = default;
-            Vector512<float> a10 = default, a11 = default, a12 = default, a13 = default;
+            TFloats a00 = default, a01 = default, a02 = default, a03 = default;
+            TFloats a10 = default, a11 = default, a12 = default, a13 = default;
             float* from0 = x, from1 = from0 + xStride;
-            for (var i = 0; i < width; i += Lanes)
+            for (var i = 0; i < width; i += TFloats.Count)
             {
-                if (i + Lanes > width)
+                if (i + TFloats.Count > width)
                 {
-                    i = width - Lanes;
+                    i = width - TFloats.Count;
                     from0 = rest - i;
-                    from1 = from0 + Lanes;
+                    from1 = from0 + TFloats.Count;
                 }
-                var (w0, w1) = (TWeight.Load(weight, w + i), TWeight.Load(weight, w + width + i));
-                var (w2, w3) = (TWeight.Load(weight, w + 2 * width + i), TWeight.Load(weight, w + 3 * width + i));
-                var v = Vector512.Load(from0 + i);
-                a00 = Vector512.FusedMultiplyAdd(w0, v, a00);
-                a01 = Vector512.FusedMultiplyAdd(w1, v, a01);
-                a02 = Vector512.FusedMultiplyAdd(w2, v, a02);
-                a03 = Vector512.FusedMultiplyAdd(w3, v, a03);
-                v = Vector512.Load(from1 + i);
-                a10 = Vector512.FusedMultiplyAdd(w0, v, a10);
-                a11 = Vector512.FusedMultiplyAdd(w1, v, a11);
-                a12 = Vector512.FusedMultiplyAdd(w2, v, a12);
-                a13 = Vector512.FusedMultiplyAdd(w3, v, a13);
+                var (w0, w1) = (TWeight.Load<TFloats>(weight, w + i), TWeight.Load<TFloats>(weight, w + width + i));
+                var (w2, w3) = (TWeight.Load<TFloats>(weight, w + 2 * width + i), TWeight.Load<TFloats>(weight, w + 3 * width + i));
+                var v = TFloats.Load(from0 + i);
+                a00 = TFloats.MultiplyAdd(w0, v, a00);
+                a01 = TFloats.MultiplyAdd(w1, v, a01);
+                a02 = TFloats.MultiplyAdd(w2, v, a02);
+                a03 = TFloats.MultiplyAdd(w3, v, a03);
+                v = TFloats.Load(from1 + i);
+                a10 = TFloats.MultiplyAdd(w0, v, a10);
+                a11 = TFloats.MultiplyAdd(w1, v, a11);
+                a12 = TFloats.MultiplyAdd(w2, v, a12);
+                a13 = TFloats.MultiplyAdd(w3, v, a13);
             }
             Put(LaneSums.Sums(a00, a01, a02, a03), y + first, adds);
             Put(LaneSums.Sums(a10, a11, a12, a13), y + first + yStride, adds);
         }
         if (first == end)
             return;
-        OneRow<TWeight>(x, weight, width, first, end, y, adds);
-        OneRow<TWeight>(x + xStride, weight, width, first, end, y + yStride, adds);
+        OneRow<TWeight, TFloats>(x, weight, width, first, end, y, adds);
+        OneRow<TWeight, TFloats>(x + xStride, weight, width, first, end, y + yStride, adds);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void FourRows<TWeight>(
+    public static void FourRows<TWeight, TFloats>(
         float* x, long xStride, void* weight, int width, int first, int end, float* y, long yStride, bool adds)
         where TWeight : struct, IElement
+        where TFloats : struct, IFloats<TFloats>
     {
-        var rest = stackalloc float[RowProducts.RowsAtOnce * Lanes];
+        var rest = stackalloc float[RowProducts.RowsAtOnce * TFloats.Count];
         for (var row = 0; row < RowProducts.RowsAtOnce; row++)
-            RowProducts.LoadRest(x + row * xStride, width, rest + row * Lanes);
+            RowProducts.LoadRest<TFloats>(x + row * xStride, width, rest + row * TFloats.Count);
         var w = (long)first * width;
         for (; first + OutputsAtOnce <= end; first += OutputsAtOnce, w += OutputsAtOnce * width)
         {
-            Vector512<float> a00 = default, a01 = default, a02 = default, a03 = default;
-            Vector512<float> a10 = default, a11 = default, a12 = default, a13 = default;
-            Vector512<float> a20 = default, a21 = default, a22 = default, a23 = default;
-            Vector512<float> a30 = default, a31 = default, a32 = default, a33 = default;
+            TFloats a00 = default, a01 = default, a02 = default, a03 = default;
+            TFloats a10 = default, a11 = default, a12 = default, a13 = default;
+            TFloats a20 = default, a21 = default, a22 = default, a23 = default;
+            TFloats a30 = default, a31 = default, a32 = default, a33 = default;
             float* from0 = x, from1 = from0 + xStride, from2 = from1 + xStride, from3 = from2 + xStride;
-            for (var i = 0; i < width; i += Lanes)
+            for (var i = 0; i < width; i += TFloats.Count)
             {
-                if (i + Lanes > width)
+                if (i + TFloats.Count > width)
                 {
-                    i = width - Lanes;
+                    i = width - TFloats.Count;
                     from0 = rest - i;
-                    from1 = from0 + Lanes;
-                    from2 = from1 + Lanes;
-                    from3 = from2 + Lanes;
+                    from1 = from0 + TFloats.Count;
+                    from2 = from1 + TFloats.Count;
+                    from3 = from2 + TFloats.Count;
                 }
-                var (w0, w1) = (TWeight.Load(weight, w + i), TWeight.Load(weight, w + width + i));
-                var (w2, w3) = (TWeight.Load(weight, w + 2 * width + i), TWeight.Load(weight, w + 3 * width + i));
-                var v = Vector512.Load(from0 + i);
-                a00 = Vector512.FusedMultiplyAdd(w0, v, a00);
-                a01 = Vector512.FusedMultiplyAdd(w1, v, a01);
-                a02 = Vector512.FusedMultiplyAdd(w2, v, a02);
-                a03 = Vector512.FusedMultiplyAdd(w3, v, a03);
-                v = Vector512.Load(from1 + i);
-                a10 = Vector512.FusedMultiplyAdd(w0, v, a10);
-                a11 = Vector512.FusedMultiplyAdd(w1, v, a11);
-                a12 = Vector512.FusedMultiplyAdd(w2, v, a12);
-                a13 = Vector512.FusedMultiplyAdd(w3, v, a13);
-                v = Vector512.Load(from2 + i);
-                a20 = Vector512.FusedMultiplyAdd(w0, v, a20);
-                a21 = Vector512.FusedMultiplyAdd(w1, v, a21);
-                a22 = Vector512.FusedMultiplyAdd(w2, v, a22);
-                a23 = Vector512.FusedMultiplyAdd(w3, v, a23);
-                v = Vector512.Load(from3 + i);
-                a30 = Vector512.FusedMultiplyAdd(w0, v, a30);
-                a31 = Vector512.FusedMultiplyAdd(w1, v, a31);
-                a32 = Vector512.FusedMultiplyAdd(w2, v, a32);
-                a33 = Vector512.FusedMultiplyAdd(w3, v, a33);
+                var (w0, w1) = (TWeight.Load<TFloats>(weight, w + i), TWeight.Load<TFloats>(weight, w + width + i));
+                var (w2, w3) = (TWeight.Load<TFloats>(weight, w + 2 * width + i), TWeight.Load<TFloats>(weight, w + 3 * width + i));
+                var v = TFloats.Load(from0 + i);
+                a00 = TFloats.MultiplyAdd(w0, v, a00);
+                a01 = TFloats.MultiplyAdd(w1, v, a01);
+                a02 = TFloats.MultiplyAdd(w2, v, a02);
+                a03 = TFloats.MultiplyAdd(w3, v, a03);
+                v = TFloats.Load(from1 + i);
+                a10 = TFloats.MultiplyAdd(w0, v, a10);
+                a11 = TFloats.MultiplyAdd(w1, v, a11);
+                a12 = TFloats.MultiplyAdd(w2, v, a12);
+                a13 = TFloats.MultiplyAdd(w3, v, a13);
+                v = TFloats.Load(from2 + i);
+                a20 = TFloats.MultiplyAdd(w0, v, a20);
+                a21 = TFloats.MultiplyAdd(w1, v, a21);
+                a22 = TFloats.MultiplyAdd(w2, v, a22);
+                a23 = TFloats.MultiplyAdd(w3, v, a23);
+                v = TFloats.Load(from3 + i);
+                a30 = TFloats.MultiplyAdd(w0, v, a30);
+                a31 = TFloats.MultiplyAdd(w1, v, a31);
+                a32 = TFloats.MultiplyAdd(w2, v, a32);
+                a33 = TFloats.MultiplyAdd(w3, v, a33);
             }
             var to = y + first;
             Put(LaneSums.Sums(a00, a01, a02, a03), to, adds);
@@ -158,7 +160,7 @@ internal static unsafe class NarrowProducts
             Put(LaneSums.Sums(a30, a31, a32, a33), to + 3 * yStride, adds);
         }
         for (var row = 0; first < end && row < RowProducts.RowsAtOnce; row++)
-            OneRow<TWeight>(x + row * xStride, weight, width, first, end, y + row * yStride, adds);
+            OneRow<TWeight, TFloats>(x + row * xStride, weight, width, first, end, y + row * yStride, adds);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Interop;
+using TorchSharp;
 
 namespace Microsoft.ML.CoLM.Kernels;
 
@@ -10,6 +11,9 @@ internal readonly ref struct OwnThread : IDisposable
 
     public OwnThread()
     {
+        // A thread's first work of libtorch's own makes the user's number of threads the thread's. If that came after this,
+        // this would not hold, and what is put back in the end would be another number, for as long as the thread lives.
+        _ = torch.get_num_threads();
         _mkl = MklThreads.SetForThisThread(1);
         _openMp = OpenMpThreads.SetForThisThread(1);
     }

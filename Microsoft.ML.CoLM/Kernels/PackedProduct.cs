@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 
 namespace Microsoft.ML.CoLM.Kernels;
 
@@ -7,16 +6,17 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// A product of float32 matrices on one thread. Blocks of both are packed so that a tile of the target, held in registers,
 /// reads them from front to back out of the nearest caches (Goto and van de Geijn 2008).
 /// </summary>
-/// <remarks>Needs AVX-512. An element is summed up in one order, to the bit, wherever in a matrix it stands.</remarks>
+/// <remarks>An element is summed up in one order, to the bit, wherever in a matrix it stands.</remarks>
 internal static unsafe class PackedProduct
 {
     /// <summary>Rows of a tile.</summary>
     public const int TileRows = 8;
 
-    /// <summary>Columns of a tile: two vectors.</summary>
-    public const int TileColumns = 2 * Lanes;
+    /// <summary>Columns of a tile: two vectors of 16; narrower ones take it part by part.</summary>
+    public const int TileColumns = 32;
 
-    private const int Lanes = 16;
+    // Where a row of two packed vectors begins, a cache line does.
+    private const int Alignment = 16;
 
     // A panel of the right matrix, this deep, stays in the first-level cache, a block of the left one in the second-level.
     private const int BlockDepth = 256;
@@ -37,8 +37,21 @@ internal static unsafe class PackedProduct
     public static void Multiply(
         MatrixView left, MatrixView right, MatrixView target, int rows, int columns, int depth, bool adds)
     {
+        switch (VectorWidth.Floats)
+        {
+            case 16: Multiply<Floats16>(left, right, target, rows, columns, depth, adds); break;
+            case 8: Multiply<Floats8>(left, right, target, rows, columns, depth, adds); break;
+            default: Multiply<Floats4>(left, right, target, rows, columns, depth, adds); break;
+        }
+    }
+
+    /// <inheritdoc cref="Multiply(MatrixView, MatrixView, MatrixView, int, int, int, bool)"/>
+    public static void Multiply<TFloats>(
+        MatrixView left, MatrixView right, MatrixView target, int rows, int columns, int depth, bool adds)
+        where TFloats : struct, IFloats<TFloats>
+    {
         var packedLeft = Aligned(_packed ??= GC.AllocateUninitializedArray<float>(
-            BlockDepth * (BlockRows + BlockColumns) + Lanes, pinned: true));
+            BlockDepth * (BlockRows + BlockColumns) + Alignment, pinned: true));
         var packedRight = packedLeft + BlockDepth * BlockRows;
         for (var column = 0; column < columns; column += BlockColumns)
         {
@@ -53,15 +66,16 @@ internal static unsafe class PackedProduct
                     var height = Math.Min(BlockRows, rows - row);
                     block = left.FromRow(row).FromColumn(k);
                     Panels.Pack((float*)block.Address, left.RowStride, left.ColumnStride, height, deep, TileRows, packedLeft);
-                    MultiplyPacked(packedLeft, packedRight, height, width, deep,
+                    MultiplyPacked<TFloats>(packedLeft, packedRight, height, width, deep,
                         (float*)target.FromRow(row).FromColumn(column).Address, target.RowStride, adds || k > 0);
                 }
             }
         }
     }
 
-    private static void MultiplyPacked(
+    private static void MultiplyPacked<TFloats>(
         float* left, float* right, int rows, int columns, int depth, float* target, long stride, bool adds)
+        where TFloats : struct, IFloats<TFloats>
     {
         var whole = stackalloc float[TileRows * TileColumns];
         for (var column = 0; column < columns; column += TileColumns)
@@ -72,10 +86,10 @@ internal static unsafe class PackedProduct
                 float* a = left + (long)row * depth, b = right + (long)column * depth;
                 if (row + TileRows <= rows && column + TileColumns <= columns)
                 {
-                    Tile(a, b, depth, to, stride, adds);
+                    Tile<TFloats>(a, b, depth, to, stride, adds);
                     continue;
                 }
-                Tile(a, b, depth, whole, TileColumns, adds: false);
+                Tile<TFloats>(a, b, depth, whole, TileColumns, adds: false);
                 Copy(whole, to, stride, Math.Min(TileRows, rows - row), Math.Min(TileColumns, columns - column), adds);
             }
         }
@@ -95,40 +109,57 @@ internal static unsafe class PackedProduct
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile(float* a, float* b, int depth, float* target, long stride, bool adds)
+    /// <summary>A tile in parts of two vectors, with as many rows as there are registers for their sums.</summary>
+    private static void Tile<TFloats>(float* a, float* b, int depth, float* target, long stride, bool adds)
+        where TFloats : struct, IFloats<TFloats>
     {
-        Vector512<float> a0 = default, a1 = default, a2 = default, a3 = default;
-        Vector512<float> a4 = default, a5 = default, a6 = default, a7 = default;
-        Vector512<float> b0 = default, b1 = default, b2 = default, b3 = default;
-        Vector512<float> b4 = default, b5 = default, b6 = default, b7 = default;
+        for (var column = 0; column < TileColumns; column += 2 * TFloats.Count)
+        {
+            if (TFloats.HasManyRegisters)
+            {
+                EightRows<TFloats>(a, b + column, depth, target + column, stride, adds);
+                continue;
+            }
+            FourRows<TFloats>(a, b + column, depth, target + column, stride, adds);
+            FourRows<TFloats>(a + TileRows / 2, b + column, depth, target + TileRows / 2 * stride + column, stride, adds);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void EightRows<TFloats>(float* a, float* b, int depth, float* target, long stride, bool adds)
+        where TFloats : struct, IFloats<TFloats>
+    {
+        TFloats a0 = default, a1 = default, a2 = default, a3 = default;
+        TFloats a4 = default, a5 = default, a6 = default, a7 = default;
+        TFloats b0 = default, b1 = default, b2 = default, b3 = default;
+        TFloats b4 = default, b5 = default, b6 = default, b7 = default;
         for (var k = 0; k < depth; k++, a += TileRows, b += TileColumns)
         {
-            var (u, v) = (Vector512.Load(b), Vector512.Load(b + Lanes));
-            var w = Vector512.Create(a[0]);
-            a0 = Vector512.FusedMultiplyAdd(w, u, a0);
-            b0 = Vector512.FusedMultiplyAdd(w, v, b0);
-            w = Vector512.Create(a[1]);
-            a1 = Vector512.FusedMultiplyAdd(w, u, a1);
-            b1 = Vector512.FusedMultiplyAdd(w, v, b1);
-            w = Vector512.Create(a[2]);
-            a2 = Vector512.FusedMultiplyAdd(w, u, a2);
-            b2 = Vector512.FusedMultiplyAdd(w, v, b2);
-            w = Vector512.Create(a[3]);
-            a3 = Vector512.FusedMultiplyAdd(w, u, a3);
-            b3 = Vector512.FusedMultiplyAdd(w, v, b3);
-            w = Vector512.Create(a[4]);
-            a4 = Vector512.FusedMultiplyAdd(w, u, a4);
-            b4 = Vector512.FusedMultiplyAdd(w, v, b4);
-            w = Vector512.Create(a[5]);
-            a5 = Vector512.FusedMultiplyAdd(w, u, a5);
-            b5 = Vector512.FusedMultiplyAdd(w, v, b5);
-            w = Vector512.Create(a[6]);
-            a6 = Vector512.FusedMultiplyAdd(w, u, a6);
-            b6 = Vector512.FusedMultiplyAdd(w, v, b6);
-            w = Vector512.Create(a[7]);
-            a7 = Vector512.FusedMultiplyAdd(w, u, a7);
-            b7 = Vector512.FusedMultiplyAdd(w, v, b7);
+            var (u, v) = (TFloats.Load(b), TFloats.Load(b + TFloats.Count));
+            var w = TFloats.Create(a[0]);
+            a0 = TFloats.MultiplyAdd(w, u, a0);
+            b0 = TFloats.MultiplyAdd(w, v, b0);
+            w = TFloats.Create(a[1]);
+            a1 = TFloats.MultiplyAdd(w, u, a1);
+            b1 = TFloats.MultiplyAdd(w, v, b1);
+            w = TFloats.Create(a[2]);
+            a2 = TFloats.MultiplyAdd(w, u, a2);
+            b2 = TFloats.MultiplyAdd(w, v, b2);
+            w = TFloats.Create(a[3]);
+            a3 = TFloats.MultiplyAdd(w, u, a3);
+            b3 = TFloats.MultiplyAdd(w, v, b3);
+            w = TFloats.Create(a[4]);
+            a4 = TFloats.MultiplyAdd(w, u, a4);
+            b4 = TFloats.MultiplyAdd(w, v, b4);
+            w = TFloats.Create(a[5]);
+            a5 = TFloats.MultiplyAdd(w, u, a5);
+            b5 = TFloats.MultiplyAdd(w, v, b5);
+            w = TFloats.Create(a[6]);
+            a6 = TFloats.MultiplyAdd(w, u, a6);
+            b6 = TFloats.MultiplyAdd(w, v, b6);
+            w = TFloats.Create(a[7]);
+            a7 = TFloats.MultiplyAdd(w, u, a7);
+            b7 = TFloats.MultiplyAdd(w, v, b7);
         }
         Store(a0, b0, target, adds);
         Store(a1, b1, target += stride, adds);
@@ -140,21 +171,50 @@ internal static unsafe class PackedProduct
         Store(a7, b7, target + stride, adds);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void FourRows<TFloats>(float* a, float* b, int depth, float* target, long stride, bool adds)
+        where TFloats : struct, IFloats<TFloats>
+    {
+        TFloats a0 = default, a1 = default, a2 = default, a3 = default;
+        TFloats b0 = default, b1 = default, b2 = default, b3 = default;
+        for (var k = 0; k < depth; k++, a += TileRows, b += TileColumns)
+        {
+            var (u, v) = (TFloats.Load(b), TFloats.Load(b + TFloats.Count));
+            var w = TFloats.Create(a[0]);
+            a0 = TFloats.MultiplyAdd(w, u, a0);
+            b0 = TFloats.MultiplyAdd(w, v, b0);
+            w = TFloats.Create(a[1]);
+            a1 = TFloats.MultiplyAdd(w, u, a1);
+            b1 = TFloats.MultiplyAdd(w, v, b1);
+            w = TFloats.Create(a[2]);
+            a2 = TFloats.MultiplyAdd(w, u, a2);
+            b2 = TFloats.MultiplyAdd(w, v, b2);
+            w = TFloats.Create(a[3]);
+            a3 = TFloats.MultiplyAdd(w, u, a3);
+            b3 = TFloats.MultiplyAdd(w, v, b3);
+        }
+        Store(a0, b0, target, adds);
+        Store(a1, b1, target += stride, adds);
+        Store(a2, b2, target += stride, adds);
+        Store(a3, b3, target + stride, adds);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(Vector512<float> left, Vector512<float> right, float* target, bool adds)
+    private static void Store<TFloats>(TFloats left, TFloats right, float* target, bool adds)
+        where TFloats : struct, IFloats<TFloats>
     {
         if (adds)
         {
-            left += Vector512.Load(target);
-            right += Vector512.Load(target + Lanes);
+            left += TFloats.Load(target);
+            right += TFloats.Load(target + TFloats.Count);
         }
         left.Store(target);
-        right.Store(target + Lanes);
+        right.Store(target + TFloats.Count);
     }
 
     private static float* Aligned(float[] pinned)
     {
-        const long Bytes = Lanes * sizeof(float);
+        const long Bytes = Alignment * sizeof(float);
         var address = (nint)Unsafe.AsPointer(ref pinned[0]);
         return (float*)((address + Bytes - 1) / Bytes * Bytes);
     }

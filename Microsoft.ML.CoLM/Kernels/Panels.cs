@@ -35,7 +35,7 @@ internal static unsafe class Panels
         }
         for (; vectors > 0; vectors -= width, from += width * vectorStride, to += (long)width * depth)
         {
-            if (vectors < width || depthStride != 1)
+            if (vectors < width || depthStride != 1 || !Avx.IsSupported)
                 Fill(from, vectorStride, depthStride, Math.Min(vectors, width), depth, width, to);
             else
                 Transpose(from, vectorStride, depth, width, to);
@@ -74,7 +74,7 @@ internal static unsafe class Panels
     private static void Transpose(float* from, long stride, int depth, int width, float* to)
     {
         var vector = 0;
-        for (; vector + 2 * Lanes <= width; vector += 2 * Lanes)
+        for (; Avx512F.IsSupported && vector + 2 * Lanes <= width; vector += 2 * Lanes)
             TransposeSixteen(from + vector * stride, stride, depth, width, to + vector);
         for (; vector < width; vector += Lanes)
             TransposeEight(from + vector * stride, stride, depth, width, to + vector);

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 
 namespace Microsoft.ML.CoLM.Kernels;
 
@@ -7,34 +6,46 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// <remarks>An element's value depends on its own row and chain alone, never on where in memory it stands.</remarks>
 internal static unsafe class RowKernels
 {
-    private const int Lanes = 16;
-
     /// <summary>RMSNorm, y = w · x / sqrt(mean(x²) + ε).</summary>
     /// <param name="x">[width].</param>
     /// <param name="weight">[width].</param>
     /// <param name="y">[width].</param>
     /// <param name="width">Features of the chain.</param>
     /// <param name="epsilon">ε.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Normalise<TWeight, TOut>(float* x, void* weight, void* y, int width, float epsilon)
         where TWeight : struct, IElement
         where TOut : struct, IElement
     {
-        var squares = Vector512<float>.Zero;
-        var i = 0;
-        for (; i + Lanes <= width; i += Lanes)
+        switch (VectorWidth.Floats)
         {
-            var v = Vector512.Load(x + i);
-            squares = Vector512.FusedMultiplyAdd(v, v, squares);
+            case 16: Normalise<TWeight, TOut, Floats16>(x, weight, y, width, epsilon); break;
+            case 8: Normalise<TWeight, TOut, Floats8>(x, weight, y, width, epsilon); break;
+            default: Normalise<TWeight, TOut, Floats4>(x, weight, y, width, epsilon); break;
         }
-        var sum = Vector512.Sum(squares);
+    }
+
+    /// <inheritdoc cref="Normalise{TWeight, TOut}"/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Normalise<TWeight, TOut, TFloats>(float* x, void* weight, void* y, int width, float epsilon)
+        where TWeight : struct, IElement
+        where TOut : struct, IElement
+        where TFloats : struct, IFloats<TFloats>
+    {
+        var squares = default(TFloats);
+        var i = 0;
+        for (; i + TFloats.Count <= width; i += TFloats.Count)
+        {
+            var v = TFloats.Load(x + i);
+            squares = TFloats.MultiplyAdd(v, v, squares);
+        }
+        var sum = LaneSums.Sum(squares);
         for (; i < width; i++)
             sum += x[i] * x[i];
         var inverse = 1 / MathF.Sqrt(sum / width + epsilon);
 
-        var scale = Vector512.Create(inverse);
-        for (i = 0; i + Lanes <= width; i += Lanes)
-            TOut.Store(y, i, Vector512.Load(x + i) * scale * TWeight.Load(weight, i));
+        var scale = TFloats.Create(inverse);
+        for (i = 0; i + TFloats.Count <= width; i += TFloats.Count)
+            TOut.Store(y, i, TFloats.Load(x + i) * scale * TWeight.Load<TFloats>(weight, i));
         for (; i < width; i++)
             TOut.Set(y, i, x[i] * inverse * TWeight.Get(weight, i));
     }
@@ -44,22 +55,36 @@ internal static unsafe class RowKernels
     /// <param name="up">[width].</param>
     /// <param name="y">[width].</param>
     /// <param name="width">How many.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SwiGlu<TIn, TOut>(void* gate, void* up, void* y, int width)
         where TIn : struct, IElement
         where TOut : struct, IElement
     {
+        switch (VectorWidth.Floats)
+        {
+            case 16: SwiGlu<TIn, TOut, Floats16>(gate, up, y, width); break;
+            case 8: SwiGlu<TIn, TOut, Floats8>(gate, up, y, width); break;
+            default: SwiGlu<TIn, TOut, Floats4>(gate, up, y, width); break;
+        }
+    }
+
+    /// <inheritdoc cref="SwiGlu{TIn, TOut}"/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void SwiGlu<TIn, TOut, TFloats>(void* gate, void* up, void* y, int width)
+        where TIn : struct, IElement
+        where TOut : struct, IElement
+        where TFloats : struct, IFloats<TFloats>
+    {
         var i = 0;
-        for (; i + Lanes <= width; i += Lanes)
-            TOut.Store(y, i, VectorMath.Silu(TIn.Load(gate, i)) * TIn.Load(up, i));
+        for (; i + TFloats.Count <= width; i += TFloats.Count)
+            TOut.Store(y, i, VectorMath.Silu(TIn.Load<TFloats>(gate, i)) * TIn.Load<TFloats>(up, i));
         if (i == width)
             return;
         // The rest through the same vector function: another would round differently.
-        var rest = stackalloc float[2 * Lanes];
-        new Span<float>(rest, 2 * Lanes).Clear();
+        var rest = stackalloc float[2 * TFloats.Count];
+        new Span<float>(rest, 2 * TFloats.Count).Clear();
         for (var j = i; j < width; j++)
-            (rest[j - i], rest[Lanes + j - i]) = (TIn.Get(gate, j), TIn.Get(up, j));
-        (VectorMath.Silu(Vector512.Load(rest)) * Vector512.Load(rest + Lanes)).Store(rest);
+            (rest[j - i], rest[TFloats.Count + j - i]) = (TIn.Get(gate, j), TIn.Get(up, j));
+        (VectorMath.Silu(TFloats.Load(rest)) * TFloats.Load(rest + TFloats.Count)).Store(rest);
         for (var j = i; j < width; j++)
             TOut.Set(y, j, rest[j - i]);
     }
@@ -71,17 +96,30 @@ internal static unsafe class RowKernels
     /// <param name="cosine">[d / 2].</param>
     /// <param name="sine">[d / 2].</param>
     /// <param name="scale">Multiplies the result.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Rotate<TIn>(void* x, float* y, int d, float* cosine, float* sine, float scale)
         where TIn : struct, IElement
     {
-        var (half, i) = (d / 2, 0);
-        for (; i + Lanes <= half; i += Lanes)
+        switch (VectorWidth.Floats)
         {
-            var (first, second) = (TIn.Load(x, i), TIn.Load(x, half + i));
-            var (cosines, sines) = (Vector512.Load(cosine + i), Vector512.Load(sine + i));
-            ((first * cosines - second * sines) * scale).Store(y + i);
-            ((second * cosines + first * sines) * scale).Store(y + half + i);
+            case 16: Rotate<TIn, Floats16>(x, y, d, cosine, sine, scale); break;
+            case 8: Rotate<TIn, Floats8>(x, y, d, cosine, sine, scale); break;
+            default: Rotate<TIn, Floats4>(x, y, d, cosine, sine, scale); break;
+        }
+    }
+
+    /// <inheritdoc cref="Rotate{TIn}"/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Rotate<TIn, TFloats>(void* x, float* y, int d, float* cosine, float* sine, float scale)
+        where TIn : struct, IElement
+        where TFloats : struct, IFloats<TFloats>
+    {
+        var (half, i, scales) = (d / 2, 0, TFloats.Create(scale));
+        for (; i + TFloats.Count <= half; i += TFloats.Count)
+        {
+            var (first, second) = (TIn.Load<TFloats>(x, i), TIn.Load<TFloats>(x, half + i));
+            var (cosines, sines) = (TFloats.Load(cosine + i), TFloats.Load(sine + i));
+            ((first * cosines - second * sines) * scales).Store(y + i);
+            ((second * cosines + first * sines) * scales).Store(y + half + i);
         }
         for (; i < half; i++)
         {
@@ -95,9 +133,22 @@ internal static unsafe class RowKernels
     public static void Widen<TIn>(void* x, long offset, float* y, int width)
         where TIn : struct, IElement
     {
+        switch (VectorWidth.Floats)
+        {
+            case 16: Widen<TIn, Floats16>(x, offset, y, width); break;
+            case 8: Widen<TIn, Floats8>(x, offset, y, width); break;
+            default: Widen<TIn, Floats4>(x, offset, y, width); break;
+        }
+    }
+
+    /// <inheritdoc cref="Widen{TIn}"/>
+    public static void Widen<TIn, TFloats>(void* x, long offset, float* y, int width)
+        where TIn : struct, IElement
+        where TFloats : struct, IFloats<TFloats>
+    {
         var i = 0;
-        for (; i + Lanes <= width; i += Lanes)
-            TIn.Load(x, offset + i).Store(y + i);
+        for (; i + TFloats.Count <= width; i += TFloats.Count)
+            TIn.Load<TFloats>(x, offset + i).Store(y + i);
         for (; i < width; i++)
             y[i] = TIn.Get(x, offset + i);
     }
@@ -106,9 +157,22 @@ internal static unsafe class RowKernels
     public static void Narrow<TOut>(float* x, void* y, long offset, int width)
         where TOut : struct, IElement
     {
+        switch (VectorWidth.Floats)
+        {
+            case 16: Narrow<TOut, Floats16>(x, y, offset, width); break;
+            case 8: Narrow<TOut, Floats8>(x, y, offset, width); break;
+            default: Narrow<TOut, Floats4>(x, y, offset, width); break;
+        }
+    }
+
+    /// <inheritdoc cref="Narrow{TOut}"/>
+    public static void Narrow<TOut, TFloats>(float* x, void* y, long offset, int width)
+        where TOut : struct, IElement
+        where TFloats : struct, IFloats<TFloats>
+    {
         var i = 0;
-        for (; i + Lanes <= width; i += Lanes)
-            TOut.Store(y, offset + i, Vector512.Load(x + i));
+        for (; i + TFloats.Count <= width; i += TFloats.Count)
+            TOut.Store(y, offset + i, TFloats.Load(x + i));
         for (; i < width; i++)
             TOut.Set(y, offset + i, x[i]);
     }

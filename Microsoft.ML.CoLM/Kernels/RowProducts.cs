@@ -17,10 +17,8 @@ internal static unsafe class RowProducts
     /// <summary>Rows that share the reading of a weight.</summary>
     public const int RowsAtOnce = 4;
 
-    private const int Lanes = 16;
-
     // Four sums of an output: one would wait for its own last addition.
-    private const int Step = 4 * Lanes;
+    private const int SumsAtOnce = 4;
 
     // So many bytes ahead of the reading, the processor is asked for weights.
     private const int Ahead = 4096;
@@ -48,7 +46,23 @@ internal static unsafe class RowProducts
         float* x, long xStride, int rows, void* weight, int width, int first, int end, float* y, long yStride, bool adds)
         where TWeight : struct, IElement
     {
-        var isNarrow = width is >= Lanes and <= NarrowWidth;
+        switch (VectorWidth.Floats)
+        {
+            case 16: Multiply<TWeight, Floats16>(x, xStride, rows, weight, width, first, end, y, yStride, adds); break;
+            case 8: Multiply<TWeight, Floats8>(x, xStride, rows, weight, width, first, end, y, yStride, adds); break;
+            default: Multiply<TWeight, Floats4>(x, xStride, rows, weight, width, first, end, y, yStride, adds); break;
+        }
+    }
+
+    /// <inheritdoc cref="Multiply{TWeight}"/>
+    /// <typeparam name="TWeight">The weights' type.</typeparam>
+    /// <typeparam name="TFloats">The vectors to compute with.</typeparam>
+    public static void Multiply<TWeight, TFloats>(
+        float* x, long xStride, int rows, void* weight, int width, int first, int end, float* y, long yStride, bool adds)
+        where TWeight : struct, IElement
+        where TFloats : struct, IFloats<TFloats>
+    {
+        var isNarrow = width >= TFloats.Count && width <= NarrowWidth;
         if (rows == 1)
         {
             One(row: 0, first, end);
@@ -59,13 +73,10 @@ internal static unsafe class RowProducts
         {
             var blockEnd = Math.Min(end, block + Math.Max(1, BlockBytes / (width * TWeight.Size)));
             var row = 0;
-            for (; row + RowsAtOnce <= rows; row += RowsAtOnce)
+            for (; TFloats.HasManyRegisters && row + RowsAtOnce <= rows; row += RowsAtOnce)
                 Four(row, block, blockEnd);
-            for (; isNarrow && row + 2 <= rows; row += 2)
-            {
-                NarrowProducts.TwoRows<TWeight>(x + row * xStride, xStride, weight, width, block, blockEnd, y + row * yStride,
-                    yStride, adds);
-            }
+            for (; row + 2 <= rows; row += 2)
+                Two(row, block, blockEnd);
             for (; row < rows; row++)
                 One(row, block, blockEnd);
             block = blockEnd;
@@ -74,114 +85,180 @@ internal static unsafe class RowProducts
         void One(int row, int first, int end)
         {
             if (isNarrow)
-                NarrowProducts.OneRow<TWeight>(x + row * xStride, weight, width, first, end, y + row * yStride, adds);
+                NarrowProducts.OneRow<TWeight, TFloats>(x + row * xStride, weight, width, first, end, y + row * yStride, adds);
             else
-                OneRow<TWeight>(x + row * xStride, weight, width, first, end, y + row * yStride, adds);
+                OneRow<TWeight, TFloats>(x + row * xStride, weight, width, first, end, y + row * yStride, adds);
+        }
+
+        void Two(int row, int first, int end)
+        {
+            float* from = x + row * xStride, to = y + row * yStride;
+            if (isNarrow)
+                NarrowProducts.TwoRows<TWeight, TFloats>(from, xStride, weight, width, first, end, to, yStride, adds);
+            else
+                TwoRows<TWeight, TFloats>(from, xStride, weight, width, first, end, to, yStride, adds);
         }
 
         void Four(int row, int first, int end)
         {
             float* from = x + row * xStride, to = y + row * yStride;
             if (isNarrow)
-                NarrowProducts.FourRows<TWeight>(from, xStride, weight, width, first, end, to, yStride, adds);
+                NarrowProducts.FourRows<TWeight, TFloats>(from, xStride, weight, width, first, end, to, yStride, adds);
             else
-                FourRows<TWeight>(from, xStride, weight, width, first, end, to, yStride, adds);
+                FourRows<TWeight, TFloats>(from, xStride, weight, width, first, end, to, yStride, adds);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void OneRow<TWeight>(float* x, void* weight, int width, int first, int end, float* y, bool adds)
+    private static void OneRow<TWeight, TFloats>(float* x, void* weight, int width, int first, int end, float* y, bool adds)
         where TWeight : struct, IElement
+        where TFloats : struct, IFloats<TFloats>
     {
-        var rest = stackalloc float[Lanes];
-        var hasRest = LoadRest(x, width, rest);
+        var rest = stackalloc float[TFloats.Count];
+        var hasRest = LoadRest<TFloats>(x, width, rest);
         var w = (long)first * width;
         for (var output = first; output < end; output++, w += width)
         {
-            Vector512<float> a = default, b = default, c = default, d = default;
+            TFloats a = default, b = default, c = default, d = default;
             var i = 0;
-            for (; i + Step <= width; i += Step)
+            for (; i + SumsAtOnce * TFloats.Count <= width; i += SumsAtOnce * TFloats.Count)
             {
-                Prefetch<TWeight>(weight, w + i);
-                a = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w + i), Vector512.Load(x + i), a);
-                b = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w + i + Lanes), Vector512.Load(x + i + Lanes), b);
-                c = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w + i + 2 * Lanes), Vector512.Load(x + i + 2 * Lanes), c);
-                d = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w + i + 3 * Lanes), Vector512.Load(x + i + 3 * Lanes), d);
+                Prefetch<TWeight, TFloats>(weight, w + i);
+                a = TFloats.MultiplyAdd(TWeight.Load<TFloats>(weight, w + i), TFloats.Load(x + i), a);
+                b = TFloats.MultiplyAdd(TWeight.Load<TFloats>(weight, w + i + TFloats.Count), TFloats.Load(x + i + TFloats.Count), b);
+                c = TFloats.MultiplyAdd(TWeight.Load<TFloats>(weight, w + i + 2 * TFloats.Count), TFloats.Load(x + i + 2 * TFloats.Count), c);
+                d = TFloats.MultiplyAdd(TWeight.Load<TFloats>(weight, w + i + 3 * TFloats.Count), TFloats.Load(x + i + 3 * TFloats.Count), d);
             }
-            for (; i + Lanes <= width; i += Lanes)
-                a = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w + i), Vector512.Load(x + i), a);
+            for (; i + TFloats.Count <= width; i += TFloats.Count)
+                a = TFloats.MultiplyAdd(TWeight.Load<TFloats>(weight, w + i), TFloats.Load(x + i), a);
             if (hasRest)
-                b = Vector512.FusedMultiplyAdd(TWeight.Load(weight, w + width - Lanes), Vector512.Load(rest), b);
+                b = TFloats.MultiplyAdd(TWeight.Load<TFloats>(weight, w + width - TFloats.Count), TFloats.Load(rest), b);
             var sum = LaneSums.Sum((a + b) + (c + d));
             for (i = hasRest ? width : i; i < width; i++)
-                sum = MathF.FusedMultiplyAdd(TWeight.Get(weight, w + i), x[i], sum);
+                sum = float.MultiplyAddEstimate(TWeight.Get(weight, w + i), x[i], sum);
             y[output] = adds ? y[output] + sum : sum;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void FourRows<TWeight>(
+    private static void TwoRows<TWeight, TFloats>(
         float* x0, long xStride, void* weight, int width, int first, int end, float* y, long yStride, bool adds)
         where TWeight : struct, IElement
+        where TFloats : struct, IFloats<TFloats>
     {
-        float* x1 = x0 + xStride, x2 = x1 + xStride, x3 = x2 + xStride;
-        var rest = stackalloc float[RowsAtOnce * Lanes];
-        var hasRest = false;
-        for (var row = 0; row < RowsAtOnce; row++)
-            hasRest = LoadRest(x0 + row * xStride, width, rest + row * Lanes);
+        var x1 = x0 + xStride;
+        var rest = stackalloc float[2 * TFloats.Count];
+        var hasRest = LoadRest<TFloats>(x0, width, rest) & LoadRest<TFloats>(x1, width, rest + TFloats.Count);
         var w = (long)first * width;
         for (var output = first; output < end; output++, w += width)
         {
-            Vector512<float> a0 = default, b0 = default, c0 = default, d0 = default;
-            Vector512<float> a1 = default, b1 = default, c1 = default, d1 = default;
-            Vector512<float> a2 = default, b2 = default, c2 = default, d2 = default;
-            Vector512<float> a3 = default, b3 = default, c3 = default, d3 = default;
+            TFloats a0 = default, b0 = default, c0 = default, d0 = default;
+            TFloats a1 = default, b1 = default, c1 = default, d1 = default;
             var i = 0;
-            for (; i + Step <= width; i += Step)
+            for (; i + SumsAtOnce * TFloats.Count <= width; i += SumsAtOnce * TFloats.Count)
             {
-                Prefetch<TWeight>(weight, w + i);
-                var v = TWeight.Load(weight, w + i);
-                a0 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x0 + i), a0);
-                a1 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x1 + i), a1);
-                a2 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x2 + i), a2);
-                a3 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x3 + i), a3);
-                v = TWeight.Load(weight, w + i + Lanes);
-                b0 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x0 + i + Lanes), b0);
-                b1 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x1 + i + Lanes), b1);
-                b2 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x2 + i + Lanes), b2);
-                b3 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x3 + i + Lanes), b3);
-                v = TWeight.Load(weight, w + i + 2 * Lanes);
-                c0 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x0 + i + 2 * Lanes), c0);
-                c1 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x1 + i + 2 * Lanes), c1);
-                c2 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x2 + i + 2 * Lanes), c2);
-                c3 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x3 + i + 2 * Lanes), c3);
-                v = TWeight.Load(weight, w + i + 3 * Lanes);
-                d0 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x0 + i + 3 * Lanes), d0);
-                d1 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x1 + i + 3 * Lanes), d1);
-                d2 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x2 + i + 3 * Lanes), d2);
-                d3 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x3 + i + 3 * Lanes), d3);
+                Prefetch<TWeight, TFloats>(weight, w + i);
+                var v = TWeight.Load<TFloats>(weight, w + i);
+                a0 = TFloats.MultiplyAdd(v, TFloats.Load(x0 + i), a0);
+                a1 = TFloats.MultiplyAdd(v, TFloats.Load(x1 + i), a1);
+                v = TWeight.Load<TFloats>(weight, w + i + TFloats.Count);
+                b0 = TFloats.MultiplyAdd(v, TFloats.Load(x0 + i + TFloats.Count), b0);
+                b1 = TFloats.MultiplyAdd(v, TFloats.Load(x1 + i + TFloats.Count), b1);
+                v = TWeight.Load<TFloats>(weight, w + i + 2 * TFloats.Count);
+                c0 = TFloats.MultiplyAdd(v, TFloats.Load(x0 + i + 2 * TFloats.Count), c0);
+                c1 = TFloats.MultiplyAdd(v, TFloats.Load(x1 + i + 2 * TFloats.Count), c1);
+                v = TWeight.Load<TFloats>(weight, w + i + 3 * TFloats.Count);
+                d0 = TFloats.MultiplyAdd(v, TFloats.Load(x0 + i + 3 * TFloats.Count), d0);
+                d1 = TFloats.MultiplyAdd(v, TFloats.Load(x1 + i + 3 * TFloats.Count), d1);
             }
-            for (; i + Lanes <= width; i += Lanes)
+            for (; i + TFloats.Count <= width; i += TFloats.Count)
             {
-                var v = TWeight.Load(weight, w + i);
-                a0 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x0 + i), a0);
-                a1 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x1 + i), a1);
-                a2 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x2 + i), a2);
-                a3 = Vector512.FusedMultiplyAdd(v, Vector512.Load(x3 + i), a3);
+                var v = TWeight.Load<TFloats>(weight, w + i);
+                a0 = TFloats.MultiplyAdd(v, TFloats.Load(x0 + i), a0);
+                a1 = TFloats.MultiplyAdd(v, TFloats.Load(x1 + i), a1);
             }
             if (hasRest)
             {
-                var v = TWeight.Load(weight, w + width - Lanes);
-                b0 = Vector512.FusedMultiplyAdd(v, Vector512.Load(rest), b0);
-                b1 = Vector512.FusedMultiplyAdd(v, Vector512.Load(rest + Lanes), b1);
-                b2 = Vector512.FusedMultiplyAdd(v, Vector512.Load(rest + 2 * Lanes), b2);
-                b3 = Vector512.FusedMultiplyAdd(v, Vector512.Load(rest + 3 * Lanes), b3);
+                var v = TWeight.Load<TFloats>(weight, w + width - TFloats.Count);
+                b0 = TFloats.MultiplyAdd(v, TFloats.Load(rest), b0);
+                b1 = TFloats.MultiplyAdd(v, TFloats.Load(rest + TFloats.Count), b1);
+            }
+            var (sum0, sum1) = (LaneSums.Sum((a0 + b0) + (c0 + d0)), LaneSums.Sum((a1 + b1) + (c1 + d1)));
+            for (i = hasRest ? width : i; i < width; i++)
+            {
+                var v = TWeight.Get(weight, w + i);
+                (sum0, sum1) = (float.MultiplyAddEstimate(v, x0[i], sum0), float.MultiplyAddEstimate(v, x1[i], sum1));
+            }
+            var to = y + output;
+            to[0] = adds ? to[0] + sum0 : sum0;
+            to[yStride] = adds ? to[yStride] + sum1 : sum1;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void FourRows<TWeight, TFloats>(
+        float* x0, long xStride, void* weight, int width, int first, int end, float* y, long yStride, bool adds)
+        where TWeight : struct, IElement
+        where TFloats : struct, IFloats<TFloats>
+    {
+        float* x1 = x0 + xStride, x2 = x1 + xStride, x3 = x2 + xStride;
+        var rest = stackalloc float[RowsAtOnce * TFloats.Count];
+        var hasRest = false;
+        for (var row = 0; row < RowsAtOnce; row++)
+            hasRest = LoadRest<TFloats>(x0 + row * xStride, width, rest + row * TFloats.Count);
+        var w = (long)first * width;
+        for (var output = first; output < end; output++, w += width)
+        {
+            TFloats a0 = default, b0 = default, c0 = default, d0 = default;
+            TFloats a1 = default, b1 = default, c1 = default, d1 = default;
+            TFloats a2 = default, b2 = default, c2 = default, d2 = default;
+            TFloats a3 = default, b3 = default, c3 = default, d3 = default;
+            var i = 0;
+            for (; i + SumsAtOnce * TFloats.Count <= width; i += SumsAtOnce * TFloats.Count)
+            {
+                Prefetch<TWeight, TFloats>(weight, w + i);
+                var v = TWeight.Load<TFloats>(weight, w + i);
+                a0 = TFloats.MultiplyAdd(v, TFloats.Load(x0 + i), a0);
+                a1 = TFloats.MultiplyAdd(v, TFloats.Load(x1 + i), a1);
+                a2 = TFloats.MultiplyAdd(v, TFloats.Load(x2 + i), a2);
+                a3 = TFloats.MultiplyAdd(v, TFloats.Load(x3 + i), a3);
+                v = TWeight.Load<TFloats>(weight, w + i + TFloats.Count);
+                b0 = TFloats.MultiplyAdd(v, TFloats.Load(x0 + i + TFloats.Count), b0);
+                b1 = TFloats.MultiplyAdd(v, TFloats.Load(x1 + i + TFloats.Count), b1);
+                b2 = TFloats.MultiplyAdd(v, TFloats.Load(x2 + i + TFloats.Count), b2);
+                b3 = TFloats.MultiplyAdd(v, TFloats.Load(x3 + i + TFloats.Count), b3);
+                v = TWeight.Load<TFloats>(weight, w + i + 2 * TFloats.Count);
+                c0 = TFloats.MultiplyAdd(v, TFloats.Load(x0 + i + 2 * TFloats.Count), c0);
+                c1 = TFloats.MultiplyAdd(v, TFloats.Load(x1 + i + 2 * TFloats.Count), c1);
+                c2 = TFloats.MultiplyAdd(v, TFloats.Load(x2 + i + 2 * TFloats.Count), c2);
+                c3 = TFloats.MultiplyAdd(v, TFloats.Load(x3 + i + 2 * TFloats.Count), c3);
+                v = TWeight.Load<TFloats>(weight, w + i + 3 * TFloats.Count);
+                d0 = TFloats.MultiplyAdd(v, TFloats.Load(x0 + i + 3 * TFloats.Count), d0);
+                d1 = TFloats.MultiplyAdd(v, TFloats.Load(x1 + i + 3 * TFloats.Count), d1);
+                d2 = TFloats.MultiplyAdd(v, TFloats.Load(x2 + i + 3 * TFloats.Count), d2);
+                d3 = TFloats.MultiplyAdd(v, TFloats.Load(x3 + i + 3 * TFloats.Count), d3);
+            }
+            for (; i + TFloats.Count <= width; i += TFloats.Count)
+            {
+                var v = TWeight.Load<TFloats>(weight, w + i);
+                a0 = TFloats.MultiplyAdd(v, TFloats.Load(x0 + i), a0);
+                a1 = TFloats.MultiplyAdd(v, TFloats.Load(x1 + i), a1);
+                a2 = TFloats.MultiplyAdd(v, TFloats.Load(x2 + i), a2);
+                a3 = TFloats.MultiplyAdd(v, TFloats.Load(x3 + i), a3);
+            }
+            if (hasRest)
+            {
+                var v = TWeight.Load<TFloats>(weight, w + width - TFloats.Count);
+                b0 = TFloats.MultiplyAdd(v, TFloats.Load(rest), b0);
+                b1 = TFloats.MultiplyAdd(v, TFloats.Load(rest + TFloats.Count), b1);
+                b2 = TFloats.MultiplyAdd(v, TFloats.Load(rest + 2 * TFloats.Count), b2);
+                b3 = TFloats.MultiplyAdd(v, TFloats.Load(rest + 3 * TFloats.Count), b3);
             }
             var sums = LaneSums.Sums(
                 (a0 + b0) + (c0 + d0), (a1 + b1) + (c1 + d1), (a2 + b2) + (c2 + d2), (a3 + b3) + (c3 + d3));
             for (i = hasRest ? width : i; i < width; i++)
             {
-                sums = Vector128.FusedMultiplyAdd(Vector128.Create(TWeight.Get(weight, w + i)),
+                sums = Vector128.MultiplyAddEstimate(Vector128.Create(TWeight.Get(weight, w + i)),
                     Vector128.Create(x0[i], x1[i], x2[i], x3[i]), sums);
             }
             var to = y + output;
@@ -191,29 +268,34 @@ internal static unsafe class RowProducts
     }
 
     /// <summary>
-    /// The last 16 inputs, with zeros for those that whole vectors cover: what is left is one vector more.
+    /// The last vector's inputs, with zeros for those that whole vectors cover: what is left is one vector more.
     /// </summary>
-    /// <returns>Whether anything is left; where there are fewer than 16 inputs in all, they are taken one by one.</returns>
-    public static bool LoadRest(float* x, int width, float* rest)
+    /// <returns>
+    /// Whether anything is left; where there are fewer inputs in all than a vector has, they are taken one by one.
+    /// </returns>
+    public static bool LoadRest<TFloats>(float* x, int width, float* rest)
+        where TFloats : struct, IFloats<TFloats>
     {
-        var left = width % Lanes;
-        if (left == 0 || width < Lanes)
+        var left = width % TFloats.Count;
+        if (left == 0 || width < TFloats.Count)
             return false;
-        var isLeft = Vector512.GreaterThanOrEqual(Vector512<int>.Indices, Vector512.Create(Lanes - left)).AsSingle();
-        Vector512.ConditionalSelect(isLeft, Vector512.Load(x + width - Lanes), Vector512<float>.Zero).Store(rest);
+        TFloats.Head(TFloats.Count - left, default, TFloats.Load(x + width - TFloats.Count)).Store(rest);
         return true;
     }
 
+    // The cache lines of a step.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Prefetch<TWeight>(void* weight, long index)
+    private static void Prefetch<TWeight, TFloats>(void* weight, long index)
         where TWeight : struct, IElement
+        where TFloats : struct, IFloats<TFloats>
     {
         if (!Sse.IsSupported)
             return;
         var ahead = (byte*)weight + index * TWeight.Size + Ahead;
         Sse.Prefetch0(ahead);
-        Sse.Prefetch0(ahead + 64);
-        if (TWeight.Size > sizeof(ushort))
+        if (SumsAtOnce * TFloats.Count * TWeight.Size > 64)
+            Sse.Prefetch0(ahead + 64);
+        if (SumsAtOnce * TFloats.Count * TWeight.Size > 128)
         {
             Sse.Prefetch0(ahead + 128);
             Sse.Prefetch0(ahead + 192);

@@ -22,13 +22,13 @@ internal static class RowShares
     /// <param name="compute">Multiplies what belongs to the rows.</param>
     public static void Run(Tensor like, long rows, Action<long, long> compute)
     {
-        var shares = Math.Min(get_num_threads(), rows / FewestRows);
+        var shares = (int)Math.Min(get_num_threads(), rows / FewestRows);
         if (shares < 2 || !OwnThread.IsPossible || like.device_type != DeviceType.CPU || like.dtype != ScalarType.BFloat16)
         {
             compute(0, rows);
             return;
         }
-        Parallel.For(0, shares, share =>
+        ParallelWork.For(shares, share =>
         {
             using var noGradients = no_grad();
             using var scope = NewDisposeScope();

@@ -27,7 +27,7 @@ internal static class SmallProducts
     {
         if (!OwnThread.IsPossible || !products.All(UsesMkl) || Share(products) is not { } shares)
             return false;
-        Parallel.For(0, shares.Length, thread => Multiply(shares[thread]));
+        ParallelWork.For(shares.Length, thread => Multiply(shares[thread]));
         return true;
     }
 

@@ -12,7 +12,10 @@ internal static unsafe class TensorMemory
 
     /// <summary>Where a tensor's first element lies on the CPU; valid as long as the tensor is.</summary>
     /// <remarks>libtorch's memory stays where it is: the garbage collector does not know it.</remarks>
-    public static nint Address(Tensor tensor) => TensorData.AddressOf(tensor);
+    /// <exception cref="InvalidOperationException">The tensor is elsewhere: a GPU's address means nothing here.</exception>
+    public static nint Address(Tensor tensor) => tensor.device_type == DeviceType.CPU
+        ? TensorData.AddressOf(tensor)
+        : throw new InvalidOperationException($"A tensor must be on the CPU to be read in place, found it on {tensor.device}.");
 
     /// <summary>Whether contiguous tensors have one shape and type, and the same elements, to the bit.</summary>
     public static bool HaveSameBits(Tensor a, Tensor b)

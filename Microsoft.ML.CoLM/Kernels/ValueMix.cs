@@ -1,16 +1,10 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 
 namespace Microsoft.ML.CoLM.Kernels;
 
 /// <summary>Sums of the cached values of a head, each by its weight, as <see cref="CachedAttention"/> lays them out.</summary>
 internal static unsafe class ValueMix
 {
-    private const int Lanes = CachedAttention.Lanes;
-
-    // Features of a value that are mixed together where there are as many: sixteen sums.
-    private const int WideMix = 4 * Lanes;
-
     /// <summary>Computes each query's sum of the values, by its weights.</summary>
     /// <param name="lengths">For each query, the positions it reads.</param>
     /// <param name="longest">The longest length.</param>
@@ -21,14 +15,14 @@ internal static unsafe class ValueMix
     /// </param>
     /// <param name="stride">Floats from a query's weights to the next one's.</param>
     /// <param name="output">[queries, rounded up to fours, width], written.</param>
-    public static void Compute<TCache>(
+    public static void Compute<TCache, TFloats>(
         ReadOnlySpan<int> lengths, int longest, int width, void* values, float* weights, long stride, float* output)
         where TCache : struct, IElement
+        where TFloats : struct, IFloats<TFloats>
     {
         if (lengths.Length == 1)
         {
-            for (var mixed = 0; mixed < width; mixed += Lanes)
-                MixOne<TCache>(weights, values, longest, width, mixed, output);
+            MixOne<TCache, TFloats>(weights, values, longest, width, output);
             return;
         }
         new Span<float>(output, CachedAttention.PaddedQueries(lengths.Length) * width).Clear();
@@ -38,53 +32,67 @@ internal static unsafe class ValueMix
             for (var q = 0; q < lengths.Length; q += CachedAttention.QueriesAtOnce)
             {
                 var end = Math.Min(first + CachedAttention.PositionsAtOnce, CachedAttention.LongestOfFour(lengths, q));
-                float* from = weights + q * stride, to = output + q * width;
-                var mixed = 0;
-                for (; first < end && mixed + WideMix <= width; mixed += WideMix)
-                    MixFourWide<TCache>(from, stride, values, first, end, width, mixed, to);
-                for (; first < end && mixed < width; mixed += Lanes)
-                    MixFour<TCache>(from, stride, values, first, end, width, mixed, to);
+                if (first < end)
+                    MixFour<TCache, TFloats>(weights + q * stride, stride, values, first, end, width, output + q * width);
             }
         }
     }
 
-    // 64 features of four queries, with what is there added. A position whose weight is zero adds nothing, to the bit.
+    // With what is there added, of as many vectors of features at once as there are registers for their sums. A position whose
+    // weight is zero adds nothing, to the bit.
+    private static void MixFour<TCache, TFloats>(
+        float* weights, long stride, void* values, int position, int end, int width, float* output)
+        where TCache : struct, IElement
+        where TFloats : struct, IFloats<TFloats>
+    {
+        var mixed = 0;
+        for (; TFloats.HasManyRegisters && mixed + 4 * TFloats.Count <= width; mixed += 4 * TFloats.Count)
+            MixFourVectors<TCache, TFloats>(weights, stride, values, position, end, width, mixed, output);
+        // The last one alone is computed twice.
+        for (; mixed < width; mixed += 2 * TFloats.Count)
+        {
+            MixTwoVectors<TCache, TFloats>(
+                weights, stride, values, position, end, width, mixed, Math.Min(mixed + TFloats.Count, width - TFloats.Count), output);
+        }
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void MixFourWide<TCache>(
+    private static void MixFourVectors<TCache, TFloats>(
         float* w0, long stride, void* values, int position, int end, int width, int first, float* output)
         where TCache : struct, IElement
+        where TFloats : struct, IFloats<TFloats>
     {
         float* w1 = w0 + stride, w2 = w1 + stride, w3 = w2 + stride;
         output += first;
-        var (a0, b0, c0, d0) = FourVectors.Load(output);
-        var (a1, b1, c1, d1) = FourVectors.Load(output + width);
-        var (a2, b2, c2, d2) = FourVectors.Load(output + 2 * width);
-        var (a3, b3, c3, d3) = FourVectors.Load(output + 3 * width);
+        var (a0, b0, c0, d0) = FourVectors.Load<TFloats>(output);
+        var (a1, b1, c1, d1) = FourVectors.Load<TFloats>(output + width);
+        var (a2, b2, c2, d2) = FourVectors.Load<TFloats>(output + 2 * width);
+        var (a3, b3, c3, d3) = FourVectors.Load<TFloats>(output + 3 * width);
         var at = (long)position * width + first;
         for (var i = position; i < end; i++, at += width)
         {
-            var (a, b) = (TCache.Load(values, at), TCache.Load(values, at + Lanes));
-            var (c, d) = (TCache.Load(values, at + 2 * Lanes), TCache.Load(values, at + 3 * Lanes));
-            var w = Vector512.Create(w0[i]);
-            a0 = Vector512.FusedMultiplyAdd(w, a, a0);
-            b0 = Vector512.FusedMultiplyAdd(w, b, b0);
-            c0 = Vector512.FusedMultiplyAdd(w, c, c0);
-            d0 = Vector512.FusedMultiplyAdd(w, d, d0);
-            w = Vector512.Create(w1[i]);
-            a1 = Vector512.FusedMultiplyAdd(w, a, a1);
-            b1 = Vector512.FusedMultiplyAdd(w, b, b1);
-            c1 = Vector512.FusedMultiplyAdd(w, c, c1);
-            d1 = Vector512.FusedMultiplyAdd(w, d, d1);
-            w = Vector512.Create(w2[i]);
-            a2 = Vector512.FusedMultiplyAdd(w, a, a2);
-            b2 = Vector512.FusedMultiplyAdd(w, b, b2);
-            c2 = Vector512.FusedMultiplyAdd(w, c, c2);
-            d2 = Vector512.FusedMultiplyAdd(w, d, d2);
-            w = Vector512.Create(w3[i]);
-            a3 = Vector512.FusedMultiplyAdd(w, a, a3);
-            b3 = Vector512.FusedMultiplyAdd(w, b, b3);
-            c3 = Vector512.FusedMultiplyAdd(w, c, c3);
-            d3 = Vector512.FusedMultiplyAdd(w, d, d3);
+            var (a, b) = (TCache.Load<TFloats>(values, at), TCache.Load<TFloats>(values, at + TFloats.Count));
+            var (c, d) = (TCache.Load<TFloats>(values, at + 2 * TFloats.Count), TCache.Load<TFloats>(values, at + 3 * TFloats.Count));
+            var w = TFloats.Create(w0[i]);
+            a0 = TFloats.MultiplyAdd(w, a, a0);
+            b0 = TFloats.MultiplyAdd(w, b, b0);
+            c0 = TFloats.MultiplyAdd(w, c, c0);
+            d0 = TFloats.MultiplyAdd(w, d, d0);
+            w = TFloats.Create(w1[i]);
+            a1 = TFloats.MultiplyAdd(w, a, a1);
+            b1 = TFloats.MultiplyAdd(w, b, b1);
+            c1 = TFloats.MultiplyAdd(w, c, c1);
+            d1 = TFloats.MultiplyAdd(w, d, d1);
+            w = TFloats.Create(w2[i]);
+            a2 = TFloats.MultiplyAdd(w, a, a2);
+            b2 = TFloats.MultiplyAdd(w, b, b2);
+            c2 = TFloats.MultiplyAdd(w, c, c2);
+            d2 = TFloats.MultiplyAdd(w, d, d2);
+            w = TFloats.Create(w3[i]);
+            a3 = TFloats.MultiplyAdd(w, a, a3);
+            b3 = TFloats.MultiplyAdd(w, b, b3);
+            c3 = TFloats.MultiplyAdd(w, c, c3);
+            d3 = TFloats.MultiplyAdd(w, d, d3);
         }
         FourVectors.Store(a0, b0, c0, d0, output);
         FourVectors.Store(a1, b1, c1, d1, output + width);
@@ -92,39 +100,72 @@ internal static unsafe class ValueMix
         FourVectors.Store(a3, b3, c3, d3, output + 3 * width);
     }
 
-    // As of 64 features, of 16.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void MixFour<TCache>(
-        float* w0, long stride, void* values, int position, int end, int width, int first, float* output)
+    private static void MixTwoVectors<TCache, TFloats>(
+        float* w0, long stride, void* values, int position, int end, int width, int first, int second, float* output)
         where TCache : struct, IElement
+        where TFloats : struct, IFloats<TFloats>
     {
         float* w1 = w0 + stride, w2 = w1 + stride, w3 = w2 + stride;
-        output += first;
-        var (a0, a1) = (Vector512.Load(output), Vector512.Load(output + width));
-        var (a2, a3) = (Vector512.Load(output + 2 * width), Vector512.Load(output + 3 * width));
-        var at = (long)position * width + first;
-        for (var i = position; i < end; i++, at += width)
+        float* left = output + first, right = output + second;
+        var (a0, b0) = (TFloats.Load(left), TFloats.Load(right));
+        var (a1, b1) = (TFloats.Load(left + width), TFloats.Load(right + width));
+        var (a2, b2) = (TFloats.Load(left + 2 * width), TFloats.Load(right + 2 * width));
+        var (a3, b3) = (TFloats.Load(left + 3 * width), TFloats.Load(right + 3 * width));
+        var row = (long)position * width;
+        for (var i = position; i < end; i++, row += width)
         {
-            var v = TCache.Load(values, at);
-            a0 = Vector512.FusedMultiplyAdd(Vector512.Create(w0[i]), v, a0);
-            a1 = Vector512.FusedMultiplyAdd(Vector512.Create(w1[i]), v, a1);
-            a2 = Vector512.FusedMultiplyAdd(Vector512.Create(w2[i]), v, a2);
-            a3 = Vector512.FusedMultiplyAdd(Vector512.Create(w3[i]), v, a3);
+            var (a, b) = (TCache.Load<TFloats>(values, row + first), TCache.Load<TFloats>(values, row + second));
+            var w = TFloats.Create(w0[i]);
+            a0 = TFloats.MultiplyAdd(w, a, a0);
+            b0 = TFloats.MultiplyAdd(w, b, b0);
+            w = TFloats.Create(w1[i]);
+            a1 = TFloats.MultiplyAdd(w, a, a1);
+            b1 = TFloats.MultiplyAdd(w, b, b1);
+            w = TFloats.Create(w2[i]);
+            a2 = TFloats.MultiplyAdd(w, a, a2);
+            b2 = TFloats.MultiplyAdd(w, b, b2);
+            w = TFloats.Create(w3[i]);
+            a3 = TFloats.MultiplyAdd(w, a, a3);
+            b3 = TFloats.MultiplyAdd(w, b, b3);
         }
-        a0.Store(output);
-        a1.Store(output + width);
-        a2.Store(output + 2 * width);
-        a3.Store(output + 3 * width);
+        a0.Store(left);
+        b0.Store(right);
+        a1.Store(left + width);
+        b1.Store(right + width);
+        a2.Store(left + 2 * width);
+        b2.Store(right + 2 * width);
+        a3.Store(left + 3 * width);
+        b3.Store(right + 3 * width);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void MixOne<TCache>(float* weights, void* values, int length, int width, int first, float* output)
+    private static void MixOne<TCache, TFloats>(float* weights, void* values, int length, int width, float* output)
         where TCache : struct, IElement
+        where TFloats : struct, IFloats<TFloats>
     {
-        Vector512<float> a = default;
-        long at = first;
-        for (var i = 0; i < length; i++, at += width)
-            a = Vector512.FusedMultiplyAdd(Vector512.Create(weights[i]), TCache.Load(values, at), a);
-        a.Store(output + first);
+        var mixed = 0;
+        for (; mixed + 4 * TFloats.Count <= width; mixed += 4 * TFloats.Count)
+        {
+            TFloats a = default, b = default, c = default, d = default;
+            long at = mixed;
+            for (var i = 0; i < length; i++, at += width)
+            {
+                var w = TFloats.Create(weights[i]);
+                a = TFloats.MultiplyAdd(w, TCache.Load<TFloats>(values, at), a);
+                b = TFloats.MultiplyAdd(w, TCache.Load<TFloats>(values, at + TFloats.Count), b);
+                c = TFloats.MultiplyAdd(w, TCache.Load<TFloats>(values, at + 2 * TFloats.Count), c);
+                d = TFloats.MultiplyAdd(w, TCache.Load<TFloats>(values, at + 3 * TFloats.Count), d);
+            }
+            FourVectors.Store(a, b, c, d, output + mixed);
+        }
+        for (; mixed < width; mixed += TFloats.Count)
+        {
+            TFloats a = default;
+            long at = mixed;
+            for (var i = 0; i < length; i++, at += width)
+                a = TFloats.MultiplyAdd(TFloats.Create(weights[i]), TCache.Load<TFloats>(values, at), a);
+            a.Store(output + mixed);
+        }
     }
 }

@@ -28,7 +28,7 @@ internal sealed class ChainHead : ChainModule
     public ChainHead(CoLMConfig config, int outputCount, Device device) : base(
         nameof(ChainHead),
         Enumerable.Range(0, config.ChainCount).Select(chain => new long[] { outputCount, config.Hidden(chain) }),
-        device, ScalarType.Float32)
+        device, ScalarType.Float32, keepsType: true)
     {
     }
 
@@ -55,16 +55,50 @@ internal sealed class ChainHead : ChainModule
         for (var chain = chains.First; chain < chains.End; chain++)
         {
             var head = HeadWeight(chain);
-            var own = features.narrow(1, start, head.size(1));
-            logits = BlockProducts.Suit(own)
-                ? Add(logits, ChainLinearFunction.Apply(own, earlier: null, [head]))
-                : logits?.addmm(own, head.t()) ?? own.mm(head.t());
+            logits = HeadProduct.Add(logits, features.narrow(1, start, head.size(1)), head);
             scales.Add(logits.MoveToOuterDisposeScope());
             start += head.size(1);
         }
         return scales;
+    }
 
-        static Tensor Add(Tensor? logits, Tensor own) => logits is null ? own : logits + own;
+    /// <summary>Logits at one scale, from those at the one before.</summary>
+    /// <param name="features">[rows, D], the normalised features of all chains from the first on.</param>
+    /// <param name="chain">The chain to add.</param>
+    /// <param name="earlier">[rows, V], the logits at the scale before; null when the chain is the first.</param>
+    /// <returns>[rows, V].</returns>
+    public Tensor Next(Tensor features, int chain, Tensor? earlier)
+    {
+        using var scope = NewDisposeScope();
+        var start = Enumerable.Range(0, chain).Sum(before => HeadWeight(before).size(1));
+        return HeadProduct.Add(earlier, features.narrow(1, start, HeadWeight(chain).size(1)), HeadWeight(chain))
+            .MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The cross-entropies at the scales of a range, weighted and summed: <see cref="ScaleCrossEntropyFunction"/>.</summary>
+    /// <param name="features">[rows, D], the normalised features of the range's chains.</param>
+    /// <param name="chains">The chains whose scales count.</param>
+    /// <param name="earlier">[rows, E], the normalised features of the chains before the range; null for none.</param>
+    /// <param name="targets">[rows], Int64: which output is right.</param>
+    /// <param name="weights">Weight of each scale of the range; zero leaves it out.</param>
+    /// <returns>A scalar: the sum over rows, and over the weighted scales.</returns>
+    public Tensor CrossEntropy(
+        Tensor features, ChainRange chains, Tensor? earlier, Tensor targets, IReadOnlyList<double> weights)
+    {
+        using var scope = NewDisposeScope();
+        var (own, heads) = (new Tensor[chains.End], new Tensor[chains.End]);
+        var (before, start) = (0L, 0L);
+        for (var chain = 0; chain < chains.End; chain++)
+        {
+            heads[chain] = HeadWeight(chain);
+            var width = heads[chain].size(1);
+            if (chain < chains.First)
+                (own[chain], before) = (earlier!.narrow(1, before, width), before + width);
+            else
+                (own[chain], start) = (features.narrow(1, start, width), start + width);
+        }
+        return ScaleCrossEntropyFunction.Apply(own, heads, targets, [.. new double[chains.First], .. weights])
+            .MoveToOuterDisposeScope();
     }
 
     /// <summary>Logits at the scale that ends with the range; parameters as in <see cref="Scales"/>.</summary>

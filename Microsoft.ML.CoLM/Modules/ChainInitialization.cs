@@ -4,12 +4,12 @@ namespace Microsoft.ML.CoLM;
 public enum ChainInitialization
 {
     /// <summary>Normal with mean 0 and deviation 0.02, norms of 1: the paper's Chain Expansion.</summary>
-    Normal,
+    Normal = 0,
 
     /// <summary>
     /// A copy of the first chain's, with zeros where an earlier chain is read, so that the new chain's features are the
     /// first's: tuning starts from what the model knows, instead of from nothing. Not in the paper. Each new chain must be
     /// as wide as the first.
     /// </summary>
-    CopyFirstChain,
+    CopyFirstChain = 1,
 }

@@ -9,13 +9,17 @@ namespace Microsoft.ML.CoLM.Modules;
 internal abstract class ChainModule : nn.Module
 {
     private readonly Parameter?[] _weights;
+    private readonly ScalarType? _keptType;
 
     /// <param name="name">The module's name.</param>
     /// <param name="shapes">Shape of each chain's weight; null where the chain has none.</param>
     /// <param name="device">Where the weights live.</param>
     /// <param name="dtype">Their type. Their values are left unset.</param>
-    protected ChainModule(string name, IEnumerable<long[]?> shapes, Device device, ScalarType dtype) : base(name)
+    /// <param name="keepsType">Whether they stay of that type when a model that they belong to gets another one.</param>
+    protected ChainModule(
+        string name, IEnumerable<long[]?> shapes, Device device, ScalarType dtype, bool keepsType = false) : base(name)
     {
+        _keptType = keepsType ? dtype : null;
         _weights = [.. shapes.Select(shape => shape is null ? null : Create(shape, device, dtype))];
         for (var chain = 0; chain < _weights.Length; chain++)
         {
@@ -49,6 +53,12 @@ internal abstract class ChainModule : nn.Module
         weight.DetachFromDisposeScope();
         return weight;
     }
+
+    protected override nn.Module _to(ScalarType dtype, bool non_blocking) =>
+        _keptType is null ? base._to(dtype, non_blocking) : this;
+
+    protected override nn.Module _to(Device device, ScalarType dtype, bool non_blocking) =>
+        base._to(device, _keptType ?? dtype, non_blocking);
 
     // Moving a module to another device or type replaces its parameters.
     protected override void _toEpilog(ScalarType? dtype, Device? device, bool non_blocking)

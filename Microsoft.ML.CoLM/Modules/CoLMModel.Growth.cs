@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Kernels;
 using Microsoft.ML.CoLM.Modules;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -30,7 +31,7 @@ public sealed partial class CoLMModel
         int[] addedChains, bool kvSharing, int? seed = null,
         ChainInitialization initialization = ChainInitialization.Normal)
     {
-        CheckUsable();
+        using var use = Enter();
         ArgumentNullException.ThrowIfNull(addedChains);
         if (addedChains.Length == 0)
             throw new ArgumentException("Expanding a model needs at least one added chain.", nameof(addedChains));
@@ -51,7 +52,7 @@ public sealed partial class CoLMModel
         using var noGradients = no_grad();
         using var scope = NewDisposeScope();
         var own = grown.named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter);
-        foreach (var (name, parameter) in named_parameters())
+        foreach (var (name, parameter) in ChainParameters())
         {
             own[name].copy_(parameter);
             own[name].requires_grad = false;
@@ -116,7 +117,7 @@ public sealed partial class CoLMModel
             if (chain < firstChain)
                 continue;
             if (parameter.dim() == 1)
-                parameter.fill_(1);
+                parameter.fill_(Scalars.One);
             else if (module == ParameterName.Head && chain > 0 && firstChain > 0)
                 parameter.zero_();
             else
@@ -128,6 +129,7 @@ public sealed partial class CoLMModel
     internal static void FillNormal(Tensor parameter, Generator generator)
     {
         using var scope = NewDisposeScope();
-        parameter.copy_(randn(parameter.shape, dtype: float32, generator: generator).mul_(InitialDeviation));
+        using var deviation = InitialDeviation.ToScalar();
+        parameter.copy_(randn(parameter.shape, dtype: float32, generator: generator).mul_(deviation));
     }
 }

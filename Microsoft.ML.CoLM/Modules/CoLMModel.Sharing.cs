@@ -18,6 +18,7 @@ public sealed partial class CoLMModel
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public CoLMModel MergeAdapters()
     {
+        using var use = Enter();
         var merged = Share(Adapters?.FirstChain ?? Config.ChainCount);
         Adapters?.AddTo(merged);
         return merged;
@@ -39,11 +40,11 @@ public sealed partial class CoLMModel
 
     private CoLMModel Share(CoLMConfig config, Predicate<string> isShared)
     {
-        CheckUsable();
+        using var use = Enter();
         var model = new CoLMModel(config, Device, DataType) { TokenizerFiles = TokenizerFiles };
         using var noGradients = no_grad();
         using var scope = NewDisposeScope();
-        var sources = named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter);
+        var sources = ChainParameters().ToDictionary(entry => entry.name, entry => entry.parameter);
         foreach (var (name, parameter) in model.named_parameters())
         {
             var source = sources.GetValueOrDefault(name) ?? Head.HeadWeight(ParameterName.Parse(name).Chain);
@@ -72,8 +73,8 @@ public sealed partial class CoLMModel
     public long ShareWeights(CoLMModel other)
     {
         ArgumentNullException.ThrowIfNull(other);
-        CheckUsable();
-        other.CheckUsable();
+        using var use = Enter();
+        using var otherUse = other.Enter();
         if (other.Device.ToString() != Device.ToString())
         {
             throw new ArgumentException(
@@ -81,9 +82,9 @@ public sealed partial class CoLMModel
         }
         using var noGradients = no_grad();
         using var scope = NewDisposeScope();
-        var sources = other.named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter);
+        var sources = other.ChainParameters().ToDictionary(entry => entry.name, entry => entry.parameter);
         long bytes = 0;
-        foreach (var (name, parameter) in named_parameters())
+        foreach (var (name, parameter) in ChainParameters())
         {
             if (!sources.TryGetValue(name, out var source) || !TensorMemory.HaveSameBits(parameter, source))
                 continue;
@@ -91,11 +92,7 @@ public sealed partial class CoLMModel
             parameter.set_(source.detach());
             bytes += parameter.numel() * parameter.ElementSize;
         }
-        lock (_layers)
-        {
-            _merged?.Dispose();
-            _merged = null;
-        }
+        ForgetMerged();
         return bytes;
     }
 }

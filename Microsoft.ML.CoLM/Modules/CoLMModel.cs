@@ -12,17 +12,23 @@ namespace Microsoft.ML.CoLM;
 /// </summary>
 /// <remarks>
 /// Parameters are named like Hugging Face's, with one for each chain in place of <c>weight</c>, for example
-/// <c>layers.0.self_attn.q_proj.chain_1</c>. Several threads may score with a model at once. Dispose it to free its
-/// weights.
+/// <c>layers.0.self_attn.q_proj.chain_1</c>; a tuned model's adapters and its task's head follow, as <c>adapters</c> and
+/// <c>task_head</c>, in float32 whatever type the model is converted to. Several threads may score with a model at once.
+/// Dispose it to free its weights: what is being computed with it ends well, or with an
+/// <see cref="ObjectDisposedException"/>, and its memory is freed after that.
 /// </remarks>
 public sealed partial class CoLMModel : nn.Module
 {
+    // A GPU wants as many times the work at once.
+    private const int GpuBlocks = 8;
+
     private readonly ChainEmbedding _embedding;
     private readonly DecoderLayer[] _layers;
     private readonly ChainRmsNorm _norm;
     private readonly ChainHead _head;
+    private readonly Lifetime _lifetime;
     private CoLMModel? _merged;
-    private bool _disposed;
+    private LowRankAdapters? _adapters;
 
     static CoLMModel() => TorchLibrary.EnsureLoaded();
 
@@ -30,6 +36,7 @@ public sealed partial class CoLMModel : nn.Module
     internal CoLMModel(CoLMConfig config, Device device, ScalarType dtype) : base(nameof(CoLMModel))
     {
         Config = config.Validated();
+        _lifetime = new Lifetime(this, Free);
         register_module("embed_tokens", _embedding = new ChainEmbedding(config, device, dtype));
         _layers = [.. Enumerable.Range(0, config.LayerCount)
             .Select(layer => new DecoderLayer(config, layer, device, dtype))];
@@ -44,6 +51,12 @@ public sealed partial class CoLMModel : nn.Module
 
     internal Device Device => _embedding.Weight(0).device;
 
+    /// <summary>
+    /// Tokens of one sequence that go through a layer at once, where no gradients are needed: of a longer one, only the
+    /// features between two layers and one layer's keys and values are ever there as a whole. On a GPU eight times as many.
+    /// </summary>
+    internal int BlockLength { get; set; } = 2048;
+
     internal RotaryEmbedding Rotary { get; }
 
     internal ChainEmbedding Embedding => _embedding;
@@ -54,8 +67,30 @@ public sealed partial class CoLMModel : nn.Module
 
     internal ChainHead Head => _head;
 
-    /// <summary>What is added to the weights of the later chains, or null; disposed with the model.</summary>
-    internal LowRankAdapters? Adapters { get; set; }
+    /// <summary>What is added to the weights of the later chains, or null; set once, and disposed with the model.</summary>
+    internal LowRankAdapters? Adapters
+    {
+        get => _adapters;
+        set
+        {
+            _adapters = value;
+            if (value is not null)
+                register_module(ParameterName.Adapters, value);
+        }
+    }
+
+    /// <summary>
+    /// Makes the head of a task that the model was tuned for a part of it, which moves to other devices and is disposed
+    /// with it; set once.
+    /// </summary>
+    internal ChainHead? TaskHead
+    {
+        set
+        {
+            if (value is not null)
+                register_module(ParameterName.TaskHead, value);
+        }
+    }
 
     /// <summary>
     /// The model that computes the same without adapters, for kernels that read weights alone: this one, or one that is
@@ -70,16 +105,33 @@ public sealed partial class CoLMModel : nn.Module
             return _merged ??= MergeAdapters();
     }
 
+    /// <summary>Begins a use of <see cref="WithoutAdapters"/>.</summary>
+    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
+    internal Lifetime.Use EnterWithoutAdapters(out CoLMModel model)
+    {
+        using var use = Enter();
+        lock (_layers)
+        {
+            model = WithoutAdapters();
+            return model.Enter();
+        }
+    }
+
+    /// <summary>The parameters of the chains: all but those of adapters and of a task's head.</summary>
+    internal IEnumerable<(string name, TorchSharp.Modules.Parameter parameter)> ChainParameters() =>
+        named_parameters().Where(entry => ParameterName.IsOfChains(entry.name));
+
     internal ScalarType DataType => _embedding.Weight(0).dtype;
 
     /// <summary>Parameters of the first chains: what a model of that many chains consists of.</summary>
     /// <param name="chainCount">How many chains.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="chainCount"/> is 0 or above the model's.</exception>
+    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public long ParameterCount(int chainCount)
     {
-        CheckUsable();
+        using var use = Enter();
         Config.Layout.CheckChainCount(chainCount);
-        return named_parameters()
+        return ChainParameters()
             .Where(entry => ParameterName.Parse(entry.name).Chain < chainCount)
             .Sum(entry => entry.parameter.numel());
     }
@@ -95,6 +147,7 @@ public sealed partial class CoLMModel : nn.Module
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public Tensor forward(Tensor tokenIds, int chainCount)
     {
+        using var use = Enter();
         CheckIds(tokenIds);
         Config.Layout.CheckChainCount(chainCount);
         using var scope = NewDisposeScope();
@@ -121,6 +174,12 @@ public sealed partial class CoLMModel : nn.Module
     private Tensor Walk(Tensor tokenIds, ForwardPass pass)
     {
         var x = _embedding.forward(tokenIds, pass.Chains);
+        var block = Device.type == DeviceType.CPU ? BlockLength : (long)BlockLength * GpuBlocks;
+        if (pass.CanBeDivided && pass.Length > block)
+        {
+            WalkInBlocks(x, pass, block);
+            return x;
+        }
         foreach (var layer in _layers)
         {
             var next = layer.forward(x, pass);
@@ -128,6 +187,28 @@ public sealed partial class CoLMModel : nn.Module
             x = next;
         }
         return _norm.forward(x, pass.Chains);
+    }
+
+    /// <summary>Puts in the embeddings' place what the layers make of them, layer by layer and block by block.</summary>
+    private void WalkInBlocks(Tensor x, ForwardPass pass, long block)
+    {
+        using var cache = new LayerCache(Config, pass, x.dtype, x.device);
+        foreach (var layer in _layers)
+        {
+            for (long start = 0; start < pass.Length; start += block)
+            {
+                using var scope = NewDisposeScope();
+                var rows = x.narrow(0, start, Math.Min(block, pass.Length - start));
+                cache.Start = start;
+                rows.copy_(layer.forward(rows, pass.Block(start, rows.size(0), cache)));
+            }
+        }
+        for (long start = 0; start < pass.Length; start += block)
+        {
+            using var scope = NewDisposeScope();
+            var rows = x.narrow(0, start, Math.Min(block, pass.Length - start));
+            rows.copy_(_norm.forward(rows, pass.Chains));
+        }
     }
 
     /// <summary>
@@ -210,6 +291,7 @@ public sealed partial class CoLMModel : nn.Module
     public override Dictionary<string, Tensor> state_dict(
         Dictionary<string, Tensor>? destination = null, string? prefix = null)
     {
+        using var use = Enter();
         destination ??= [];
         foreach (var (name, parameter) in named_parameters())
             destination.TryAdd(string.IsNullOrEmpty(prefix) ? name : $"{prefix}.{name}", parameter);
@@ -223,7 +305,11 @@ public sealed partial class CoLMModel : nn.Module
         return new(chains, tokenIds.size(0), tokenIds.size(1), cosine, sine, earlier, kept, cache, Adapters);
     }
 
-    internal void CheckUsable() => ObjectDisposedException.ThrowIf(_disposed, this);
+    /// <summary>Begins a use: until it is disposed, the model's memory is not freed.</summary>
+    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
+    internal Lifetime.Use Enter() => _lifetime.Enter();
+
+    internal void CheckUsable() => _lifetime.Check();
 
     internal void CheckIds(Tensor tokenIds)
     {
@@ -245,11 +331,55 @@ public sealed partial class CoLMModel : nn.Module
     }
 
     /// <inheritdoc/>
+    protected override nn.Module _to(Device device, ScalarType dtype, bool non_blocking)
+    {
+        using var use = Enter();
+        return base._to(device, dtype, non_blocking);
+    }
+
+    /// <inheritdoc/>
+    protected override nn.Module _to(ScalarType dtype, bool non_blocking)
+    {
+        using var use = Enter();
+        return base._to(dtype, non_blocking);
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>TorchSharp takes it that modules begin on the CPU, and would leave what began elsewhere where it is.</remarks>
+    protected override nn.Module _to(DeviceType deviceType, int deviceIndex, bool non_blocking)
+    {
+        using var use = Enter();
+        return _to(new Device(deviceType, deviceIndex), DataType, non_blocking);
+    }
+
+    /// <inheritdoc/>
+    protected override void _toEpilog(ScalarType? dtype, Device? device, bool non_blocking)
+    {
+        base._toEpilog(dtype, device, non_blocking);
+        ForgetMerged();
+    }
+
+    /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        _disposed = true;
-        Adapters?.Dispose();
-        _merged?.Dispose();
-        base.Dispose(disposing);
+        if (disposing)
+            _lifetime.Dispose();
+        else
+            base.Dispose(disposing: false);
+    }
+
+    private void Free()
+    {
+        ForgetMerged();
+        base.Dispose(disposing: true);
+    }
+
+    private void ForgetMerged()
+    {
+        lock (_layers)
+        {
+            _merged?.Dispose();
+            _merged = null;
+        }
     }
 }

@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Chains;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Modules;
@@ -33,6 +34,21 @@ internal sealed record ForwardPass(
         var y = linear.forward(x, chains, earlier);
         return Adapters?.Find(layer, projection) is { } adapter ? adapter.AddTo(y, x, chains, earlier) : y;
     }
+
+    /// <summary>
+    /// Whether the pass may be made block by block: one sequence, of which nothing is needed but the last layer's features.
+    /// </summary>
+    public bool CanBeDivided => !torch.is_grad_enabled() && Batch == 1 && Earlier is null && Kept is null && Cache is null &&
+        KeyMask is null;
+
+    /// <summary>The part of the pass that some tokens are, which read those before them in a cache.</summary>
+    public ForwardPass Block(long start, long length, IKeyValueCache cache) => this with
+    {
+        Length = length,
+        Cosine = Cosine.narrow(0, start, length),
+        Sine = Sine.narrow(0, start, length),
+        Cache = cache,
+    };
 
     public void Keep(int layer, FeatureSite site, Tensor features) => Kept?.Keep(layer, site, features);
 }

@@ -42,7 +42,8 @@ internal sealed class LowRankAdapter : nn.Module
         {
             var down = _down.Weight(chain);
             var bound = 1 / Math.Sqrt(down.size(1));
-            down.copy_(rand(down.shape, dtype: float32, generator: generator).mul_(2 * bound).sub_(bound));
+            using Scalar width = (2 * bound).ToScalar(), start = (-bound).ToScalar();
+            down.copy_(rand(down.shape, dtype: float32, generator: generator).mul_(width).add_(start, Scalars.One));
             _up.Weight(chain).zero_();
         }
     }
@@ -79,10 +80,11 @@ internal sealed class LowRankAdapter : nn.Module
     public void AddTo(ChainLinear linear)
     {
         using var scope = NewDisposeScope();
+        using var scale = _scale.ToScalar();
         for (var chain = _firstChain; chain < _down.ChainCount; chain++)
         {
             var weight = linear.Weight(chain);
-            weight.add_(_up.Weight(chain).mm(_down.Weight(chain)).mul_(_scale).to(weight.dtype));
+            weight.add_(_up.Weight(chain).mm(_down.Weight(chain)).mul_(scale).to(weight.dtype), Scalars.One);
         }
     }
 

@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -39,11 +40,11 @@ internal sealed class PaddedBatch
     /// <summary>[examples, length], Int64.</summary>
     public Tensor TokenIds(Device device)
     {
-        var ids = new long[Count * Length];
+        var ids = new long[(long)Count * Length];
         for (var i = 0; i < Count; i++)
         {
             for (var t = 0; t < _examples[i].Length; t++)
-                ids[i * Length + t] = _examples[i][t];
+                ids[(long)i * Length + t] = _examples[i][t];
         }
         return tensor(ids, [Count, Length], device: device);
     }
@@ -60,7 +61,8 @@ internal sealed class PaddedBatch
     public Tensor KeyMask(int heads, Device device)
     {
         using var scope = NewDisposeScope();
-        var positions = arange(Length, dtype: int64, device: device);
+        using var end = Length.ToScalar();
+        var positions = arange(Scalars.Zero, end, Scalars.One, dtype: int64, device: device);
         return positions.unsqueeze(0).le(LastPositions(device).unsqueeze(1))               // [examples, length]
             .repeat_interleave(heads, dim: 0).view(-1, 1, 1, Length).MoveToOuterDisposeScope();
     }

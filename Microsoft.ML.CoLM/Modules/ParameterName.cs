@@ -7,10 +7,20 @@ internal static class ParameterName
 {
     public const string Head = "lm_head";
 
+    /// <summary>The module of a model's adapters.</summary>
+    public const string Adapters = "adapters";
+
+    /// <summary>The module of the head of the task that a model was tuned for.</summary>
+    public const string TaskHead = "task_head";
+
     private const string ChainPrefix = "chain_";
 
     /// <summary>The last component of the name of a chain's weight.</summary>
     public static string OfChain(int chain) => string.Create(CultureInfo.InvariantCulture, $"{ChainPrefix}{chain + 1}");
+
+    /// <summary>Whether a parameter is a chain's own, and not an adapter's or a task's head's.</summary>
+    public static bool IsOfChains(string name) => !name.StartsWith($"{Adapters}.", StringComparison.Ordinal) &&
+        !name.StartsWith($"{TaskHead}.", StringComparison.Ordinal);
 
     /// <summary>The module and the 0-based chain that a parameter belongs to.</summary>
     public static (string Module, int Chain) Parse(string name)

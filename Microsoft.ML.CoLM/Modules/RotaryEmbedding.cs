@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -29,7 +30,8 @@ internal sealed class RotaryEmbedding
     public (Tensor Cosine, Tensor Sine) Angles(long start, long length, Device device, ScalarType dtype)
     {
         using var scope = NewDisposeScope();
-        var positions = arange(start, start + length, dtype: float32, device: device);
+        using Scalar first = start.ToScalar(), end = (start + length).ToScalar();
+        var positions = arange(first, end, Scalars.One, dtype: float32, device: device);
         var angles = outer(positions, tensor(InverseFrequencies, device: device));
         return (angles.cos().to(dtype).MoveToOuterDisposeScope(), angles.sin().to(dtype).MoveToOuterDisposeScope());
     }

@@ -47,14 +47,15 @@ internal sealed class ByteLevelEncoder : ITextEncoder
     public bool IsSpace(char character) => character == ' ';
 
     /// <inheritdoc/>
-    public void Encode(ReadOnlySpan<char> text, bool startsDocument, List<int> ids)
+    public void Encode(ReadOnlySpan<char> text, bool startsDocument, List<int> ids, Action? checkAlive = null)
     {
-        foreach ((int start, int end) in _words.Split(text))
-            EncodeWord(text[start..end], ids);
+        foreach ((int start, int end) in _words.Split(text, checkAlive))
+            EncodeWord(text[start..end], ids, checkAlive);
     }
 
-    private void EncodeWord(ReadOnlySpan<char> word, List<int> ids)
+    private void EncodeWord(ReadOnlySpan<char> word, List<int> ids, Action? checkAlive)
     {
+        checkAlive?.Invoke();
         if (_cache.TryAppend(word, ids))
             return;
         byte[] rentedBytes = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetMaxByteCount(word.Length));
@@ -71,7 +72,7 @@ internal sealed class ByteLevelEncoder : ITextEncoder
         {
             for (var i = 0; i < bytes.Length; i++)
                 tokens[i] = _idOfByte[bytes[i]];
-            tokens = tokens[.._merges.Apply(tokens)];
+            tokens = tokens[.._merges.Apply(tokens, checkAlive)];
         }
         ids.AddRange(tokens);
         _cache.Add(word, tokens);

@@ -10,6 +10,7 @@ internal sealed class BytePairMerges
 {
     private const int None = -1;
     private const int Removed = int.MinValue;
+    private const int StepsBetweenChecks = 1 << 14; // a few milliseconds
 
     private readonly Dictionary<long, Merge> _merges = [];
 
@@ -17,8 +18,10 @@ internal sealed class BytePairMerges
     public void Add(int left, int right, int rank, int merged) => _merges[Key(left, right)] = new(rank, merged);
 
     /// <summary>Merges the tokens of a word in place.</summary>
+    /// <param name="tokens">The word.</param>
+    /// <param name="checkAlive">Called every few milliseconds; what it throws ends merging.</param>
     /// <returns>How many tokens are left; they are the first.</returns>
-    public int Apply(Span<int> tokens)
+    public int Apply(Span<int> tokens, Action? checkAlive = null)
     {
         if (tokens.Length < 2 || _merges.Count == 0)
             return tokens.Length;
@@ -36,8 +39,10 @@ internal sealed class BytePairMerges
         for (var position = 1; position < tokens.Length; position++)
             Propose(candidates, tokens, position - 1, position);
 
-        while (candidates.TryDequeue(out Candidate candidate, out _))
+        for (var step = 1; candidates.TryDequeue(out Candidate candidate, out _); step++)
         {
+            if (step % StepsBetweenChecks == 0)
+                checkAlive?.Invoke();
             int left = candidate.Position;
             int right = next[left];
             // Either token may have been merged with another neighbour since the pair was proposed.

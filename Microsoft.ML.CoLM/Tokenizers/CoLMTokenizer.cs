@@ -16,10 +16,11 @@ public static class CoLMTokenizer
     /// the beginning-of-text token in front where the files say so, and takes text that spells a special token
     /// (<c>&lt;/s&gt;</c>, <c>&lt;|eot_id|&gt;</c>) for that token. Decoding leaves special tokens out.
     /// </returns>
-    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="ArgumentException">The path is empty.</exception>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder, or the path is a file's.</exception>
     /// <exception cref="FileNotFoundException">The folder has neither of the two files.</exception>
     /// <exception cref="InvalidDataException">
-    /// A file is damaged, or describes a tokenizer of another kind. The message names the file, the setting, and what
+    /// A file is damaged, longer than any tokenizer's, or describes a tokenizer of another kind. The message names the file, the setting, and what
     /// was expected and found there.
     /// </exception>
     public static Tokenizer Load(string folder) => TokenizerFiles.Read(folder).CreateTokenizer();

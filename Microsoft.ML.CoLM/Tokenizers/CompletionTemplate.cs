@@ -54,15 +54,16 @@ internal sealed class CompletionTemplate
     /// </remarks>
     /// <exception cref="ArgumentException">A token is outside the model's vocabulary.</exception>
     public CompletionTokens Encode(
-        Tokenizer tokenizer, CoLMConfig config, string prompt, string response, string columns)
+        Tokenizer tokenizer, CoLMConfig config, string prompt, string response, string columns,
+        Action? checkAlive = null)
     {
         var given = Prompt(prompt);
         var rest = response + _end;
-        var ids = tokenizer.EncodeRow(given, config, columns);
-        var whole = tokenizer.EncodeRow(given + rest, config, columns);
+        var ids = tokenizer.EncodeRow(given, config, columns, checkAlive);
+        var whole = tokenizer.EncodeRow(given + rest, config, columns, checkAlive);
         int[] added = whole.AsSpan().StartsWith(ids)
             ? whole[ids.Length..]
-            : Own(tokenizer.EncodeRow(rest, config, columns), config);
+            : Own(tokenizer.EncodeRow(rest, config, columns, checkAlive), config);
         var endsAlready = added.Length > 0 && config.EosTokenIds.Contains(added[^1]);
         return config.EosTokenIds.Count == 0 || endsAlready
             ? new([.. ids, .. added], ids.Length)

@@ -13,5 +13,6 @@ internal interface ITextEncoder
     /// <param name="text">The text.</param>
     /// <param name="startsDocument">Whether nothing stands before it in its document.</param>
     /// <param name="ids">Receives the ids.</param>
-    void Encode(ReadOnlySpan<char> text, bool startsDocument, List<int> ids);
+    /// <param name="checkAlive">Called before every word and often within a long one; what it throws ends encoding.</param>
+    void Encode(ReadOnlySpan<char> text, bool startsDocument, List<int> ids, Action? checkAlive = null);
 }

@@ -11,16 +11,29 @@ internal readonly struct JsonField
 {
     private const int LongestQuote = 80;
 
+    // Enough for a vocabulary of a million tokens with as many merges, each of which is a list of two texts.
+    private const int MostValues = 6_000_000;
+
     private readonly string _file;
-    private readonly string _path;
+    private readonly string _parent;
+    private readonly string? _name;
+    private readonly int _index;
     private readonly JsonElement _value;
 
-    private JsonField(string file, string path, JsonElement value)
+    private JsonField(string file, string parent, string? name, int index, JsonElement value)
     {
         _file = file;
-        _path = path;
+        _parent = parent;
+        _name = name;
+        _index = index;
         _value = value;
     }
+
+    // Put together where it is asked for: a vocabulary has hundreds of thousands of fields, and few are refused.
+    private string Path =>
+        _name is null ? _index < 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"{_parent}[{_index}]")
+        : _parent.Length == 0 ? _name
+        : $"{_parent}.{_name}";
 
     /// <summary>Whether there is nothing, or null.</summary>
     public bool IsMissing => _value.ValueKind is JsonValueKind.Undefined or JsonValueKind.Null;
@@ -43,11 +56,12 @@ internal readonly struct JsonField
         {
             if (_value.ValueKind != JsonValueKind.Object)
                 throw Refuse("an object");
+            var path = Path;
             List<KeyValuePair<string, JsonField>> members = [];
             foreach (JsonProperty member in _value.EnumerateObject())
             {
                 string name = member.Name;
-                members.Add(new(name, new(_file, Join(_path, name), member.Value)));
+                members.Add(new(name, Member(path, name, member.Value)));
             }
             return members;
         }
@@ -62,9 +76,10 @@ internal readonly struct JsonField
                 return [];
             if (_value.ValueKind != JsonValueKind.Array)
                 throw Refuse("an array");
+            var path = Path;
             var items = new List<JsonField>(_value.GetArrayLength());
             foreach (JsonElement item in _value.EnumerateArray())
-                items.Add(new(_file, string.Create(CultureInfo.InvariantCulture, $"{_path}[{items.Count}]"), item));
+                items.Add(new(_file, path, name: null, items.Count, item));
             return items;
         }
     }
@@ -75,11 +90,11 @@ internal readonly struct JsonField
         get
         {
             if (IsMissing)
-                return new(_file, Join(_path, name), default);
+                return Member(Path, name, default);
             if (_value.ValueKind != JsonValueKind.Object)
                 throw Refuse("an object");
             _value.TryGetProperty(name, out JsonElement member);
-            return new(_file, Join(_path, name), member);
+            return Member(Path, name, member);
         }
     }
 
@@ -92,10 +107,11 @@ internal readonly struct JsonField
     {
         try
         {
+            CheckValueCount(file, content);
             using var document = JsonDocument.Parse(content);
             JsonValueKind kind = document.RootElement.ValueKind;
             return kind == JsonValueKind.Object
-                ? read(new(file, "", document.RootElement))
+                ? read(new(file, "", name: null, index: -1, document.RootElement))
                 : throw new InvalidDataException($"{file}: expected a JSON object, found {kind}.");
         }
         catch (JsonException e)
@@ -138,8 +154,20 @@ internal readonly struct JsonField
         string found = _value.ValueKind == JsonValueKind.Undefined ? "nothing" : _value.GetRawText();
         if (found.Length > LongestQuote)
             found = $"{found.AsSpan(0, LongestQuote)}...";
-        return new($"{_file}: {_path}: expected {expected}, found {found}.");
+        return new($"{_file}: {Path}: expected {expected}, found {found}.");
     }
 
-    private static string Join(string path, string name) => path.Length == 0 ? name : $"{path}.{name}";
+    private JsonField Member(string parent, string name, JsonElement value) =>
+        new(_file, parent, name, index: -1, value);
+
+    // A value in a parsed document takes more than its text, and a text of commas and little else much more.
+    private static void CheckValueCount(string file, byte[] content)
+    {
+        var reader = new Utf8JsonReader(content);
+        for (var count = 0; reader.Read(); count++)
+        {
+            if (count > MostValues)
+                throw new InvalidDataException($"{file}: expected at most {MostValues} values, found more.");
+        }
+    }
 }

@@ -45,11 +45,16 @@ internal sealed class ModelTokenizer : Tokenizer
     public ReadOnlySpan<byte> TextOf(int id) =>
         _tokens.TryGetValue(id, out Token? token) && !token.IsSpecial ? token.Bytes : [];
 
-    /// <summary>The ids of a text alone, with nothing put in front of it.</summary>
-    public List<int> EncodeText(ReadOnlySpan<char> text)
+    /// <summary>The ids of a text.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="begins">Whether the beginning-of-text token stands in front where the folder's files say so.</param>
+    /// <param name="checkAlive">Called often; what it throws ends encoding.</param>
+    public List<int> Encode(ReadOnlySpan<char> text, bool begins, Action? checkAlive = null)
     {
         List<int> ids = [];
-        AppendText(text, ids);
+        if (begins && _beginningOfTextId is int beginning)
+            ids.Add(beginning);
+        AppendText(text, ids, checkAlive);
         return ids;
     }
 
@@ -85,7 +90,7 @@ internal sealed class ModelTokenizer : Tokenizer
         string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(settings.MaxTokenCount, 1);
-        List<int> ids = EncodeWithBeginning(textSpan);
+        List<int> ids = Encode(textSpan, begins: true);
         int charsConsumed = textSpan.Length;
         if (ids.Count > settings.MaxTokenCount)
         {
@@ -98,37 +103,29 @@ internal sealed class ModelTokenizer : Tokenizer
     /// <inheritdoc/>
     protected override EncodeResults<EncodedToken> EncodeToTokens(
         string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings) =>
-        new() { Tokens = Locate(textSpan, EncodeWithBeginning(textSpan)), CharsConsumed = textSpan.Length };
+        new() { Tokens = Locate(textSpan, Encode(textSpan, begins: true)), CharsConsumed = textSpan.Length };
 
     /// <inheritdoc/>
     protected override int CountTokens(string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(settings.MaxTokenCount, 1);
-        return Math.Min(EncodeWithBeginning(textSpan).Count, settings.MaxTokenCount);
+        return Math.Min(Encode(textSpan, begins: true).Count, settings.MaxTokenCount);
     }
 
-    private List<int> EncodeWithBeginning(ReadOnlySpan<char> text)
-    {
-        List<int> ids = [];
-        if (_beginningOfTextId is int beginning)
-            ids.Add(beginning);
-        AppendText(text, ids);
-        return ids;
-    }
-
-    private void AppendText(ReadOnlySpan<char> text, List<int> ids)
+    private void AppendText(ReadOnlySpan<char> text, List<int> ids, Action? checkAlive)
     {
         var startsDocument = true;
         while (_addedTokens.TryFind(text, out int index, out AddedToken token))
         {
+            checkAlive?.Invoke();
             if (index > 0)
-                _encoder.Encode(text[..index], startsDocument, ids);
+                _encoder.Encode(text[..index], startsDocument, ids, checkAlive);
             ids.Add(token.Id);
             text = text[(index + token.Content.Length)..];
             startsDocument = false;
         }
         if (!text.IsEmpty)
-            _encoder.Encode(text, startsDocument, ids);
+            _encoder.Encode(text, startsDocument, ids, checkAlive);
     }
 
     /// <summary>Says which characters each token stands for: those that any of its bytes belongs to.</summary>

@@ -47,7 +47,7 @@ internal sealed class SentencePieceEncoder : ITextEncoder
     public bool IsSpace(char character) => character is ' ' or Space;
 
     /// <inheritdoc/>
-    public void Encode(ReadOnlySpan<char> text, bool startsDocument, List<int> ids)
+    public void Encode(ReadOnlySpan<char> text, bool startsDocument, List<int> ids, Action? checkAlive = null)
     {
         char[] rented = ArrayPool<char>.Shared.Rent(text.Length + 1);
         var length = 0;
@@ -63,10 +63,10 @@ internal sealed class SentencePieceEncoder : ITextEncoder
         {
             if (spaced[i] != Space || _joinedToSpace.Contains(spaced[i - 1]))
                 continue;
-            EncodeWord(spaced[start..i], ids);
+            EncodeWord(spaced[start..i], ids, checkAlive);
             start = i;
         }
-        EncodeWord(spaced[start..], ids);
+        EncodeWord(spaced[start..], ids, checkAlive);
         ArrayPool<char>.Shared.Return(rented);
     }
 
@@ -115,8 +115,9 @@ internal sealed class SentencePieceEncoder : ITextEncoder
         }
     }
 
-    private void EncodeWord(ReadOnlySpan<char> word, List<int> ids)
+    private void EncodeWord(ReadOnlySpan<char> word, List<int> ids, Action? checkAlive)
     {
+        checkAlive?.Invoke();
         if (_cache.TryAppend(word, ids))
             return;
         int[] rented = ArrayPool<int>.Shared.Rent(word.Length);
@@ -126,7 +127,7 @@ internal sealed class SentencePieceEncoder : ITextEncoder
         Span<int> tokens = rented.AsSpan(0, count);
 
         int before = ids.Count;
-        foreach (int token in tokens[.._merges.Apply(tokens)])
+        foreach (int token in tokens[.._merges.Apply(tokens, checkAlive)])
         {
             if (token >= 0)
                 ids.Add(token);

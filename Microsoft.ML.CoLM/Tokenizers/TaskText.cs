@@ -14,6 +14,8 @@ internal static class TaskText
     /// A longer text keeps its beginning; of a pair, the longer text loses its end first, token by token.
     /// </param>
     /// <param name="columns">The texts' columns, for messages.</param>
+    /// <param name="isCut">Whether tokens were left out.</param>
+    /// <param name="checkAlive">Called often; what it throws ends encoding.</param>
     /// <returns>
     /// The text behind its beginning-of-text token; the second text of a pair behind one of its own, as Hugging Face's
     /// LLaMA tokenizer has it, or, where the model has none, behind an end-of-text token. An empty text is the token before
@@ -21,12 +23,8 @@ internal static class TaskText
     /// </returns>
     /// <exception cref="ArgumentException">A token is outside the model's vocabulary.</exception>
     public static int[] Encode(
-        Tokenizer tokenizer, CoLMConfig config, string first, string? second, int maxLength, string columns) =>
-        Encode(tokenizer, config, first, second, maxLength, columns, out _);
-
-    /// <summary>As without <paramref name="isCut"/>, which says whether tokens were left out.</summary>
-    public static int[] Encode(
-        Tokenizer tokenizer, CoLMConfig config, string first, string? second, int maxLength, string columns, out bool isCut)
+        Tokenizer tokenizer, CoLMConfig config, string first, string? second, int maxLength, string columns,
+        out bool isCut, Action? checkAlive = null)
     {
         var ids = Tokens(first);
         var more = second is null ? [] : Tokens(second);
@@ -38,7 +36,7 @@ internal static class TaskText
 
         int[] Tokens(string text) => text.Length == 0
             ? config.BosTokenId is { } beginning ? [beginning] : []
-            : tokenizer.EncodeRow(text, config, columns);
+            : tokenizer.EncodeRow(text, config, columns, checkAlive);
     }
 
     private static (int First, int Second) LongestFirst(int first, int second, int limit)

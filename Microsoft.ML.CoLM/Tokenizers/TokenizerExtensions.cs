@@ -17,14 +17,19 @@ internal static class TokenizerExtensions
     /// <param name="bosTokenId">
     /// The model's beginning-of-text token. Null when it has none: then the ids begin as the tokenizer has it.
     /// </param>
-    public static int[] EncodeDocument(this Tokenizer tokenizer, string text, int? bosTokenId)
+    /// <param name="checkAlive">
+    /// Called first, and with a model folder's tokenizer every few milliseconds; what it throws ends encoding.
+    /// </param>
+    public static int[] EncodeDocument(
+        this Tokenizer tokenizer, string text, int? bosTokenId, Action? checkAlive = null)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         ArgumentNullException.ThrowIfNull(text);
+        checkAlive?.Invoke();
         bool tokenizerBegins = bosTokenId is null;
         IReadOnlyList<int> ids = tokenizer switch
         {
-            ModelTokenizer model => tokenizerBegins ? model.EncodeToIds(text) : model.EncodeText(text),
+            ModelTokenizer model => model.Encode(text, tokenizerBegins, checkAlive),
             SentencePieceTokenizer sentencePiece => sentencePiece.EncodeToIds(
                 text, tokenizerBegins && sentencePiece.AddBeginningOfSentence, addEndOfSentence: false),
             _ => tokenizer.EncodeToIds(text),
@@ -46,16 +51,18 @@ internal static class TokenizerExtensions
     /// A token is outside the model's vocabulary: the tokenizer is another model's.
     /// </exception>
     public static int[][] EncodeRows(
-        this Tokenizer tokenizer, IReadOnlyList<string> texts, CoLMConfig config, string columnName) =>
-        [.. texts.Select(text => text.Length == 0 ? [] : tokenizer.EncodeRow(text, config, columnName))];
+        this Tokenizer tokenizer, IReadOnlyList<string> texts, CoLMConfig config, string columnName,
+        Action? checkAlive = null) =>
+        [.. texts.Select(text => text.Length == 0 ? [] : tokenizer.EncodeRow(text, config, columnName, checkAlive))];
 
     /// <summary>As <see cref="EncodeDocument"/>, for a text of a column and the model that is to read it.</summary>
     /// <exception cref="ArgumentException">
     /// A token is outside the model's vocabulary: the tokenizer is another model's.
     /// </exception>
-    public static int[] EncodeRow(this Tokenizer tokenizer, string text, CoLMConfig config, string columnName)
+    public static int[] EncodeRow(
+        this Tokenizer tokenizer, string text, CoLMConfig config, string columnName, Action? checkAlive = null)
     {
-        var ids = tokenizer.EncodeDocument(text, config.BosTokenId);
+        var ids = tokenizer.EncodeDocument(text, config.BosTokenId, checkAlive);
         foreach (var id in ids)
         {
             if (id < 0 || id >= config.VocabularySize)

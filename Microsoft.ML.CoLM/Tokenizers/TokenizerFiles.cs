@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Tokenizers;
@@ -15,9 +16,6 @@ internal sealed class TokenizerFiles
 
     /// <summary>Settings that belong to either.</summary>
     public const string ConfigName = "tokenizer_config.json";
-
-    // Llama 3's tokenizer.json has 17 MB. What is much larger is no tokenizer but, say, a renamed weight file.
-    private const long LargestFile = 512L << 20;
 
     private static readonly string[] Names = [SentencePieceName, JsonName, ConfigName];
 
@@ -44,17 +42,25 @@ internal sealed class TokenizerFiles
     /// <summary>The names and bytes of the files.</summary>
     public IReadOnlyList<KeyValuePair<string, byte[]>> Files { get; }
 
+    /// <summary>The longest a tokenizer's file may be, in bytes.</summary>
+    public static long LimitOf(string name) => name switch
+    {
+        SentencePieceName => FileLimits.TokenizerModel,
+        JsonName => FileLimits.TokenizerJson,
+        _ => FileLimits.TokenizerConfig,
+    };
+
     /// <summary>Reads a folder's tokenizer files.</summary>
     /// <returns>Null when the folder has no tokenizer.</returns>
     /// <exception cref="InvalidDataException">A file is too large to be a tokenizer's.</exception>
     public static TokenizerFiles? TryRead(string folder)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
-        if (!File.Exists(Path.Combine(folder, SentencePieceName)) && !File.Exists(Path.Combine(folder, JsonName)))
-            return null;
-        return new(folder, [.. Names
-            .Where(name => File.Exists(Path.Combine(folder, name)))
-            .Select(name => KeyValuePair.Create(name, ReadFile(Path.Combine(folder, name))))]);
+        string[] found = [.. Names.Where(name => OrdinaryFile.IsThere(Path.Combine(folder, name)))];
+        return found.Contains(SentencePieceName) || found.Contains(JsonName)
+            ? new(folder, [.. found.Select(name => KeyValuePair.Create(
+                name, BoundedFile.ReadAllBytes(Path.Combine(folder, name), LimitOf(name))))])
+            : null;
     }
 
     /// <summary>Reads a folder's tokenizer files.</summary>
@@ -63,11 +69,10 @@ internal sealed class TokenizerFiles
     /// <exception cref="InvalidDataException">A file is too large to be a tokenizer's.</exception>
     public static TokenizerFiles Read(string folder)
     {
-        ArgumentException.ThrowIfNullOrEmpty(folder);
-        if (!Directory.Exists(folder))
-            throw new DirectoryNotFoundException($"There is no folder {folder}.");
+        GivenFolder.Check(folder);
         return TryRead(folder) ?? throw new FileNotFoundException(
-            $"The folder {folder} has no tokenizer: it holds neither {SentencePieceName} nor {JsonName}.",
+            $"The folder {folder} has no tokenizer: it holds neither {SentencePieceName} nor {JsonName}." +
+            GivenFolder.Advice(folder),
             Path.Combine(folder, SentencePieceName));
     }
 
@@ -80,13 +85,4 @@ internal sealed class TokenizerFiles
     private byte[]? Find(string name) => Files.FirstOrDefault(file => file.Key == name).Value;
 
     private string Describe(string name) => Path.Combine(_folder, name);
-
-    private static byte[] ReadFile(string path)
-    {
-        long length = new FileInfo(path).Length;
-        return length <= LargestFile
-            ? File.ReadAllBytes(path)
-            : throw new InvalidDataException(
-                $"{path}: expected a tokenizer's file of at most {LargestFile} bytes, found {length} bytes.");
-    }
 }

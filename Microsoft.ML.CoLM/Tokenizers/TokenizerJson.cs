@@ -78,7 +78,7 @@ internal static class TokenizerJson
         {
             string symbol = ByteAlphabet.Symbol((byte)value).ToString();
             if (!vocabulary.TryGetValue(symbol, out idOfByte[value]))
-                throw vocab[symbol].Refuse($"the token id of byte 0x{value:X2} (every byte needs a token)");
+                throw vocab[symbol].Refuse($"the token id of byte 0x{(byte)value:X2} (every byte needs a token)");
         }
         return idOfByte;
     }

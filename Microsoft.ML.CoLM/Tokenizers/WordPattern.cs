@@ -14,8 +14,9 @@ internal sealed class WordPattern
     public const string Gpt2 = @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 
     // Patterns come from files, and one that backtracks without end must not hang the program. A sound one needs
-    // microseconds a match, and milliseconds for a match of a million characters.
+    // microseconds a match, and milliseconds for a match of a million characters: a hundredth of these.
     private static readonly TimeSpan LongestMatch = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LongestCharacter = TimeSpan.FromMicroseconds(2);
 
     private readonly Regex[] _patterns;
 
@@ -29,54 +30,64 @@ internal sealed class WordPattern
         new(pattern, RegexOptions.Compiled | RegexOptions.CultureInvariant, LongestMatch);
 
     /// <summary>The words of a text, which is not empty, in order; together they are the text.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="checkAlive">Called for every word; what it throws ends cutting.</param>
     /// <exception cref="InvalidDataException">An expression takes too long on this text.</exception>
-    public IReadOnlyList<(int Start, int End)> Split(ReadOnlySpan<char> text)
+    public IReadOnlyList<(int Start, int End)> Split(ReadOnlySpan<char> text, Action? checkAlive = null)
     {
         if (_patterns.Length == 0)
             return [(0, text.Length)];
         if (text.IndexOfAnyInRange('\uD800', '\uDFFF') < 0)
-            return SplitCharacters(text);
+            return SplitCharacters(text, checkAlive);
 
         (string shape, int[] starts) = CodePoints(text);
-        List<(int Start, int End)> words = SplitCharacters(shape);
+        List<(int Start, int End)> words = SplitCharacters(shape, checkAlive);
         for (var i = 0; i < words.Count; i++)
             words[i] = (starts[words[i].Start], starts[words[i].End]);
         return words;
     }
 
-    private List<(int Start, int End)> SplitCharacters(ReadOnlySpan<char> text)
+    private List<(int Start, int End)> SplitCharacters(ReadOnlySpan<char> text, Action? checkAlive)
     {
         List<(int Start, int End)> words = [(0, text.Length)];
         foreach (Regex pattern in _patterns)
         {
             List<(int Start, int End)> finer = [];
-            foreach ((int start, int end) in words)
-                Split(pattern, text[start..end], start, finer);
+            TimeSpan limit = pattern.MatchTimeout + text.Length * LongestCharacter;
+            long deadline = Environment.TickCount64 + (long)limit.TotalMilliseconds;
+            try
+            {
+                foreach ((int start, int end) in words)
+                    Split(pattern, text[start..end], start, finer, deadline, checkAlive);
+            }
+            catch (RegexMatchTimeoutException e)
+            {
+                throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
+                    $"The tokenizer's pattern {pattern} needs more than {pattern.MatchTimeout.TotalSeconds} seconds " +
+                    $"to find a word, or {limit.TotalSeconds:F1} to find all words, in a text of {text.Length} characters."), e);
+            }
             words = finer;
         }
         return words;
     }
 
-    private static void Split(Regex pattern, ReadOnlySpan<char> text, int offset, List<(int Start, int End)> words)
+    private static void Split(
+        Regex pattern, ReadOnlySpan<char> text, int offset, List<(int Start, int End)> words, long deadline,
+        Action? checkAlive)
     {
         var done = 0;
-        try
+        foreach (ValueMatch match in pattern.EnumerateMatches(text))
         {
-            foreach (ValueMatch match in pattern.EnumerateMatches(text))
-            {
-                if (match.Length == 0)
-                    continue;
-                if (match.Index > done)
-                    words.Add((offset + done, offset + match.Index));
-                done = match.Index + match.Length;
-                words.Add((offset + match.Index, offset + done));
-            }
-        }
-        catch (RegexMatchTimeoutException e)
-        {
-            throw new InvalidDataException(
-                $"The tokenizer's pattern {pattern} needs more than {pattern.MatchTimeout.TotalSeconds} seconds " +
-                $"to find a word in a text of {text.Length} characters.", e);
+            checkAlive?.Invoke();
+            // Each match has its time, and so have all of them together.
+            if (Environment.TickCount64 > deadline)
+                throw new RegexMatchTimeoutException();
+            if (match.Length == 0)
+                continue;
+            if (match.Index > done)
+                words.Add((offset + done, offset + match.Index));
+            done = match.Index + match.Length;
+            words.Add((offset + match.Index, offset + done));
         }
         if (done < text.Length)
             words.Add((offset + done, offset + text.Length));

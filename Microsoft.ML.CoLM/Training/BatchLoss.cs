@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Training;
 
-/// <summary>What a batch is to lower.</summary>
-/// <param name="Value">A scalar, the caller's to dispose.</param>
+/// <summary>What a batch is to lower: a sum and a count, so that batches of any size add up to what one of all would be.</summary>
+/// <param name="Sum">A scalar: the losses of the batch's tokens or rows, added up; the caller's to dispose.</param>
+/// <param name="Count">What to divide the sum by: how many they are, or what they weigh together.</param>
 /// <param name="TokenCount">Tokens that were read for it, without padding.</param>
-internal readonly record struct BatchLoss(Tensor Value, long TokenCount);
+internal readonly record struct BatchLoss(Tensor Sum, double Count, long TokenCount);

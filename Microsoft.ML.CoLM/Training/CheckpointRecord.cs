@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Microsoft.ML.CoLM.Interop;
 
 namespace Microsoft.ML.CoLM.Training;
 
@@ -78,8 +79,8 @@ internal sealed record CheckpointRecord
     {
         try
         {
-            using var stream = File.OpenRead(path);
-            var record = JsonSerializer.Deserialize<CheckpointRecord>(stream, Json);
+            var json = BoundedFile.ReadAllBytes(path, FileLimits.CheckpointRecord);
+            var record = JsonSerializer.Deserialize<CheckpointRecord>(json, Json);
             return record is { Format: NewestFormat } ? record : throw new InvalidDataException(
                 $"{path}: must have format {NewestFormat}, found {record?.Format}.");
         }

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
 using Microsoft.ML.CoLM.Checkpoints;
+using Microsoft.ML.CoLM.Interop;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Training;
@@ -19,9 +20,6 @@ internal sealed partial class CheckpointStore(string folder, IFolderFiles files)
     private const string TensorsExtension = "safetensors";
     private const string RecordExtension = "json";
     private const string SumsExtension = "sha256";
-
-    // Far above what two lines take, and nothing to read from a file that something else wrote.
-    private const int LongestSums = 1000;
 
     // In the order in which a checkpoint appears; it goes in the opposite one.
     private static readonly string[] Extensions = [TensorsExtension, RecordExtension, SumsExtension];
@@ -72,14 +70,12 @@ internal sealed partial class CheckpointStore(string folder, IFolderFiles files)
     public CheckpointRecord Read(int step)
     {
         var sums = PathOf(Name(step, SumsExtension));
-        if (new FileInfo(sums).Length > LongestSums)
-            throw new InvalidDataException($"{sums}: too long for checksums.");
-        var expected = File.ReadAllText(sums);
+        var expected = Encoding.ASCII.GetString(BoundedFile.ReadAllBytes(sums, FileLimits.CheckpointSums));
         var found = new StringBuilder();
         foreach (var extension in Extensions[..^1])
         {
             var name = Name(step, extension);
-            using var stream = File.OpenRead(PathOf(name));
+            using var stream = OrdinaryFile.OpenRead(PathOf(name));
             found.Append(SumLine(Convert.ToHexStringLower(SHA256.HashData(stream)), name));
             if (!expected.StartsWith(found.ToString(), StringComparison.Ordinal))
             {
@@ -111,7 +107,7 @@ internal sealed partial class CheckpointStore(string folder, IFolderFiles files)
         foreach (var entry in reader.Entries)
         {
             if (tensors.TryGetValue(entry.Name, out var tensor))
-                reader.Read(entry, tensor);
+                reader.Read(entry, tensor, mustBeFinite: false); // to the bit what was written: the checksum says so
         }
     }
 
@@ -141,7 +137,10 @@ internal sealed partial class CheckpointStore(string folder, IFolderFiles files)
     private void DeleteTemporaries()
     {
         foreach (var path in Directory.GetFiles(folder, "checkpoint-*" + FolderSave.TemporarySuffix))
-            files.Delete(path);
+        {
+            if (NamePattern().IsMatch(Path.GetFileName(path)[..^FolderSave.TemporarySuffix.Length]))
+                files.Delete(path);
+        }
     }
 
     // After a failure, whose own exception is the one to report.
@@ -156,6 +155,6 @@ internal sealed partial class CheckpointStore(string folder, IFolderFiles files)
         }
     }
 
-    [GeneratedRegex(@"^checkpoint-(0|[1-9]\d*)\.(safetensors|json|sha256)\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^checkpoint-(0|[1-9][0-9]*)\.(safetensors|json|sha256)\z", RegexOptions.CultureInvariant)]
     private static partial Regex NamePattern();
 }

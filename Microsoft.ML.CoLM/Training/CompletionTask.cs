@@ -34,10 +34,8 @@ internal sealed class CompletionTask(
         }
         var device = Model.Device;
         var read = features.Rows(chosen, padded, tensor(rows, device: device));        // [response tokens, D]
-        var expected = tensor(targets, device: device);
-        var scales = Model.Head.Scales(read, new ChainRange(0, Model.Config.ChainCount), earlier: null);
-        var sum = ScaleLosses.Sum(
-            scales, scaleWeights, logits => nn.functional.cross_entropy(logits.to(float32), expected));
-        return new(sum.MoveToOuterDisposeScope(), padded.TokenCount);
+        var sum = Model.Head.CrossEntropy(read, new ChainRange(0, Model.Config.ChainCount), earlier: null,
+            tensor(targets, device: device), scaleWeights);
+        return new(sum.MoveToOuterDisposeScope(), targets.Count, padded.TokenCount);
     }
 }

@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Kernels;
 using Microsoft.ML.CoLM.Modules;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -17,6 +18,8 @@ internal sealed class FrozenFeatures : IDisposable
 {
     // With their padding: bounds memory.
     private const int TokensOfGroup = 8192;
+
+    private readonly long _tokensOfGroup;
 
     private readonly CoLMModel _model;
     private readonly int _chainCount;
@@ -53,6 +56,7 @@ internal sealed class FrozenFeatures : IDisposable
                 : before with { OfToken = before.OfToken + width };
         }
         _elementSize = (int)model.DataType.ElementSize();
+        _tokensOfGroup = TokensAtOnce(_sites, _elementSize);
         int[] order = [.. Enumerable.Range(0, examples.Count).OrderBy(example => examples[example].Length)];
         var longest = order.Length == 0 ? 0 : Size(order[^1]);
         var block = Math.Min(budget.BlockBytes, order.Sum(Size));
@@ -85,6 +89,10 @@ internal sealed class FrozenFeatures : IDisposable
 
     public void Dispose() => _buffer.Dispose();
 
+    /// <summary>Tokens that examples may be computed together for: so many that every site's bytes fit a span.</summary>
+    internal static long TokensAtOnce(IEnumerable<FrozenSite> sites, int elementSize) =>
+        Math.Min(TokensOfGroup, int.MaxValue / sites.Max(site => (long)site.Groups * site.Width * elementSize));
+
     // The bytes of a tensor on the CPU are addressed by Int32.
     private bool FitsSpans(PaddedBatch batch) => Array.TrueForAll(_sites, site =>
         site.Shape(batch.Count, batch.Length).Aggregate((long)_elementSize, (product, size) => product * size) <= int.MaxValue);
@@ -113,7 +121,7 @@ internal sealed class FrozenFeatures : IDisposable
         {
             var count = 1;
             while (done + count < order.Length &&
-                (count + 1L) * _examples[order[done + count]].Length <= TokensOfGroup)
+                (count + 1L) * _examples[order[done + count]].Length <= _tokensOfGroup)
             {
                 count++;
             }
@@ -168,7 +176,7 @@ internal sealed class FrozenFeatures : IDisposable
     {
         var tensors = Array.ConvertAll(
             _sites, site => empty(site.Shape(examples.Length, length), dtype: _model.DataType));
-        Parallel.For(0, _sites.Length, site => Fill(tensors[site], site, examples, length));
+        ParallelWork.For(_sites.Length, site => Fill(tensors[site], site, examples, length));
         var features = new ChainFeatures(_model.Config.LayerCount);
         for (var site = 0; site < _sites.Length; site++)
             _sites[site].Keep(features, tensors[site].to(_model.Device));

@@ -25,10 +25,8 @@ internal sealed class LanguageHeadTask(CoLMModel model, TokenWindows windows, in
         var (inputs, targets) = windows.Batch(batch * batchSize, batchSize, model.Device);
         var chains = new ChainRange(0, model.Config.ChainCount);
         using var prefix = model.Prefix(inputs, chains.End, withLogits: false);
-        var expected = targets.view(-1);
-        var scales = model.Scales(prefix.HeadInput!, chains);
-        var sum = ScaleLosses.Sum(
-            scales, scaleWeights, logits => nn.functional.cross_entropy(logits.to(float32), expected));
-        return new(sum.MoveToOuterDisposeScope(), (long)batchSize * windows.Length);
+        var sum = model.Head.CrossEntropy(prefix.HeadInput!, chains, earlier: null, targets.view(-1), scaleWeights);
+        var tokens = (long)batchSize * windows.Length;
+        return new(sum.MoveToOuterDisposeScope(), tokens, tokens);
     }
 }

@@ -17,23 +17,20 @@ internal sealed class LanguageModelingTask(
 
     public long BatchesOf(int epochs) => (long)windows.Count * epochs / batchSize;
 
-    public BatchLoss Loss(long batch) =>
-        new(Loss(batch * batchSize, batchSize), (long)batchSize * windows.Length);
+    public BatchLoss Loss(long batch) => Loss(batch * batchSize, batchSize);
 
     /// <summary>The loss of some windows, with gradients.</summary>
     /// <param name="first">Number of the first window since the beginning of training.</param>
     /// <param name="count">How many windows.</param>
-    /// <returns>A scalar: mean over tokens, summed over the weighted scales.</returns>
-    public Tensor Loss(long first, int count)
+    public BatchLoss Loss(long first, int count)
     {
         using var scope = NewDisposeScope();
         var (inputs, targets) = windows.Batch(first, count, model.Device);
         var chains = new ChainRange(frozenChains, model.Config.ChainCount);
-        using var prefix = frozenChains == 0 ? null : model.Prefix(inputs, frozenChains);
-        var scales = model.Scales(model.Features(inputs, chains, prefix), chains, prefix);
-        var expected = targets.view(-1);
-        return ScaleLosses.Sum(
-            scales, scaleWeights, logits => nn.functional.cross_entropy(logits.to(float32), expected))
-            .MoveToOuterDisposeScope();
+        using var prefix = frozenChains == 0 ? null : model.Prefix(inputs, frozenChains, withLogits: false);
+        var features = model.Features(inputs, chains, prefix);
+        var sum = model.Head.CrossEntropy(features, chains, prefix?.HeadInput, targets.view(-1), scaleWeights);
+        var tokens = (long)count * windows.Length;
+        return new(sum.MoveToOuterDisposeScope(), tokens, tokens);
     }
 }

@@ -4,11 +4,11 @@ namespace Microsoft.ML.CoLM;
 public enum LearningRateDecay
 {
     /// <summary>Along half a cosine, to zero at the last step.</summary>
-    Cosine,
+    Cosine = 0,
 
     /// <summary>In a straight line, to zero at the last step.</summary>
-    Linear,
+    Linear = 1,
 
     /// <summary>Not at all.</summary>
-    None,
+    None = 2,
 }

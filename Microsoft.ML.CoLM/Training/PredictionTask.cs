@@ -30,7 +30,7 @@ internal sealed class PredictionTask(
         var pooled = features.Last(chosen, padded).to(float32);                     // [examples, D]
         var scales = head.Scales(pooled, new ChainRange(0, Model.Config.ChainCount), earlier: null);
         var own = Array.ConvertAll(chosen, example => labels[example]);
-        var sum = ScaleLosses.Sum(scales, scaleWeights, outputs => loss.Of(outputs, own));
-        return new(sum.MoveToOuterDisposeScope(), padded.TokenCount);
+        var sum = ScaleLosses.Sum(scales, scaleWeights, outputs => loss.Sum(outputs, own));
+        return new(sum.MoveToOuterDisposeScope(), loss.Count(own), padded.TokenCount);
     }
 }

@@ -6,10 +6,11 @@ namespace Microsoft.ML.CoLM.Training;
 /// <summary>Squared error of one number.</summary>
 internal sealed record SquaredLoss : PredictionLoss
 {
-    public override Tensor Of(Tensor outputs, float[] labels)
+    public override Tensor Sum(Tensor outputs, float[] labels)
     {
         using var scope = NewDisposeScope();
-        return nn.functional.mse_loss(outputs.view(-1), tensor(labels, device: outputs.device))
+        return nn.functional
+            .mse_loss(outputs.view(-1), tensor(labels, device: outputs.device), nn.Reduction.Sum)
             .MoveToOuterDisposeScope();
     }
 }

@@ -112,8 +112,8 @@ internal sealed class Trainer(
     private double LossWithoutGradients(ITrainingTask task, int step)
     {
         using var noGradients = no_grad();
-        using var loss = task.Loss(BatchNumber(step, pass: 0)).Value;
-        return loss.ToDouble();
+        using var sum = task.Loss(BatchNumber(step, pass: 0)).Sum;
+        return sum.ToDouble();
     }
 
     private long BatchNumber(int step, int pass) => (long)step * options.GradientAccumulationSteps + pass;
@@ -125,20 +125,18 @@ internal sealed class Trainer(
         RandomState.BeginStep(task.Model.Device);
         run.Optimizer.zero_grad();
         var passes = options.GradientAccumulationSteps;
-        using var share = passes.ToScalar();
-        var (loss, tokens) = (0.0, 0L);
+        var (sum, count, tokens) = (0.0, 0.0, 0L);
         for (var pass = 0; pass < passes; pass++)
         {
             var batch = task.Loss(BatchNumber(run.Step, pass));
-            using var passLoss = batch.Value;
-            using var scaled = passLoss.div(share);
-            loss += scaled.ToDouble();
-            tokens += batch.TokenCount;
-            if (!double.IsFinite(loss))
+            using var passSum = batch.Sum;
+            (sum, count, tokens) = (sum + passSum.ToDouble(), count + batch.Count, tokens + batch.TokenCount);
+            if (!double.IsFinite(sum))
                 break;
-            scaled.backward();
+            passSum.backward();
             BackwardResults.Release();
         }
+        var loss = sum / count;
         if (!double.IsFinite(loss))
         {
             lastGood.Restore();
@@ -150,6 +148,7 @@ internal sealed class Trainer(
         run.Clock.Stop();
         checkpoints?.SaveIfDue(run);
         run.Clock.Start();
+        Divide(parameters, count);
         var norm = nn.utils.clip_grad_norm_(parameters, options.MaxGradientNorm);
         if (!double.IsFinite(norm))
         {
@@ -158,6 +157,13 @@ internal sealed class Trainer(
         }
         run.UpdateParameters();
         (run.Step, run.Loss, run.Tokens) = (run.Step + 1, loss, run.Tokens + tokens);
+    }
+
+    private static void Divide(IEnumerable<Parameter> gradients, double count)
+    {
+        using var divisor = count.ToScalar();
+        foreach (var parameter in gradients)
+            parameter.grad?.div_(divisor);
     }
 
     // The optimizer's own zero_grad keeps the tensors.

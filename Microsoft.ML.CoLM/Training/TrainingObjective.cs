@@ -4,10 +4,10 @@ namespace Microsoft.ML.CoLM;
 public enum TrainingObjective
 {
     /// <summary>The cross-entropy at the last scale, the paper's pre-training objective.</summary>
-    LastScale,
+    LastScale = 0,
 
     /// <summary>
     /// The weighted sum of the cross-entropies of all trained scales, after which every chain count predicts well.
     /// </summary>
-    MultiChain,
+    MultiChain = 1,
 }

@@ -129,8 +129,10 @@ public abstract class TrainingOptions
 
     /// <summary>
     /// Ends training after the row that is read or the step it is in. The model is then what it was trained to so far, and
-    /// usable.
+    /// usable. Fitting throws an <see cref="OperationCanceledException"/> instead where the token is cancelled already, and
+    /// chain tuning where it is before all rows are read.
     /// </summary>
+    /// <remarks>Cancelling the MLContext's execution throws at any time, as in ML.NET's own trainers.</remarks>
     public CancellationToken CancellationToken { get; set; }
 
     /// <summary>Throws an <see cref="ArgumentException"/> that names the first option that is out of range.</summary>

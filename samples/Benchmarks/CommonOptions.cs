@@ -11,6 +11,9 @@ namespace Benchmarks;
 /// <summary>Options that several commands offer; each command has objects of its own.</summary>
 internal static partial class CommonOptions
 {
+    public const string OwnSession = "cpu";
+    public const string TorchSession = "torch";
+
     public static Option<string> Device()
     {
         var option = new Option<string>("--device")
@@ -32,6 +35,18 @@ internal static partial class CommonOptions
         Description = "the type of weights and features",
         DefaultValueFactory = _ => "float32",
     }.AcceptOnlyFromAmong("float32", "bfloat16");
+
+    /// <summary>Whose kernels compute: a ratio compares the first named with the others.</summary>
+    public static Option<string[]> Session() => new Option<string[]>("--session")
+    {
+        Description = "cpu for the library's own kernels, torch for libtorch's, or both to take turns",
+        HelpName = "cpu|torch",
+        AllowMultipleArgumentsPerToken = true,
+        DefaultValueFactory = _ => [OwnSession],
+    }.AcceptOnlyFromAmong(OwnSession, TorchSession);
+
+    /// <summary>What a session is called in a report.</summary>
+    public static string ToLabel(string session, string name) => session == OwnSession ? name : $"{name}, libtorch's session";
 
     public static Option<ChainLayout> Layout(string description, string? byDefault = null)
     {

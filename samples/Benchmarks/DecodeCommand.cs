@@ -13,13 +13,14 @@ internal sealed class DecodeCommand : Benchmark
     private readonly ModelOptions _model = new();
     private readonly Option<int> _prompt = CommonOptions.Count("--prompt", "tokens before those that are timed", byDefault: 128);
     private readonly Option<int> _tokens = CommonOptions.Count("--tokens", "tokens of a turn", byDefault: 16);
+    private readonly Option<string[]> _session = CommonOptions.Session();
     private readonly Option<string> _device = CommonOptions.Device();
     private readonly Option<int> _rounds = CommonOptions.Rounds(byDefault: 30);
 
     public DecodeCommand() : base(
         "decode", "A token behind a prompt at every chain count, against a plain read of the weights that it needs.")
     {
-        Offer([.. _model.All, _prompt, _tokens, _device, _rounds]);
+        Offer([.. _model.All, _prompt, _tokens, _session, _device, _rounds]);
         Validators.Add(_model.Validate);
     }
 
@@ -28,14 +29,18 @@ internal sealed class DecodeCommand : Benchmark
         var device = CommonOptions.ToDevice(result.GetRequiredValue(_device));
         using var model = _model.Create(result, device);
         var (prompt, tokens, chains) = (result.GetValue(_prompt), result.GetValue(_tokens), model.Config.Layout.ChainCount);
-        using var session = DecodingSession.Create(model, 1, prompt + tokens);
-        session.Prefill(0, [.. Enumerable.Range(0, prompt).Select(i => i % model.Config.VocabularySize)], chains);
+        string[] names = [.. result.GetRequiredValue(_session).Distinct()];
+        var sessions = Array.ConvertAll(names, name => DecodingSession.Create(
+            model, new KvCache(model, prompt + tokens, 1, isBlocked: name == CommonOptions.OwnSession), ownsCache: true, mayGrow: false));
+        foreach (var session in sessions)
+            session.Prefill(0, [.. Enumerable.Range(0, prompt).Select(i => i % model.Config.VocabularySize)], chains);
 
         var race = new Race(device);
         for (var chainCount = 1; chainCount <= chains; chainCount++)
         {
             var range = new ChainRange(0, chainCount);
-            race.Enter($"{chainCount} chains", () => Decode(session, prompt, tokens, range));
+            foreach (var (name, session) in names.Zip(sessions))
+                race.Enter(CommonOptions.ToLabel(name, $"{chainCount} chains"), () => Decode(session, prompt, tokens, range));
             EnterRead(race, model, chainCount, tokens);
         }
         var times = race.Run(result.GetValue(_rounds)).ToDictionary(
@@ -47,11 +52,17 @@ internal sealed class DecodeCommand : Benchmark
         var report = new Report($"A token behind {prompt}, {{{model.Config.Layout}}}", settings);
         for (var chainCount = 1; chainCount <= chains; chainCount++)
         {
-            var (token, read) = (times[$"{chainCount} chains"], times[$"{chainCount} chains, plain read"]);
-            report.Add($"{chainCount} chains", token, basis: times[$"{chains} chains"]);
-            report.Add($"{chainCount} chains, speed", token.Select(time => 1000 / time), "tokens/s");
-            report.Add($"{chainCount} chains, plain read", read, basis: token);
+            foreach (var name in names)
+            {
+                var label = CommonOptions.ToLabel(name, $"{chainCount} chains");
+                var token = times[label];
+                report.Add(label, token, basis: times[CommonOptions.ToLabel(names[0], $"{chains} chains")]);
+                report.Add($"{label}, speed", token.Select(time => 1000 / time), "tokens/s");
+            }
+            var read = $"{chainCount} chains, plain read";
+            report.Add(read, times[read], basis: times[CommonOptions.ToLabel(names[0], $"{chainCount} chains")]);
         }
+        Array.ForEach(sessions, session => session.Dispose());
         return report;
     }
 

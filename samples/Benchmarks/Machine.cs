@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using TorchSharp;
 
 namespace Benchmarks;
@@ -11,11 +12,16 @@ internal static class Machine
         system = RuntimeInformation.OSDescription,
         runtime = RuntimeInformation.FrameworkDescription,
         processor = Processor(),
+        vectors = VectorBits,
         cores = Environment.ProcessorCount,
         threads = torch.get_num_threads(),
         gpus = torch.cuda.is_available() ? torch.cuda.device_count() : 0,
         libtorch = torch.__version__,
     };
+
+    /// <summary>Bits of the widest vectors that .NET uses here.</summary>
+    public static int VectorBits =>
+        Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : Vector128.IsHardwareAccelerated ? 128 : 0;
 
     private static string Processor()
     {

@@ -17,7 +17,7 @@ internal sealed class ModelOptions
 
     public Option<string> Shape { get; } = new Option<string>("--shape")
     {
-        Description = "sizes of a random model: a LLaMA of 100M parameters, or LLaMA-3.2-1B's",
+        Description = "sizes of a random model: a LLaMA of 100M parameters, LLaMA-3.2-1B's, or little but its vocabulary",
         DefaultValueFactory = _ => ModelShape.All[0].Name,
     }.AcceptOnlyFromAmong([.. ModelShape.All.Select(shape => shape.Name)]);
 

@@ -19,13 +19,14 @@ internal sealed class PrefillCommand : Benchmark
 
     private readonly ModelOptions _model = new();
     private readonly Option<int> _tokens = CommonOptions.Count("--tokens", "tokens of the prompt", byDefault: 512);
+    private readonly Option<string[]> _session = CommonOptions.Session();
     private readonly Option<string> _device = CommonOptions.Device();
     private readonly Option<int> _rounds = CommonOptions.Rounds(byDefault: 10);
 
     public PrefillCommand() : base(
         "prefill", "A prompt until the logits behind it, against the dense model of the same width and its bare products.")
     {
-        Offer([.. _model.All, _tokens, _device, _rounds]);
+        Offer([.. _model.All, _tokens, _session, _device, _rounds]);
         Validators.Add(_model.Validate);
     }
 
@@ -36,36 +37,43 @@ internal sealed class PrefillCommand : Benchmark
         using var model = _model.Create(result, device);
         using var dense = _model.CreateRandom(DenseConfig(result, model.Config), result, device);
         using var products = new BareProducts(dense.Config, length, device, dense.DataType);
-        using var prompt = new Prompt(model, length);
-        using var densePrompt = new Prompt(dense, length);
+        string[] sessions = [.. result.GetRequiredValue(_session).Distinct()];
+        var prompts = Array.ConvertAll(sessions, session => new Prompt(model, length, session));
+        var densePrompts = Array.ConvertAll(sessions, session => new Prompt(dense, length, session));
 
         var race = new Race(device);
         race.Enter("dense, bare products", products.Run);
-        Enter(race, Dense, densePrompt, dense);
         var (isChained, chains) = (model.Config.Layout.ChainCount > 1, $"{{{model.Config.Layout}}}");
-        if (isChained)
-            Enter(race, chains, prompt, model);
+        for (var i = 0; i < sessions.Length; i++)
+        {
+            Enter(race, CommonOptions.ToLabel(sessions[i], Dense), densePrompts[i], dense);
+            if (isChained)
+                Enter(race, CommonOptions.ToLabel(sessions[i], chains), prompts[i], model);
+        }
         var times = race.Run(result.GetValue(_rounds));
 
         var settings = _model.Describe(result, model);
         settings.Add("tokens", length);
         settings.Add("rounds", result.GetValue(_rounds));
-        settings.Add("cacheBytes", prompt.CacheBytes);
+        settings.Add("cacheBytes", prompts[0].CacheBytes);
         var report = new Report($"A prompt of {length} tokens, {{{model.Config.Layout}}}", settings);
         foreach (var (name, samples) in times)
         {
-            report.Add(name, samples, basis: times[Dense]);
+            report.Add(name, samples, basis: times[CommonOptions.ToLabel(sessions[0], Dense)]);
             report.Add($"{name}, speed", samples.Select(time => length * 1000 / time), "tokens/s");
         }
-        Speedup("speedup", Dense, chains);
+        foreach (var session in sessions)
+            Speedup(CommonOptions.ToLabel(session, "speedup"), CommonOptions.ToLabel(session, Dense), CommonOptions.ToLabel(session, chains));
         Speedup($"speedup, both with {ByLibtorch}", $"{Dense}, {ByLibtorch}", $"{chains}, {ByLibtorch}");
         Speedup($"speedup, dense with {ByLibtorch}", $"{Dense}, {ByLibtorch}", chains);
+        Array.ForEach(prompts, prompt => prompt.Dispose());
+        Array.ForEach(densePrompts, prompt => prompt.Dispose());
         return report;
 
         void Speedup(string name, string slower, string faster)
         {
-            if (isChained && times.TryGetValue(slower, out var samples))
-                report.Add(name, samples, basis: times[faster]);
+            if (isChained && times.TryGetValue(slower, out var samples) && times.TryGetValue(faster, out var basis))
+                report.Add(name, samples, basis: basis);
         }
     }
 
@@ -117,11 +125,11 @@ internal sealed class PrefillCommand : Benchmark
         private readonly IDecodingSession _session;
         private readonly ChainRange _chains;
 
-        public Prompt(CoLMModel model, int length)
+        public Prompt(CoLMModel model, int length, string session)
         {
             var random = new Random(1);
             _tokens = [.. Enumerable.Range(0, length).Select(_ => random.Next(model.Config.VocabularySize))];
-            _cache = new KvCache(model, length);
+            _cache = new KvCache(model, length, 1, isBlocked: session == CommonOptions.OwnSession);
             _session = DecodingSession.Create(model, _cache, ownsCache: false, mayGrow: false);
             _chains = new ChainRange(0, model.Config.Layout.ChainCount);
         }

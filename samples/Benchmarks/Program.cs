@@ -15,6 +15,7 @@ var root = new RootCommand("Measures the library: ratios of things that take tur
     new ScoreCommand(),
     new CascadeCommand(),
     new LoadCommand(),
+    new MemoryCommand(),
 };
 try
 {

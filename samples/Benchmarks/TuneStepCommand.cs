@@ -136,7 +136,7 @@ internal sealed class TuneStepCommand : Benchmark
         public double Peak(int steps)
         {
             using (no_grad())
-                _task.Loss(0).Value.Dispose(); // code and libtorch's own memory are there now
+                _task.Loss(0).Sum.Dispose(); // code and libtorch's own memory are there now
             var before = ResidentMemory.ResetPeak();
             Step(steps);
             return ResidentMemory.Peak() - before;

@@ -1,0 +1,57 @@
+using System.Globalization;
+
+namespace Microsoft.ML.CoLM.Evaluation;
+
+/// <summary>How sequences that are longer than a window are divided.</summary>
+/// <param name="Length">Tokens of a window, at least 2; null takes the model's context.</param>
+/// <param name="Stride">Tokens that windows advance by, at least 1 and less than a window has; null takes half of it.</param>
+internal readonly record struct TextWindows(int? Length, int? Stride)
+{
+    /// <summary>The windows in which each token after the first is scored once, with what they hold of its past.</summary>
+    /// <param name="sequence">Which sequence.</param>
+    /// <param name="tokenCount">Its tokens.</param>
+    /// <param name="config">The model.</param>
+    public IEnumerable<ScoringWindow> Scoring(int sequence, int tokenCount, CoLMConfig config) =>
+        ScoringWindow.Over(sequence, tokenCount, Length ?? config.ContextLength, Stride);
+
+    /// <summary>
+    /// The windows in which each token is read once. A scoring window reads all its tokens but the last, which it predicts;
+    /// here every token is read, so there is one more to predict.
+    /// </summary>
+    /// <param name="sequence">Which sequence.</param>
+    /// <param name="tokenCount">Its tokens.</param>
+    /// <param name="config">The model.</param>
+    public IEnumerable<ScoringWindow> Reading(int sequence, int tokenCount, CoLMConfig config) =>
+        ScoringWindow.Over(sequence, tokenCount + 1, (Length ?? config.ContextLength) + 1, Stride);
+
+    /// <summary>Refuses what no window can be; the message names the option.</summary>
+    /// <exception cref="ArgumentException">A length or a stride is out of range.</exception>
+    public void Check()
+    {
+        if (Length < 2)
+            throw Wrong(nameof(ElasticScoringEstimator.Options.Window), "at least 2 tokens", Length);
+        if (Stride < 1)
+            throw Wrong(nameof(ElasticScoringEstimator.Options.Stride), "at least 1 token", Stride);
+        if (Stride >= Length)
+            throw Wrong(nameof(ElasticScoringEstimator.Options.Stride), $"less than the window of {Length} tokens", Stride);
+    }
+
+    /// <summary>Refuses a model that the windows do not fit.</summary>
+    /// <exception cref="ArgumentException">A window is longer than the model's context, or the stride is no shorter.</exception>
+    public void CheckFits(CoLMConfig config)
+    {
+        if (Length > config.ContextLength)
+        {
+            throw Wrong(nameof(ElasticScoringEstimator.Options.Window),
+                $"at most the model's context of {config.ContextLength} tokens", Length);
+        }
+        if (Length is null && Stride >= config.ContextLength)
+        {
+            throw Wrong(nameof(ElasticScoringEstimator.Options.Stride),
+                $"less than the window, the model's context of {config.ContextLength} tokens", Stride);
+        }
+    }
+
+    private static ArgumentException Wrong(string option, string expected, int? found) =>
+        new(string.Create(CultureInfo.InvariantCulture, $"{option} must be {expected}, found {found}."), option);
+}
