@@ -73,16 +73,32 @@ public sealed class KvCacheStreamTests
     public void WhatDoesNotArriveTakesNoMemory()
     {
         using var model = SessionModels.Create("96", kvSharing: false, float32);
-        // A gigabyte of keys and values, of which nothing follows: 4,000 sequences, of one cached token each but the first.
-        var bytes = Crafted(model, writer => Numbers([1000, 4000, 1000, .. Enumerable.Repeat(1, 1000), 1000,
-            .. Enumerable.Repeat<int[]>([1, 1, 1], 3999).SelectMany(numbers => numbers)])(writer));
-        Assert.IsGreaterThan(1L << 30, KvCache.SizeFor(model, 1000, 4000));
+        // 270 MB of keys and values, of which nothing follows: 600 sequences, of one cached token each but the first.
+        var bytes = Crafted(model, writer => Numbers([1000, 600, 1000, .. Enumerable.Repeat(1, 1000), 1000,
+            .. Enumerable.Repeat<int[]>([1, 1, 1], 599).SelectMany(numbers => numbers)])(writer));
+        Assert.IsGreaterThan(256L << 20, KvCache.SizeFor(model, 1000, 600));
         var before = Environment.WorkingSet;
         Assert.Contains("must follow", Assert.ThrowsExactly<InvalidDataException>(
             () => KvCache.Load(new MemoryStream(bytes), model)).Message);
         Assert.Contains("too early", Assert.ThrowsExactly<InvalidDataException>(
             () => KvCache.Load(new ForwardOnlyStream(bytes), model)).Message);
-        Assert.IsLessThan(256L << 20, Environment.WorkingSet - before);
+        Assert.IsLessThan(128L << 20, Environment.WorkingSet - before);
+    }
+
+    [TestMethod]
+    [DataRow(null)]
+    [DataRow(1000)]
+    public void EmptySequencesTakeNoMemory(int? capacity)
+    {
+        using var model = SessionModels.Create("96", kvSharing: false, float32);
+        // One of a thousand tokens, none of them cached, and as many empty ones as make 9 GB.
+        var bytes = Crafted(model, writer => Numbers([1000, 20_000, 1000, .. Enumerable.Repeat(1, 1000), 0,
+            .. Enumerable.Repeat(0, 2 * 19_999)])(writer), ending: true);
+        foreach (var stream in (Stream[])[new MemoryStream(bytes), new ForwardOnlyStream(bytes)])
+        {
+            var error = Assert.ThrowsExactly<InvalidDataException>(() => KvCache.Load(stream, model, capacity));
+            Assert.Contains("20000 sequences", error.Message);
+        }
     }
 
     [TestMethod]
@@ -152,8 +168,8 @@ public sealed class KvCacheStreamTests
 
     private static Action<BinaryWriter> Numbers(params int[] numbers) => writer => Array.ForEach(numbers, writer.Write);
 
-    /// <summary>A stream with a header of one's own, of the model's fingerprint, that is not damaged.</summary>
-    private static byte[] Crafted(CoLMModel model, Action<BinaryWriter> write)
+    /// <summary>A stream with a header of one's own, of the model's fingerprint, and nothing cached, or nothing at all, behind it.</summary>
+    private static byte[] Crafted(CoLMModel model, Action<BinaryWriter> write, bool ending = false)
     {
         var saved = Saved(model, [1]);
         using var header = new MemoryStream();
@@ -162,7 +178,8 @@ public sealed class KvCacheStreamTests
         write(writer);
         writer.Flush();
         var bytes = header.ToArray();
-        return [.. saved[..(HeaderBegin - sizeof(int))], .. BitConverter.GetBytes(bytes.Length), .. bytes, .. SHA256.HashData(bytes)];
+        byte[] all = [.. saved[..(HeaderBegin - sizeof(int))], .. BitConverter.GetBytes(bytes.Length), .. bytes, .. SHA256.HashData(bytes)];
+        return ending ? [.. all, .. SHA256.HashData(all)] : all;
     }
 
     private static byte[] Saved(CoLMModel model, int[] tokens)

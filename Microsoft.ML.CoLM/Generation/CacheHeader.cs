@@ -3,17 +3,17 @@ using System.Globalization;
 namespace Microsoft.ML.CoLM.Generation;
 
 /// <summary>What a stream says of the cache that follows, checked before memory is taken for it.</summary>
-/// <param name="Limit">The most tokens that a sequence of the written cache can have.</param>
+/// <param name="Capacity">Tokens that a sequence of the written cache can have.</param>
 /// <param name="Tokens">Each sequence's token ids.</param>
 /// <param name="Lengths">How many of them each chain has cached, by sequence and chain.</param>
-internal sealed record CacheHeader(int Limit, IReadOnlyList<List<int>> Tokens, int[,] Lengths)
+internal sealed record CacheHeader(int Capacity, IReadOnlyList<List<int>> Tokens, int[,] Lengths)
 {
-    // Sequences for each that has cached tokens, and so many more.
-    private const int MostForOne = 64;
+    /// <summary>The most tokens that a sequence has.</summary>
+    public int LongestSequence => Tokens.Max(tokens => tokens.Count);
 
     public void Write(BinaryWriter writer)
     {
-        writer.Write(Limit);
+        writer.Write(Capacity);
         writer.Write(Tokens.Count);
         for (var sequence = 0; sequence < Tokens.Count; sequence++)
         {
@@ -30,9 +30,9 @@ internal sealed record CacheHeader(int Limit, IReadOnlyList<List<int>> Tokens, i
     /// <exception cref="InvalidDataException">There can be no such cache.</exception>
     public static CacheHeader Read(BinaryReader reader, CoLMConfig config)
     {
-        var (limit, sequenceCount) = (reader.ReadInt32(), reader.ReadInt32());
-        if (limit < 1)
-            throw Wrong($"a capacity of {limit} tokens");
+        var (capacity, sequenceCount) = (reader.ReadInt32(), reader.ReadInt32());
+        if (capacity < 1)
+            throw Wrong($"a capacity of {capacity} tokens");
         // A sequence takes at least its numbers.
         var least = sizeof(int) * (1 + (long)config.KeyValueChains);
         if (sequenceCount < 1 || sequenceCount * least > Left(reader))
@@ -43,8 +43,8 @@ internal sealed record CacheHeader(int Limit, IReadOnlyList<List<int>> Tokens, i
         for (var sequence = 0; sequence < sequenceCount; sequence++)
         {
             var count = reader.ReadInt32();
-            if (count < 0 || count > limit || (long)count * sizeof(int) > Left(reader))
-                throw Wrong($"a sequence of {count} tokens, with a capacity of {limit} and {Left(reader)} bytes left");
+            if (count < 0 || count > capacity || (long)count * sizeof(int) > Left(reader))
+                throw Wrong($"a sequence of {count} tokens, with a capacity of {capacity} and {Left(reader)} bytes left");
             tokens[sequence] = new List<int>(count);
             for (var i = 0; i < count; i++)
             {
@@ -63,12 +63,7 @@ internal sealed record CacheHeader(int Limit, IReadOnlyList<List<int>> Tokens, i
         }
         if (Left(reader) > 0)
             throw Wrong($"{Left(reader)} bytes behind its last sequence");
-        // Empty ones take memory, too, and nothing of the stream.
-        var filled = Enumerable.Range(0, sequenceCount).Count(sequence =>
-            Enumerable.Range(0, config.KeyValueChains).Any(chain => lengths[sequence, chain] > 0));
-        if (sequenceCount > MostForOne * (filled + 1L))
-            throw Wrong($"{sequenceCount} sequences, of which {filled} have cached tokens");
-        return new(limit, tokens, lengths);
+        return new(capacity, tokens, lengths);
     }
 
     /// <summary>What follows: keys, then values of each layer, chain and sequence that has any.</summary>

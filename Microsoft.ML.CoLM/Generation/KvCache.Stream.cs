@@ -20,6 +20,10 @@ public sealed partial class KvCache
     // what is kept until then is little beside the cache.
     private const int ArrivedShare = 16;
 
+    // Memory of several sequences for each byte that follows, where it is much: empty ones cost a header little.
+    private const int LargestRatio = 1024;
+    private const long AlwaysTaken = 64 << 20;
+
     private static ReadOnlySpan<byte> Magic => "COLMKVC\0"u8;
 
     /// <summary>
@@ -79,11 +83,12 @@ public sealed partial class KvCache
     /// <exception cref="ArgumentOutOfRangeException">
     /// <paramref name="capacity"/> is less than the longest sequence has, or above the model's context.
     /// </exception>
+    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public static KvCache Load(Stream stream, CoLMModel model, int? capacity = null)
     {
         ArgumentNullException.ThrowIfNull(stream);
         ArgumentNullException.ThrowIfNull(model);
-        model.CheckUsable();
+        using var use = model.Enter();
         if (capacity is { } asked && (asked < 1 || asked > model.Config.ContextLength))
         {
             throw new ArgumentOutOfRangeException(nameof(capacity), asked, FormattableString.Invariant(
@@ -126,7 +131,7 @@ public sealed partial class KvCache
                 "give other keys and values.");
         }
         var header = CacheHeader.Read(fields, model.Config);
-        var longest = header.Tokens.Max(tokens => tokens.Count);
+        var longest = header.LongestSequence;
         if (longest > capacity)
         {
             throw new ArgumentOutOfRangeException(nameof(capacity), capacity, FormattableString.Invariant(
@@ -149,10 +154,13 @@ public sealed partial class KvCache
             throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
                 $"Behind the KV cache's header {expected} bytes must follow, found {stream.Length - stream.Position}."));
         }
-        // Without a capacity that is asked for, memory for what is there, and a little more.
-        var limit = capacity ?? Math.Min(header.Limit, model.Config.ContextLength);
-        var room = capacity ?? (int)Math.Min(limit, (long)header.Tokens.Max(tokens => tokens.Count) + LeastGrowth);
+        var room = capacity ?? Math.Max(1, header.LongestSequence);
         var size = SizeFor(model, room, header.Tokens.Count);
+        if (header.Tokens.Count > 1 && size > Int128.Max(AlwaysTaken, LargestRatio * expected))
+        {
+            throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
+                $"The KV cache's header has {header.Tokens.Count} sequences, which take {size} bytes, and {expected} follow it."));
+        }
         KvCache? cache = null;
         var early = new Queue<(CachePart Part, Tensor Read)>();
         try
@@ -186,19 +194,21 @@ public sealed partial class KvCache
 
         KvCache Store()
         {
-            cache ??= new KvCache(model, limit, room, header);
+            cache ??= Create(header, model, capacity, room);
             for (; early.TryDequeue(out var next); next.Read.Dispose())
                 cache.Store(next.Part, next.Read);
             return cache;
         }
     }
 
-    private KvCache(CoLMModel model, int limit, int room, CacheHeader header)
-        : this(model, limit, header.Tokens.Count, room, isBlocked: true)
+    private static KvCache Create(CacheHeader header, CoLMModel model, int? capacity, int room)
     {
-        for (var sequence = 0; sequence < SequenceCount; sequence++)
-            _tokens[sequence].AddRange(header.Tokens[sequence]);
-        Array.Copy(header.Lengths, _lengths, _lengths.Length);
+        var most = capacity ?? Math.Min(header.Capacity, model.Config.ContextLength);
+        var cache = new KvCache(model, most, header.Tokens.Count, room, isBlocked: true);
+        for (var sequence = 0; sequence < cache.SequenceCount; sequence++)
+            cache._tokens[sequence].AddRange(header.Tokens[sequence]);
+        Array.Copy(header.Lengths, cache._lengths, cache._lengths.Length);
+        return cache;
     }
 
     private static byte[] HeaderBytes(CacheHeader header, byte[] fingerprint)
