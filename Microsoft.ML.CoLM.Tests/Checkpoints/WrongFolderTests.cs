@@ -35,6 +35,18 @@ public sealed class WrongFolderTests
     }
 
     [TestMethod]
+    public void ANameThatIsNoUnicodeIsRefused()
+    {
+        using var folder = Saved();
+        var json = File.ReadAllText(folder["config.json"]);
+        foreach (var name in (string[])["\"\\ud800\"", "\"hidden_act\\udc00\""])
+        {
+            File.WriteAllText(folder["config.json"], json.Replace("\"hidden_act\"", name, StringComparison.Ordinal));
+            Refused<InvalidDataException>(folder, folder["config.json"], "not valid JSON");
+        }
+    }
+
+    [TestMethod]
     public void AFolderWithoutWeightsTellsWhatWasLookedFor()
     {
         using var folder = Saved();

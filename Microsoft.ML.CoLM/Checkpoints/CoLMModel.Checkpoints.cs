@@ -73,6 +73,9 @@ public sealed partial class CoLMModel
     /// Somebody else is saving to the folder, a folder has the name of a file, or a file could not be written, and the old
     /// model is untouched; or it could not be given its name, and the next <see cref="Load"/> or <see cref="Save"/> completes the new model.
     /// </exception>
+    /// <exception cref="InvalidDataException">
+    /// The folder has the plan of an interrupted save, and it is damaged or names files that are not a model's.
+    /// </exception>
     /// <exception cref="NotSupportedException">
     /// A weight was moved to another type than Float32, BFloat16 or Float16.
     /// </exception>

@@ -91,8 +91,9 @@ internal static partial class ConfigJson
             document.Dispose();
             throw new InvalidDataException($"{source}: must be a JSON object.");
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
+            // InvalidOperationException: a name with half a surrogate pair.
             throw new InvalidDataException($"{source}: not valid JSON: {e.Message}", e);
         }
     }

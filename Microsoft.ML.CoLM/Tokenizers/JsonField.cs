@@ -10,6 +10,7 @@ namespace Microsoft.ML.CoLM.Tokenizers;
 internal readonly struct JsonField
 {
     private const int LongestQuote = 80;
+    private const int LongestPath = 400;
 
     // Enough for a vocabulary of a million tokens with as many merges, each of which is a list of two texts.
     private const int MostValues = 6_000_000;
@@ -152,10 +153,12 @@ internal readonly struct JsonField
     public InvalidDataException Refuse(string expected)
     {
         string found = _value.ValueKind == JsonValueKind.Undefined ? "nothing" : _value.GetRawText();
-        if (found.Length > LongestQuote)
-            found = $"{found.AsSpan(0, LongestQuote)}...";
-        return new($"{_file}: {Path}: expected {expected}, found {found}.");
+        return new(
+            $"{_file}: {Shorten(Path, LongestPath)}: expected {Shorten(expected, LongestPath)}, found {Shorten(found, LongestQuote)}.");
     }
+
+    private static string Shorten(string text, int length) =>
+        text.Length > length ? $"{text.AsSpan(0, length)}..." : text;
 
     private JsonField Member(string parent, string name, JsonElement value) =>
         new(_file, parent, name, index: -1, value);
