@@ -151,8 +151,12 @@ public sealed class AttentionFunctionTests
         Tensor[] All<TFloats>()
             where TFloats : struct, IFloats<TFloats>
         {
-            Tensor[] results = [empty_like(inputs[0]), empty([groups, queries, length]), .. inputs[..3].Select(input => empty_like(input))];
-            var (read, written) = (Array.ConvertAll(inputs, TensorMemory.Address), Array.ConvertAll(results, TensorMemory.Address));
+            Tensor[] results =
+            [
+                empty_like(inputs[0]), empty([groups, queries, length]), .. inputs[..3].Select(input => empty_like(input)),
+            ];
+            var read = Array.ConvertAll(inputs, TensorMemory.Address);
+            var written = Array.ConvertAll(results, TensorMemory.Address);
             AttentionKernel<TFloats>.Forward(shape, read[0], read[1], read[2], written[0], written[1]);
             AttentionKernel<TFloats>.Backward(shape, read[0], read[1], read[2], written[0], written[1], read[3], written[2],
                 written[3], written[4]);

@@ -107,7 +107,7 @@ public sealed unsafe class RowKernelsTests
         Assert.AreEqual(expected, VectorMath.SoftmaxOf<Floats4>(numbers, index), 1e-6);
     }
 
-    // Elementwise, so to the bit where products are added up in one rounding or in none; a norm's sum has another order.
+    // To the bit, but for a norm's sum, which has another order.
     [TestMethod]
     [DataRow(64)]
     [DataRow(44)]

@@ -71,8 +71,8 @@ public sealed unsafe class RowProductsTests
         var (x, weight) = (randn([5, 257], generator: generator), randn([6, 257], generator: generator));
         var expected = Multiply(x, weight, adds: false, zeros([5, 6]), VectorWidth.Floats);
         var y = zeros([5, 6]);
-        RowProducts.Multiply<Float32Element>((float*)TensorMemory.Address(x), 257, 5, (void*)TensorMemory.Address(weight), 257, 0, 6,
-            (float*)TensorMemory.Address(y), 6, adds: false);
+        RowProducts.Multiply<Float32Element>((float*)TensorMemory.Address(x), 257, 5, (void*)TensorMemory.Address(weight), 257,
+            0, 6, (float*)TensorMemory.Address(y), 6, adds: false);
         TensorAssert.SameBits(expected, y);
     }
 

@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Kernels;
 
 /// <summary>
-/// Sums of matrix products of float32 or bfloat16 numbers that are computed together on the CPU, on all threads: those who are free take what is
-/// left, piece by piece, so that none waits for another in between.
+/// Sums of matrix products, of float32 or bfloat16 numbers, that are computed together on the CPU, on all threads: those who
+/// are free take what is left, piece by piece, so that none waits for another in between.
 /// </summary>
 /// <remarks>
 /// An element is one sum in one order, to the bit, however the work is divided and whatever is computed beside it.

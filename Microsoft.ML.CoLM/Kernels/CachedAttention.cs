@@ -6,16 +6,16 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// Attention of some queries to cached keys and values, softmax(q · kᵀ) · v, in float32 whatever the cache's type.
 /// </summary>
 /// <remarks>
-/// Keys lie in blocks of 16 positions, [capacity / 16, d, 16], so that whole vectors hold a feature of neighbours, whatever their width; values
-/// lie position by position, [capacity, d rounded up to 16]. Either is read in place by all queries of its head. A query's
-/// result is the same to the bit whichever queries are worked on beside it.
+/// Keys lie in blocks of 16 positions, [capacity / 16, d, 16], so that whole vectors, whatever their width, hold a feature of
+/// neighbours; values lie position by position, [capacity, d rounded up to 16]. Either is read in place by all queries of its
+/// head. A query's result is the same to the bit whichever queries are worked on beside it.
 /// </remarks>
 internal static unsafe class CachedAttention
 {
     /// <summary>Queries that share registers; their number is rounded up to whole fours.</summary>
     public const int QueriesAtOnce = 4;
 
-    /// <summary>Positions of a block of keys, and floats that a value's width is a multiple of: those of the widest vector.</summary>
+    /// <summary>Floats of the widest vector: positions of a block of keys, and what a value's width is a multiple of.</summary>
     public const int Lanes = 16;
 
     /// <summary>So many positions' keys, or values, take half of a small first-level cache.</summary>
@@ -94,7 +94,10 @@ internal static unsafe class CachedAttention
         KeyScores.Compute<TCache, TFloats>(queries, lengths, d, keys, longest, scores, stride);
         var sums = stackalloc float[count];
         for (var q = 0; q < count; q++)
-            sums[q] = Softmax<TFloats>(scores + q * stride, lengths[q], Padded(LongestOfFour(lengths, q / QueriesAtOnce * QueriesAtOnce)));
+        {
+            var longestOfFour = LongestOfFour(lengths, q / QueriesAtOnce * QueriesAtOnce);
+            sums[q] = Softmax<TFloats>(scores + q * stride, lengths[q], Padded(longestOfFour));
+        }
 
         var width = Padded(d);
         ValueMix.Compute<TCache, TFloats>(lengths, longest, width, values, scores, stride, output);

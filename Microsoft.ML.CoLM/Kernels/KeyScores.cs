@@ -159,7 +159,7 @@ internal static unsafe class KeyScores
         }
     }
 
-    /// <summary>Where the first feature of a vector of positions is: in a block of 16 positions, that is one vector or several.</summary>
+    /// <summary>Where the first feature of a vector of positions is; a block of 16 has one vector or several.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static long Start<TFloats>(int vector, int d)
         where TFloats : struct, IFloats<TFloats>

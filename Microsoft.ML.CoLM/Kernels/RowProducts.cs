@@ -125,9 +125,12 @@ internal static unsafe class RowProducts
             {
                 Prefetch<TWeight, TFloats>(weight, w + i);
                 a = TFloats.MultiplyAdd(TWeight.Load<TFloats>(weight, w + i), TFloats.Load(x + i), a);
-                b = TFloats.MultiplyAdd(TWeight.Load<TFloats>(weight, w + i + TFloats.Count), TFloats.Load(x + i + TFloats.Count), b);
-                c = TFloats.MultiplyAdd(TWeight.Load<TFloats>(weight, w + i + 2 * TFloats.Count), TFloats.Load(x + i + 2 * TFloats.Count), c);
-                d = TFloats.MultiplyAdd(TWeight.Load<TFloats>(weight, w + i + 3 * TFloats.Count), TFloats.Load(x + i + 3 * TFloats.Count), d);
+                b = TFloats.MultiplyAdd(
+                    TWeight.Load<TFloats>(weight, w + i + TFloats.Count), TFloats.Load(x + i + TFloats.Count), b);
+                c = TFloats.MultiplyAdd(
+                    TWeight.Load<TFloats>(weight, w + i + 2 * TFloats.Count), TFloats.Load(x + i + 2 * TFloats.Count), c);
+                d = TFloats.MultiplyAdd(
+                    TWeight.Load<TFloats>(weight, w + i + 3 * TFloats.Count), TFloats.Load(x + i + 3 * TFloats.Count), d);
             }
             for (; i + TFloats.Count <= width; i += TFloats.Count)
                 a = TFloats.MultiplyAdd(TWeight.Load<TFloats>(weight, w + i), TFloats.Load(x + i), a);

@@ -51,8 +51,8 @@ internal static unsafe class ValueMix
         // The last one alone is computed twice.
         for (; mixed < width; mixed += 2 * TFloats.Count)
         {
-            MixTwoVectors<TCache, TFloats>(
-                weights, stride, values, position, end, width, mixed, Math.Min(mixed + TFloats.Count, width - TFloats.Count), output);
+            var second = Math.Min(mixed + TFloats.Count, width - TFloats.Count);
+            MixTwoVectors<TCache, TFloats>(weights, stride, values, position, end, width, mixed, second, output);
         }
     }
 
@@ -72,7 +72,8 @@ internal static unsafe class ValueMix
         for (var i = position; i < end; i++, at += width)
         {
             var (a, b) = (TCache.Load<TFloats>(values, at), TCache.Load<TFloats>(values, at + TFloats.Count));
-            var (c, d) = (TCache.Load<TFloats>(values, at + 2 * TFloats.Count), TCache.Load<TFloats>(values, at + 3 * TFloats.Count));
+            var c = TCache.Load<TFloats>(values, at + 2 * TFloats.Count);
+            var d = TCache.Load<TFloats>(values, at + 3 * TFloats.Count);
             var w = TFloats.Create(w0[i]);
             a0 = TFloats.MultiplyAdd(w, a, a0);
             b0 = TFloats.MultiplyAdd(w, b, b0);

@@ -31,7 +31,8 @@ internal sealed class DecodeCommand : Benchmark
         var (prompt, tokens, chains) = (result.GetValue(_prompt), result.GetValue(_tokens), model.Config.Layout.ChainCount);
         string[] names = [.. result.GetRequiredValue(_session).Distinct()];
         var sessions = Array.ConvertAll(names, name => DecodingSession.Create(
-            model, new KvCache(model, prompt + tokens, 1, isBlocked: name == CommonOptions.OwnSession), ownsCache: true, mayGrow: false));
+            model, new KvCache(model, prompt + tokens, 1, isBlocked: name == CommonOptions.OwnSession), ownsCache: true,
+            mayGrow: false));
         foreach (var session in sessions)
             session.Prefill(0, [.. Enumerable.Range(0, prompt).Select(i => i % model.Config.VocabularySize)], chains);
 

@@ -63,7 +63,10 @@ internal sealed class PrefillCommand : Benchmark
             report.Add($"{name}, speed", samples.Select(time => length * 1000 / time), "tokens/s");
         }
         foreach (var session in sessions)
-            Speedup(CommonOptions.ToLabel(session, "speedup"), CommonOptions.ToLabel(session, Dense), CommonOptions.ToLabel(session, chains));
+        {
+            Speedup(CommonOptions.ToLabel(session, "speedup"), CommonOptions.ToLabel(session, Dense),
+                CommonOptions.ToLabel(session, chains));
+        }
         Speedup($"speedup, both with {ByLibtorch}", $"{Dense}, {ByLibtorch}", $"{chains}, {ByLibtorch}");
         Speedup($"speedup, dense with {ByLibtorch}", $"{Dense}, {ByLibtorch}", chains);
         Array.ForEach(prompts, prompt => prompt.Dispose());

@@ -32,7 +32,8 @@ internal sealed class Report(string title, IReadOnlyDictionary<string, object> s
     {
         var table = new Table()
             .Title(title.EscapeMarkup())
-            .Caption(string.Join(", ", settings.Select(setting => $"{setting.Key} {setting.Value}")).EscapeMarkup())
+            .Caption(string.Join(", ", settings.Select(setting => $"{setting.Key} {setting.Value}")
+                .Append($"vectors {Machine.VectorBits} bits")).EscapeMarkup())
             .AddColumn("");
         string[] further = [.. _rows.SelectMany(row => row.Values.Keys).Distinct()];
         foreach (var name in further)
