@@ -118,7 +118,6 @@ public sealed partial class ChainTuningEstimator
         /// A folder for temporary files of the features that <see cref="FrozenFeatureMemory"/> has no room for; it is created
         /// if it is missing. Null writes none: such features are computed in every epoch.
         /// </summary>
-        [KeepsResult]
         public string? FrozenFeatureFolder { get; set; }
 
         /// <summary>Bytes that kept features may take in <see cref="FrozenFeatureFolder"/>.</summary>
