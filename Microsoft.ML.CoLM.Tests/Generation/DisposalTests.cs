@@ -25,6 +25,29 @@ public sealed class DisposalTests
     }
 
     [TestMethod]
+    public void ACacheIsContinuedByOneCallAtATimeAndNotReadMeanwhile()
+    {
+        using var model = Model(float32);
+        var generator = new TextGenerator(model, model.TokenizerFiles!.CreateTokenizer());
+        using var cache = generator.Prefill("The cat");
+        Action[] others =
+        [
+            () => generator.Continue(cache, new()), () => cache.Clone(), () => cache.Trim(1),
+            () => cache.Save(new MemoryStream(), model),
+        ];
+        List<string> messages = [];
+        var options = At(step: 3, () => messages.AddRange(others.Select(
+            other => Assert.ThrowsExactly<InvalidOperationException>(other).Message)));
+
+        var text = generator.Continue(cache, options).Text;
+
+        Assert.HasCount(others.Length, messages);
+        Assert.IsTrue(messages.TrueForAll(message => message.Contains(nameof(KvCache), StringComparison.Ordinal)));
+        Assert.AreEqual(generator.Generate("The cat", At(step: -1, static () => { })), text);
+        using var copy = cache.Clone();
+    }
+
+    [TestMethod]
     [DynamicData(nameof(Types))]
     public void AModelDisposedWhileItGeneratesEndsThat(ScalarType dtype)
     {

@@ -88,7 +88,7 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
 
     public ReadOnlySpan<float> Logits(int slot) => _rows.Logits(slot);
 
-    public void Trim(int sequence, int length) => _cache.Trim(length, sequence);
+    public void Trim(int sequence, int length) => _cache.Forget(length, sequence);
 
     public void Grow(int sequence, int chainCount)
     {

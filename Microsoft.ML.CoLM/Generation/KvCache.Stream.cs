@@ -35,6 +35,7 @@ public sealed partial class KvCache
     /// <exception cref="ArgumentException">The cache is of another architecture.</exception>
     /// <exception cref="IOException">The stream cannot be written.</exception>
     /// <exception cref="ObjectDisposedException">The cache or the model was disposed.</exception>
+    /// <exception cref="InvalidOperationException">The cache is being continued.</exception>
     public void Save(Stream stream, CoLMModel model)
     {
         ArgumentNullException.ThrowIfNull(stream);

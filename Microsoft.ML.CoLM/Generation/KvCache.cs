@@ -17,7 +17,8 @@ namespace Microsoft.ML.CoLM;
 /// at once and is the most that a sequence can have. A cache that <see cref="TextGenerator.Prefill"/> makes without one has
 /// room for the prompt and a little more, and grows in <see cref="TextGenerator.Continue"/>, up to the model's context.
 /// Disposed while it is used, a cache is freed when that ends, with an <see cref="ObjectDisposedException"/> where more
-/// was to follow.
+/// was to follow. One call at a time continues or trims it, and none reads it meanwhile: others get an
+/// <see cref="InvalidOperationException"/>. Any number may <see cref="Clone"/> or <see cref="Save"/> it at once.
 /// </remarks>
 public sealed partial class KvCache : IDisposable
 {
@@ -138,9 +139,16 @@ public sealed partial class KvCache : IDisposable
     /// <summary>Forgets a sequence's tokens from a length on; no memory is moved or freed.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such sequence, or it is not that long.</exception>
     /// <exception cref="ObjectDisposedException">The cache was disposed.</exception>
+    /// <exception cref="InvalidOperationException">It is being used by another call.</exception>
     public void Trim(int length, int sequence = 0)
     {
-        CheckUsable();
+        using var use = EnterAlone();
+        Forget(length, sequence);
+    }
+
+    /// <summary>As <see cref="Trim"/>, for who uses the cache alone.</summary>
+    internal void Forget(int length, int sequence)
+    {
         var tokens = (List<int>)Tokens(sequence);
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, tokens.Count);
@@ -151,6 +159,7 @@ public sealed partial class KvCache : IDisposable
 
     /// <summary>A copy with memory of its own.</summary>
     /// <exception cref="ObjectDisposedException">The cache was disposed.</exception>
+    /// <exception cref="InvalidOperationException">It is being continued.</exception>
     public KvCache Clone()
     {
         using var use = Enter();
@@ -167,7 +176,13 @@ public sealed partial class KvCache : IDisposable
 
     /// <summary>Begins a use: until it is disposed, the memory is not freed.</summary>
     /// <exception cref="ObjectDisposedException">The cache was disposed.</exception>
+    /// <exception cref="InvalidOperationException">It is being continued.</exception>
     internal Lifetime.Use Enter() => _lifetime.Enter();
+
+    /// <summary>Begins a use that adds tokens, or takes some away: nobody else may read them meanwhile.</summary>
+    /// <exception cref="ObjectDisposedException">The cache was disposed.</exception>
+    /// <exception cref="InvalidOperationException">It is being used.</exception>
+    internal Lifetime.Use EnterAlone() => _lifetime.EnterAlone();
 
     internal void CheckUsable() => _lifetime.Check();
 

@@ -109,7 +109,7 @@ internal sealed class ModuleSession : IDecodingSession
         return _copies[slot];
     }
 
-    public void Trim(int sequence, int length) => _cache.Trim(length, sequence);
+    public void Trim(int sequence, int length) => _cache.Forget(length, sequence);
 
     public void Grow(int sequence, int chainCount)
     {

@@ -16,6 +16,7 @@ internal sealed class SessionUse : IDisposable
     /// <param name="cache">Its cache.</param>
     /// <param name="ownsCache">Whether the cache is disposed in the end.</param>
     /// <exception cref="ObjectDisposedException">One of them was disposed.</exception>
+    /// <exception cref="InvalidOperationException">Another session, or a copy or a save, has the cache.</exception>
     public SessionUse(CoLMModel model, KvCache cache, bool ownsCache)
     {
         (_given, _cache, _ownsCache) = (model, cache, ownsCache);
@@ -23,7 +24,7 @@ internal sealed class SessionUse : IDisposable
         Model = merged;
         try
         {
-            _cacheUse = cache.Enter();
+            _cacheUse = cache.EnterAlone();
         }
         catch
         {

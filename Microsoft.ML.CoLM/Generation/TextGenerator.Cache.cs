@@ -69,7 +69,8 @@ public sealed partial class TextGenerator
     /// </exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     /// <exception cref="InvalidOperationException">
-    /// The model's logits are not numbers, or more chains are asked for than the cache was filled at.
+    /// The model's logits are not numbers, more chains are asked for than the cache was filled at, or the cache is being
+    /// used by another call.
     /// </exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public GenerationResult Continue(
