@@ -55,7 +55,8 @@ internal sealed class CompletionTuning(ChainTuningEstimator.Options options) : I
         CoLMModel model, CompletionExample[] rows, double[] weights, Action checkAlive)
     {
         var sums = SequenceScorer.ScoreEnds(model, Array.ConvertAll(rows, row => row.Tokens),
-            Array.ConvertAll(rows, row => row.ResponseStart), new ChainRange(0, model.Config.ChainCount), checkAlive: checkAlive);
+            Array.ConvertAll(rows, row => row.ResponseStart), new ChainRange(0, model.Config.ChainCount),
+            checkAlive: checkAlive);
         var tokens = rows.Sum(row => (double)row.Tokens.Length - row.ResponseStart);
         double[] losses = [.. weights.Select((_, scale) => -sums.Sum(scales => scales[scale]) / tokens)];
         return new(losses.Zip(weights, (loss, weight) => loss * weight).Sum(), losses, Metrics: []);

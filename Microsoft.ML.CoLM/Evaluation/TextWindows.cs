@@ -22,7 +22,8 @@ internal readonly record struct TextWindows(int? Length, int? Stride)
     /// <param name="tokenCount">Its tokens.</param>
     /// <param name="config">The model.</param>
     public IEnumerable<ScoringWindow> Reading(int sequence, int tokenCount, CoLMConfig config) =>
-        ScoringWindow.Over(sequence, tokenCount + 1, (Length ?? config.ContextLength) + 1, Stride);
+        ScoringWindow.Over(
+            sequence, tokenCount + 1, Math.Min(Length ?? config.ContextLength, int.MaxValue - 1) + 1, Stride);
 
     /// <summary>Refuses what no window can be; the message names the option.</summary>
     /// <exception cref="ArgumentException">A length or a stride is out of range.</exception>

@@ -73,7 +73,7 @@ internal static partial class GivenFolder
     {
         var parent = Path.GetDirectoryName(Path.GetFullPath(path));
         if (HasExtension(path, ".zip"))
-            return $"'{path}' is a zip, not a model folder. What ML.NET saved is loaded by mlContext.Model.Load.";
+            return $"'{path}' is a zip, not a model folder. What ML.NET saved is loaded by mlContext.CoLM().Load, or mlContext.Model.Load.";
         if (HasExtension(path, ".gguf"))
         {
             return $"'{path}' is a file of llama.cpp's, which is not read. Give the folder of the model that it was made " +

@@ -114,9 +114,9 @@ internal sealed partial class CheckpointStore(string folder, IFolderFiles files)
     private void WriteHashed(string name, Action<Stream> write, StringBuilder sums) =>
         files.Write(Temporary(name), stream =>
         {
-            using var hashing = new HashingStream(stream);
+            using var hashing = new HashedStream(stream);
             write(hashing);
-            sums.Append(SumLine(hashing.Hash, name));
+            sums.Append(SumLine(Convert.ToHexStringLower(hashing.Hash()), name));
         });
 
     private static string SumLine(string hash, string name) => $"{hash}  {name}\n";

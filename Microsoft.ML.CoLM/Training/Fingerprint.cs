@@ -7,7 +7,7 @@ namespace Microsoft.ML.CoLM.Training;
 /// <summary>Tells models, and data, from others without keeping them.</summary>
 internal sealed class Fingerprint : IDisposable
 {
-    private readonly HashingStream _stream = new(Stream.Null);
+    private readonly HashedStream _stream = new(Stream.Null);
 
     private Fingerprint()
     {
@@ -18,7 +18,7 @@ internal sealed class Fingerprint : IDisposable
     {
         using var fingerprint = new Fingerprint();
         add(fingerprint);
-        return fingerprint._stream.Hash;
+        return Convert.ToHexStringLower(fingerprint._stream.Hash());
     }
 
     /// <summary>The configuration of a model and all its weights.</summary>
