@@ -76,6 +76,13 @@ public sealed class ElasticScoringTests
             .ElasticScoring(new ElasticScoringEstimator.Options { Transformer = transformer, Window = 30 })
             .Fit(_mlContext.Rows("a"));
         AreAsInAPlainLoop(model, 2, other.Score(_mlContext, TextModels.Texts), 30, 15);
+        using var denser = _mlContext.Transforms
+            .ElasticScoring(new ElasticScoringEstimator.Options { Transformer = transformer, Stride = 3 })
+            .Fit(_mlContext.Rows("a"));
+        AreAsInAPlainLoop(model, 2, denser.Score(_mlContext, TextModels.Texts), 20, 3);
+        var error = Assert.ThrowsExactly<ArgumentException>(() => _mlContext.Transforms.ElasticScoring(
+            new ElasticScoringEstimator.Options { Transformer = transformer, Stride = 20 }));
+        Assert.Contains("Stride", error.Message);
     }
 
     [TestMethod]

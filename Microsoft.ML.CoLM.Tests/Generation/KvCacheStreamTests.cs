@@ -155,6 +155,29 @@ public sealed class KvCacheStreamTests
         Assert.Contains("version 2", error.Message);
     }
 
+    // What a caller asks for is no stranger's number.
+    [TestMethod]
+    public void ShortSequencesAreReadIntoAsLargeACacheAsIsAskedFor()
+    {
+        using var model = Estimators.TextModels.Random(
+            Estimators.TextModels.Config(4) with { ContextLength = 1 << 18 });
+        using var cache = new KvCache(model, capacity: 4, sequenceCount: 2);
+        using (var session = DecodingSession.Create(model, cache, ownsCache: false, mayGrow: false))
+        {
+            session.Prefill(0, [1], 1);
+            session.Prefill(1, [2], 1);
+        }
+        using var stream = new MemoryStream();
+        cache.Save(stream, model);
+        stream.Position = 0;
+        const int Asked = 1 << 17;
+        Assert.IsGreaterThan(Math.Max(64L << 20, 1024 * stream.Length), KvCache.SizeFor(model, Asked, 2));
+
+        using var read = KvCache.Load(stream, model, Asked);
+        Assert.AreEqual(Asked, read.Capacity);
+        CollectionAssert.AreEqual(new[] { 2 }, read.Tokens(1).ToArray());
+    }
+
     [TestMethod]
     public void ASizeThatCannotBeCountedIsRefused()
     {

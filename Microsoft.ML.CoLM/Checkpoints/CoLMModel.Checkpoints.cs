@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Checkpoints;
+using Microsoft.ML.CoLM.Interop;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM;
@@ -49,9 +50,12 @@ public sealed partial class CoLMModel
     /// <exception cref="ArgumentException">
     /// <paramref name="folder"/> is empty, or <paramref name="dtype"/> is no type of weights.
     /// </exception>
+    /// <exception cref="DllNotFoundException">TorchSharp's native libraries cannot be loaded.</exception>
+    /// <exception cref="NotSupportedException">TorchSharp or ML.NET is of another version than this library needs.</exception>
     public static CoLMModel Load(
         string folder, int? chainCount = null, Device? device = null, ScalarType? dtype = null)
     {
+        TorchLibrary.EnsureLoaded();
         return ModelFolder.Load(folder, chainCount, device ?? CPU, dtype);
     }
 

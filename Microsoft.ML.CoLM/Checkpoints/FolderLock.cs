@@ -103,7 +103,7 @@ internal sealed class FolderLock : IDisposable
                 throw;
             }
         }
-        catch (IOException e) when (e is FileNotFoundException || e.HResult == FileExists)
+        catch (IOException e) when (e is FileNotFoundException || e.HResult == FileExists || SharingViolations.Contains(e.HResult))
         {
             return null; // another one was quicker
         }

@@ -36,7 +36,7 @@ internal static class WholeFile
         var mode = CheckPlace(path);
         if (mode is not null && !OperatingSystem.IsWindows())
             options.UnixCreateMode = mode;
-        DeleteLeftovers(path);
+        TryDeleteLeftovers(path);
         var temporary = $"{path}.{Path.GetRandomFileName()}{Suffix}";
         try
         {
@@ -68,6 +68,18 @@ internal static class WholeFile
     }
 
     /// <summary>Deletes what processes left that were killed while they wrote this file.</summary>
+    // Tidying: a folder that may be written but not listed can be saved to all the same.
+    private static void TryDeleteLeftovers(string path)
+    {
+        try
+        {
+            DeleteLeftovers(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+        }
+    }
+
     private static void DeleteLeftovers(string path)
     {
         var (folder, prefix) = (Path.GetDirectoryName(path)!, Path.GetFileName(path) + ".");

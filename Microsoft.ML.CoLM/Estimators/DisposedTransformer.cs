@@ -9,7 +9,7 @@ internal static class DisposedTransformer
         $"The transformer was disposed. A PredictionEngine that is disposed takes its transformer with it unless " +
         $"{Options}.{Owns} is false: where an engine is made for each request, make it with " +
         $"{Engine}<TSrc, TDst>(transformer, new {Options} {{ {Owns} = false }}), or keep one " +
-        $"Model.{nameof(CoLMCatalog.CreatePredictionEnginePool)}<TSrc, TDst>(transformer) for all requests.";
+        $"Model.CreatePredictionEnginePool<TSrc, TDst>(transformer) for all requests.";
 
     private const string Engine = nameof(ModelOperationsCatalog.CreatePredictionEngine);
     private const string Options = nameof(PredictionEngineOptions);

@@ -95,8 +95,8 @@ public sealed partial class ElasticScoringEstimator
         public int? Stride { get; set; }
 
         /// <summary>The windows that are asked for, or those of the transformer.</summary>
-        internal TextWindows Windows => Window is null && Stride is null && Transformer is { } fitted
-            ? fitted.Settings.Windows : new(Window, Stride);
+        internal TextWindows Windows => Transformer?.Settings.Windows is { } fitted && Window is null
+            ? new(fitted.Length, Stride ?? fitted.Stride) : new(Window, Stride);
 
         /// <summary>What later changes of these options do not reach.</summary>
         internal Options Copy()
@@ -128,7 +128,7 @@ public sealed partial class ElasticScoringEstimator
             }
             if (ChainCount < 1)
                 throw new ArgumentOutOfRangeException(nameof(ChainCount), ChainCount, "chainCount must be at least 1.");
-            new TextWindows(Window, Stride).Check();
+            Windows.Check();
             CheckCascade();
             if (!Enum.IsDefined(Task))
                 throw new ArgumentException($"{nameof(Task)} must be a {nameof(ScoringTask)}, found {Task}.");

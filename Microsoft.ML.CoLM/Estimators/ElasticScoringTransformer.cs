@@ -160,8 +160,8 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     }
 
     /// <summary>
-    /// Frees the weights, unless another transformer shares them or they belong to the caller. Rows that are being scored
-    /// are scored first; those after them get an <see cref="ObjectDisposedException"/>.
+    /// Frees the weights, unless another transformer shares them or they belong to the caller. A forward pass that runs ends
+    /// first; rows that are not scored then get an <see cref="ObjectDisposedException"/>.
     /// </summary>
     public void Dispose() => _lifetime.Dispose();
 

@@ -88,11 +88,6 @@ internal static class ModelEntries
         return files.Count == 0 ? null : new TokenizerFiles(files);
     }
 
-    private static long LimitOf(string name) => name switch
-    {
-        TokenizerFiles.SentencePieceName => FileLimits.TokenizerModel,
-        TokenizerFiles.JsonName => FileLimits.TokenizerJson,
-        TokenizerFiles.ConfigName => FileLimits.TokenizerConfig,
-        _ => throw new InvalidDataException($"The zip's tokenizer has a file '{name}', which no tokenizer has."),
-    };
+    private static long LimitOf(string name) => ModelFiles.IsTokenizer(name) ? TokenizerFiles.LimitOf(name)
+        : throw new InvalidDataException($"The zip's tokenizer has a file '{name}', which no tokenizer has.");
 }

@@ -78,7 +78,7 @@ internal sealed class ModelZip(MLContext mlContext)
         return mlContext.Model.Load(stream, out inputSchema);
     }
 
-    /// <summary>Compares the checksums of all entries but weights, which have digests of their own.</summary>
+    /// <summary>Compares the checksums of all entries but weights, which have digests of their own from the version on that has them.</summary>
     /// <returns>Whether these entries can be read into memory.</returns>
     private static bool Check(Stream stream, string path)
     {
@@ -86,6 +86,7 @@ internal sealed class ModelZip(MLContext mlContext)
         var others = archive.Entries.Where(entry => !entry.Name.EndsWith(WeightsExtension, StringComparison.Ordinal)).ToList();
         foreach (var entry in others)
         {
+            ZipReader.CheckLength(entry, entry.FullName);
             using var content = entry.Open();
             if (Crc32.Of(content) != (entry.Crc32, entry.Length))
                 throw new InvalidDataException($"{path}: the entry '{entry.FullName}' is damaged: its checksum is another.");

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Security.Cryptography;
 using Microsoft.ML.CoLM.Checkpoints;
 using Microsoft.ML.CoLM.Interop;
@@ -119,6 +120,17 @@ internal sealed class ZipReader
         Reader.BaseStream.Position = _context.FpMin + _context.Header.FpModel + _context.Header.CbModel;
     }
 
+    /// <summary>Refuses an entry that claims more than it can hold.</summary>
+    /// <exception cref="InvalidDataException">It does.</exception>
+    public static void CheckLength(ZipArchiveEntry entry, string path)
+    {
+        if (entry.Length < 0 || entry.Length / LargestRatio > entry.CompressedLength + 1)
+        {
+            throw new InvalidDataException(FormattableString.Invariant(
+                $"'{path}' cannot be {entry.Length} bytes that were compressed to {entry.CompressedLength}."));
+        }
+    }
+
     private long ReadDigests()
     {
         var stream = Reader.BaseStream;
@@ -155,11 +167,7 @@ internal sealed class ZipReader
     {
         var entry = ModelArchive.Find(_context, name)
             ?? throw new InvalidDataException($"The model's zip has no entry '{Path(name)}'.");
-        if (entry.Length < 0 || entry.Length / LargestRatio > entry.CompressedLength + 1)
-        {
-            throw new InvalidDataException(FormattableString.Invariant(
-                $"'{Path(name)}' cannot be {entry.Length} bytes that were compressed to {entry.CompressedLength}."));
-        }
+        CheckLength(entry, Path(name));
         try
         {
             using var stream = entry.Open();

@@ -107,7 +107,7 @@ internal sealed class CascadeScorer
     {
         using var scope = NewDisposeScope();
         var (chains, features) = stages.Advance(_cascade.ChainCounts[stage], isLast: IsLast(stage));
-        Count(chains, stages.Count * batch.Length);
+        Count(chains, (long)stages.Count * batch.Length);
         long[] rows = [.. batch.Positions.Select(position => position.Row)];
         var chosen = features.index_select(0, tensor(rows, device: _model.Device));        // [positions, D]
         return _model.Logits(chosen, chains, earlier).MoveToOuterDisposeScope();

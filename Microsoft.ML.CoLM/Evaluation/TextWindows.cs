@@ -7,6 +7,9 @@ namespace Microsoft.ML.CoLM.Evaluation;
 /// <param name="Stride">Tokens that windows advance by, at least 1 and less than a window has; null takes half of it.</param>
 internal readonly record struct TextWindows(int? Length, int? Stride)
 {
+    // The options' name for a length.
+    private const string Window = "Window";
+
     /// <summary>The windows in which each token after the first is scored once, with what they hold of its past.</summary>
     /// <param name="sequence">Which sequence.</param>
     /// <param name="tokenCount">Its tokens.</param>
@@ -30,11 +33,11 @@ internal readonly record struct TextWindows(int? Length, int? Stride)
     public void Check()
     {
         if (Length < 2)
-            throw Wrong(nameof(ElasticScoringEstimator.Options.Window), "at least 2 tokens", Length);
+            throw Wrong(Window, "at least 2 tokens", Length);
         if (Stride < 1)
-            throw Wrong(nameof(ElasticScoringEstimator.Options.Stride), "at least 1 token", Stride);
+            throw Wrong(nameof(Stride), "at least 1 token", Stride);
         if (Stride >= Length)
-            throw Wrong(nameof(ElasticScoringEstimator.Options.Stride), $"less than the window of {Length} tokens", Stride);
+            throw Wrong(nameof(Stride), $"less than the window of {Length} tokens", Stride);
     }
 
     /// <summary>Refuses a model that the windows do not fit.</summary>
@@ -43,12 +46,12 @@ internal readonly record struct TextWindows(int? Length, int? Stride)
     {
         if (Length > config.ContextLength)
         {
-            throw Wrong(nameof(ElasticScoringEstimator.Options.Window),
+            throw Wrong(Window,
                 $"at most the model's context of {config.ContextLength} tokens", Length);
         }
         if (Length is null && Stride >= config.ContextLength)
         {
-            throw Wrong(nameof(ElasticScoringEstimator.Options.Stride),
+            throw Wrong(nameof(Stride),
                 $"less than the window, the model's context of {config.ContextLength} tokens", Stride);
         }
     }

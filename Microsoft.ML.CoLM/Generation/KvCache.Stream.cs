@@ -155,13 +155,15 @@ public sealed partial class KvCache
             throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
                 $"Behind the KV cache's header {expected} bytes must follow, found {stream.Length - stream.Position}."));
         }
-        var room = capacity ?? Math.Max(1, header.LongestSequence);
-        var size = SizeFor(model, room, header.Tokens.Count);
-        if (header.Tokens.Count > 1 && size > Int128.Max(AlwaysTaken, LargestRatio * expected))
+        var longest = Math.Max(1, header.LongestSequence);
+        var least = SizeFor(model, longest, header.Tokens.Count);
+        if (header.Tokens.Count > 1 && least > Int128.Max(AlwaysTaken, LargestRatio * expected))
         {
             throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
-                $"The KV cache's header has {header.Tokens.Count} sequences, which take {size} bytes, and {expected} follow it."));
+                $"The KV cache's header has {header.Tokens.Count} sequences, which take {least} bytes, and {expected} follow it."));
         }
+        var room = capacity ?? longest;
+        var size = SizeFor(model, room, header.Tokens.Count);
         KvCache? cache = null;
         var early = new Queue<(CachePart Part, Tensor Read)>();
         try

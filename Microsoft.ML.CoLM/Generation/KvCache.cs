@@ -19,6 +19,7 @@ namespace Microsoft.ML.CoLM;
 /// Disposed while it is used, a cache is freed when that ends, with an <see cref="ObjectDisposedException"/> where more
 /// was to follow. One call at a time continues or trims it, and none reads it meanwhile: others get an
 /// <see cref="InvalidOperationException"/>. Any number may <see cref="Clone"/> or <see cref="Save"/> it at once.
+/// <see cref="Tokens"/> is a view of what a call may be adding to.
 /// </remarks>
 public sealed partial class KvCache : IDisposable
 {

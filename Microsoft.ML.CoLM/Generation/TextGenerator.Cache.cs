@@ -65,9 +65,9 @@ public sealed partial class TextGenerator
     /// or at the model's context.
     /// </returns>
     /// <exception cref="ArgumentException">
-    /// An option is out of range, or the cache is empty or of another architecture.
+    /// An option is out of range, or the cache is empty, or of another architecture, type, device or rotary embedding.
     /// </exception>
-    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
+    /// <exception cref="ObjectDisposedException">The model or the cache was disposed, before or meanwhile.</exception>
     /// <exception cref="InvalidOperationException">
     /// The model's logits are not numbers, more chains are asked for than the cache was filled at, or the cache is being
     /// used by another call.

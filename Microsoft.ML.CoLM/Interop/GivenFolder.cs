@@ -36,6 +36,18 @@ internal static partial class GivenFolder
     /// </summary>
     public static string Advice(string folder)
     {
+        try
+        {
+            return Look(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return ""; // a folder that may not be listed: what was found without is told
+        }
+    }
+
+    private static string Look(string folder)
+    {
         string[] files = [.. Directory.EnumerateFiles(folder).Select(file => Path.GetFileName(file))
             .Order(StringComparer.Ordinal)];
         if (files.Any(name => CheckpointPattern().IsMatch(name)))

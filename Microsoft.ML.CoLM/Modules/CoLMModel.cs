@@ -30,10 +30,8 @@ public sealed partial class CoLMModel : nn.Module
     private CoLMModel? _merged;
     private LowRankAdapters? _adapters;
 
-    static CoLMModel() => TorchLibrary.EnsureLoaded();
-
     /// <summary>A model whose parameters have no values yet.</summary>
-    internal CoLMModel(CoLMConfig config, Device device, ScalarType dtype) : base(nameof(CoLMModel))
+    internal CoLMModel(CoLMConfig config, Device device, ScalarType dtype) : base(NameOfLoaded())
     {
         Config = config.Validated();
         _lifetime = new Lifetime(this, Free);
@@ -44,6 +42,13 @@ public sealed partial class CoLMModel : nn.Module
         register_module("norm", _norm = new ChainRmsNorm(config, device, dtype));
         register_module("lm_head", _head = new ChainHead(config, _embedding, device, dtype));
         Rotary = new RotaryEmbedding(config);
+    }
+
+    // Not in a static constructor, which wraps what it throws.
+    private static string NameOfLoaded()
+    {
+        TorchLibrary.EnsureLoaded();
+        return nameof(CoLMModel);
     }
 
     /// <summary>The model's architecture.</summary>

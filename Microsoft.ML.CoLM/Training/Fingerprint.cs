@@ -25,7 +25,7 @@ internal sealed class Fingerprint : IDisposable
     public void Add(CoLMModel model)
     {
         Add(ConfigJson.Write(model.Config, model.DataType));
-        foreach (var (name, parameter) in model.named_parameters())
+        foreach (var (name, parameter) in model.ChainParameters())
             Add(name, parameter);
     }
 

@@ -39,7 +39,13 @@ internal sealed class TokenWindows
     /// <returns>Two tensors [count, length], Int64.</returns>
     public (Tensor Inputs, Tensor Targets) Batch(long first, int count, Device device)
     {
-        var tokens = new long[count * (Length + 1)];
+        var size = count * (Length + 1L);
+        if (size > Array.MaxLength)
+        {
+            throw new ArgumentException(FormattableString.Invariant(
+                $"A batch of {count} windows of {Length} tokens is more than {Array.MaxLength} numbers."), nameof(count));
+        }
+        var tokens = new long[size];
         for (var i = 0; i < count; i++)
             _spool.Read(Position(first + i), tokens.AsSpan(i * (Length + 1), Length + 1));
         using var scope = NewDisposeScope();

@@ -24,6 +24,23 @@ internal sealed class TrainedParameter : IDisposable
         MeanSquare = zeros_like(Weights).DetachFromDisposeScope();
     }
 
+    /// <summary>Several of them; none keeps memory where there is not enough for all.</summary>
+    public static TrainedParameter[] Of(IReadOnlyList<Parameter> parameters)
+    {
+        List<TrainedParameter> trained = [];
+        try
+        {
+            foreach (var parameter in parameters)
+                trained.Add(new TrainedParameter(parameter));
+            return [.. trained];
+        }
+        catch
+        {
+            trained.ForEach(parameter => parameter.Dispose());
+            throw;
+        }
+    }
+
     public Parameter Parameter { get; }
 
     /// <summary>What AdamW changes.</summary>

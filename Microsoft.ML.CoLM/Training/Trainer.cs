@@ -30,8 +30,7 @@ internal sealed class Trainer(
         var schedule = new LearningRateSchedule(
             options.LearningRate, options.WarmupSteps, totalSteps, options.Decay);
         using var run = new TrainingRun(
-            [.. parameters.Select(parameter => new TrainedParameter(parameter))],
-            new BestState(parameters, keeps: options.RestoreBest));
+            TrainedParameter.Of(parameters), new BestState(parameters, keeps: options.RestoreBest));
         checkpoints?.Resume(run);
         run.RandomState = RandomState.Take();
 
