@@ -25,14 +25,18 @@ public sealed class InvariantTextTests
         Assert.IsEmpty(found, string.Join('\n', found));
     }
 
+    // Germans write fractions with a comma, Swedes and Arabs negative numbers with other signs.
     [TestMethod]
-    public void MessagesOfAGermanProgramAreThoseOfAnyOther()
+    [DataRow("de-DE")]
+    [DataRow("sv-SE")]
+    [DataRow("ar-SA")]
+    public void MessagesOfAForeignProgramAreThoseOfAnyOther(string culture)
     {
         string[] invariant = [.. Messages(CultureInfo.InvariantCulture)];
-        string[] german = [.. Messages(CultureInfo.GetCultureInfo("de-DE"))];
-        CollectionAssert.AreEqual(invariant, german);
-        foreach (var number in (string[])["-0.5", "0.25", "1.5"])
-            Assert.IsTrue(Array.Exists(german, message => message.Contains(number, StringComparison.Ordinal)), number);
+        string[] foreign = [.. Messages(CultureInfo.GetCultureInfo(culture))];
+        CollectionAssert.AreEqual(invariant, foreign);
+        foreach (var number in (string[])["-0.5", "0.25", "1.5", "-7"])
+            Assert.IsTrue(Array.Exists(foreign, message => message.Contains(number, StringComparison.Ordinal)), number);
     }
 
     private static IEnumerable<string> CulturedCalls(MethodBase[] calls)
@@ -99,6 +103,14 @@ public sealed class InvariantTextTests
             () => (config with { RopeTheta = -0.5 }).Validated(),
             () => (config with { RopeScaling = scaling with { Factor = -0.5 } }).Validated(),
             () => (config with { RopeScaling = scaling with { LowFrequencyFactor = 1.5, HighFrequencyFactor = 0.25 } }).Validated(),
+            () => (config with { LayerCount = -7 }).Validated(),
+            () => (config with { BosTokenId = -7 }).Validated(),
+            () => transformer.WithChainCount(-7),
+            () => _ = new KvCache(model, -7),
+            () => generator.Generate("a", new() { MaxNewTokens = -7 }),
+            () => generator.Generate("a", new() { ChainSchedule = _ => -7 }),
+            () => new MLContext().Transforms.ElasticScoring(new ElasticScoringEstimator.Options { Model = model, BatchSize = -7 }),
+            () => Tuned(transformer, options => options.BatchSize = -7),
             () => generator.Generate("a", new() { Temperature = -0.5 }),
             () => generator.Generate("a", new() { TopP = 1.5 }),
             () => generator.Generate("a", new() { MinP = 1.5 }),

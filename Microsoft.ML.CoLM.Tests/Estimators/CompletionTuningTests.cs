@@ -41,6 +41,18 @@ public sealed class CompletionTuningTests
     }
 
     [TestMethod]
+    public void AdaptersOfAChainWhoseHeadIsZeroAreRefusedSinceTheyWouldLearnNothing()
+    {
+        using var model = TextModels.Random(4);
+        using var source = _mlContext.Scorer(model);
+        var options = Options(source, steps: 1);
+        (options.AddedChains, options.Lora) = ([4], new LoraOptions());
+        var error = Assert.ThrowsExactly<ArgumentException>(() => Tune(options));
+        Assert.Contains(nameof(options.Lora), error.Message);
+        Assert.Contains("chain 2", error.Message);
+    }
+
+    [TestMethod]
     public void LongResponsesAreScoredInWindowsOfALength()
     {
         const int Length = 16, Stride = 8;

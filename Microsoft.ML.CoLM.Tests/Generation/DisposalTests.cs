@@ -49,6 +49,23 @@ public sealed class DisposalTests
 
     [TestMethod]
     [DynamicData(nameof(Types))]
+    public void AModelIsNotConvertedWhileItIsUsed(ScalarType dtype)
+    {
+        using var model = Model(dtype);
+        using var other = Model(dtype);
+        var generator = new TextGenerator(model, model.TokenizerFiles!.CreateTokenizer());
+        Action[] changes = [() => model.to(float64), () => model.to(META), () => model.ShareWeights(other)];
+        var refused = 0;
+        var options = At(step: 3, () => refused += changes.Count(change =>
+            Assert.ThrowsExactly<InvalidOperationException>(change).Message.Contains(nameof(CoLMModel), StringComparison.Ordinal)));
+        var text = generator.Generate("The cat", options);
+        Assert.AreEqual(changes.Length, refused);
+        Assert.AreEqual(text, generator.Generate("The cat", At(step: -1, static () => { })));
+        model.to(dtype);
+    }
+
+    [TestMethod]
+    [DynamicData(nameof(Types))]
     public void AModelDisposedWhileItGeneratesEndsThat(ScalarType dtype)
     {
         using var model = Model(dtype);

@@ -66,8 +66,9 @@ public sealed class ChainLayout : IEquatable<ChainLayout>
     {
         if (chainCount < 1 || chainCount > ChainCount)
         {
-            throw new ArgumentOutOfRangeException(nameof(chainCount), chainCount,
-                $"chainCount must be between 1 and the model's {ChainCount} chains ({{{this}}}), found {chainCount}.");
+            throw new ArgumentOutOfRangeException(nameof(chainCount),
+                FormattableString.Invariant(
+                    $"chainCount must be between 1 and the model's {ChainCount} chains ({{{this}}}), found {chainCount}."));
         }
     }
 

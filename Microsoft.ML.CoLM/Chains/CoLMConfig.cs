@@ -112,7 +112,10 @@ public sealed record CoLMConfig
     internal void CheckTokenId(long id, string? parameterName = null)
     {
         if (id < 0 || id >= VocabularySize)
-            throw new ArgumentException($"Token id {id} is outside the vocabulary of {VocabularySize}.", parameterName);
+        {
+            throw new ArgumentException(FormattableString.Invariant(
+                $"Token id {id} is outside the vocabulary of {VocabularySize}."), parameterName);
+        }
     }
 
     /// <summary>Refuses an architecture that cannot be built, naming the number that is wrong.</summary>
@@ -223,8 +226,8 @@ public sealed record CoLMConfig
     {
         if (id < 0 || id >= VocabularySize)
         {
-            throw new ArgumentException($"{name} ({jsonName} in config.json) must be within the vocabulary of " +
-                $"{VocabularySize}, found {id}.");
+            throw new ArgumentException(FormattableString.Invariant(
+                $"{name} ({jsonName} in config.json) must be within the vocabulary of {VocabularySize}, found {id}."));
         }
     }
 
@@ -233,6 +236,6 @@ public sealed record CoLMConfig
     private static void CheckPositive(int value, string name)
     {
         if (value < 1)
-            throw new ArgumentException($"{name} must be at least 1, found {value}.");
+            throw new ArgumentException(FormattableString.Invariant($"{name} must be at least 1, found {value}."));
     }
 }

@@ -173,7 +173,7 @@ public sealed partial class ChainTuningEstimator
                 $"left out unless {nameof(Task)} is {TuningTask.Label}");
             Check(LabelSmoothing is >= 0 and < 1, nameof(LabelSmoothing), LabelSmoothing, "at least 0 and below 1");
             foreach (var weight in ClassWeights ?? [])
-                Check(weight > 0 && double.IsFinite(weight), nameof(ClassWeights), weight, "numbers above 0");
+                Check((float)weight is > 0 and <= float.MaxValue, nameof(ClassWeights), weight, "numbers above 0 that fit a Single");
             Check(ScaleWeights is null or [.., > 0], nameof(ScaleWeights),
                 ScaleWeights is [.., var last] ? last : "none", "a number for each chain count, above 0 for the last one");
             Check(FrozenFeatureMemory >= 0, nameof(FrozenFeatureMemory), FrozenFeatureMemory, "at least 0");

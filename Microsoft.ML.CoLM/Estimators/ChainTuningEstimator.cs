@@ -153,9 +153,12 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
         if (frozenChains >= chains)
         {
             throw new ArgumentException($"{nameof(Options.FrozenChains)} must be below the model's {chains} chains " +
-                $"({{{start.Config.Layout}}}) unless {nameof(Options.Task)} is {TuningTask.LanguageHeads}, found {frozenChains}.");
+                $"({{{start.Config.Layout}}}) unless {nameof(Options.Task)} is {TuningTask.LanguageHeads}, found " +
+                FormattableString.Invariant($"{frozenChains}."));
         }
         _options.Lora?.CheckFits(start, frozenChains);
+        if (_options.Lora is not null && _tuning.TrainsLanguageHeads)
+            CheckHeads(start, frozenChains);
         var model = start.Share(_options.Lora is null ? frozenChains : chains);
         if (_options.Lora is { } lora)
         {
@@ -170,13 +173,29 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
         return (model, frozenChains);
     }
 
+    // A chain's head is zero until it was trained: through it, nothing of the chain would be seen, and no gradient come back.
+    private static void CheckHeads(CoLMModel model, int frozenChains)
+    {
+        for (var chain = frozenChains; chain < model.Config.ChainCount; chain++)
+        {
+            using var noGradients = torch.no_grad();
+            using var isRead = model.Head.HeadWeight(chain).any();
+            if (!isRead.ToBoolean())
+            {
+                throw new ArgumentException($"{nameof(Options.Lora)} must be left out where {nameof(Options.Task)} is " +
+                    $"{TuningTask.Completion} and a chain was not trained yet: adapters cover no language head, and that of " +
+                    FormattableString.Invariant($"chain {chain + 1} is all zeros, so that nothing would be learnt."));
+            }
+        }
+    }
+
     private CoLMModel CreateForHeads(CoLMModel start)
     {
         var chains = start.Config.ChainCount;
         if (_options.FrozenChains is { } frozen && frozen != chains)
         {
             throw new ArgumentException($"{nameof(Options.FrozenChains)} must be all {chains} chains of the model, or left " +
-                $"out, where {nameof(Options.Task)} is {TuningTask.LanguageHeads}, found {frozen}.");
+                $"out, where {nameof(Options.Task)} is {TuningTask.LanguageHeads}, found " + FormattableString.Invariant($"{frozen}."));
         }
         return start.ShareAllButHeads();
     }

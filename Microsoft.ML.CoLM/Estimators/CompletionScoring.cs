@@ -41,7 +41,7 @@ internal sealed record CompletionScoring(int ChainCount, CompletionTemplate Temp
             var sums = SequenceScorer.ScoreEnds(model, Array.ConvertAll(completions, row => row.Ids),
                 Array.ConvertAll(completions, row => Math.Max(1, row.ResponseStart)), scale, rows.Windows, checkAlive);
             return [.. completions.Select((row, i) => new TextScore(sums[i][0], row.ResponseLength, ChainCount))];
-        });
+        }, TextScore.IsFinite);
         return
         [
             (ValueGetter<float>)((ref float value) => value = (float)scores.Current().LogProbability),

@@ -124,10 +124,13 @@ public sealed partial class ElasticScoringEstimator
             if (BatchSize is < 1 or > MaximumBatchSize)
             {
                 throw new ArgumentException(
-                    $"{nameof(BatchSize)} must be between 1 and {MaximumBatchSize}, found {BatchSize}.");
+                    FormattableString.Invariant($"{nameof(BatchSize)} must be between 1 and {MaximumBatchSize}, found {BatchSize}."));
             }
             if (ChainCount < 1)
-                throw new ArgumentOutOfRangeException(nameof(ChainCount), ChainCount, "chainCount must be at least 1.");
+            {
+                throw new ArgumentOutOfRangeException(nameof(ChainCount), FormattableString.Invariant(
+                    $"chainCount must be at least 1, found {ChainCount}."));
+            }
             Windows.Check();
             CheckCascade();
             if (!Enum.IsDefined(Task))
@@ -178,7 +181,7 @@ public sealed partial class ElasticScoringEstimator
             if (ChainCount is { } chainCount)
             {
                 throw new ArgumentException($"{nameof(ChainCount)} must be left out with a {nameof(Cascade)}, which " +
-                    $"names its own, found {chainCount}.", nameof(ChainCount));
+                    FormattableString.Invariant($"names its own, found {chainCount}."), nameof(ChainCount));
             }
             if (Task != ScoringTask.LanguageModeling && Transformer is null)
             {

@@ -30,7 +30,8 @@ internal sealed record FeatureScoring(int ChainCount, string FeaturesColumnName,
             rows.Model,
             rows.Tokenizer.EncodeRows(
                 [.. batch.Select(text => text.First)], rows.Model.Config, rows.Columns.First, checkAlive),
-            ChainCount, Pooling, rows.Windows, checkAlive));
+            ChainCount, Pooling, rows.Windows, checkAlive),
+            vector => Array.TrueForAll(vector, float.IsFinite));
         return
         [
             (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) =>

@@ -124,8 +124,13 @@ internal sealed class LabelTuning(ChainTuningEstimator.Options options) : ITunin
             throw new ArgumentException($"Column '{label.Name}' of the training data must have two classes or more, found " +
                 $"'{names[seen.Single()]}' alone.");
         }
-        foreach (var name in names.Where((_, i) => !seen.Contains(i)))
-            channel.Warn($"Column '{label.Name}' of the training data has no row of class '{name}'.");
+        string[] unseen = [.. names.Where((_, i) => !seen.Contains(i))];
+        if (unseen.Length > 0)
+        {
+            channel.Warn(unseen.Length == 1
+                ? $"Column '{label.Name}' of the training data has no row of class '{unseen[0]}'."
+                : $"Column '{label.Name}' of the training data has no row of {unseen.Length} classes ({Listed(unseen)}).");
+        }
     }
 
     private static string Listed(IEnumerable<string> classes)

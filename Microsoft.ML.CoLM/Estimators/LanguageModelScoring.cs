@@ -54,7 +54,7 @@ internal sealed record LanguageModelScoring(
                 rows.Columns.First, rows.Channel.CheckAlive);
             return [.. scorer(sequences).Select((score, i) => new TextScore(
                 score.LogProbability, SequenceScorer.ScoredTokens(sequences[i].Length), score.ChainsUsed))];
-        });
+        }, TextScore.IsFinite);
         Delegate[] getters =
         [
             (ValueGetter<float>)((ref float value) => value = (float)scores.Current().LogProbability),

@@ -40,7 +40,8 @@ internal abstract record PredictionScoring(int ChainCount, int MaxLength, ChainH
     {
         var predict = CreatePredictor(rows);
         var predictions = new BatchScores<Prediction>(
-            rows.Texts, batch => predict([.. batch.Select(text => Encode(rows, text))]));
+            rows.Texts, batch => predict([.. batch.Select(text => Encode(rows, text))]),
+            prediction => Array.TrueForAll(prediction.Outputs, float.IsFinite));
         var getters = OwnGetters(() => predictions.Current().Outputs);
         return Cascade is null
             ? getters
@@ -65,7 +66,7 @@ internal abstract record PredictionScoring(int ChainCount, int MaxLength, ChainH
         if (maxLength < 1 || maxLength > model.Config.ContextLength)
         {
             throw new InvalidDataException("The zip's length of a text must be between 1 and the model's context of " +
-                $"{model.Config.ContextLength} tokens, found {maxLength}.");
+                FormattableString.Invariant($"{model.Config.ContextLength} tokens, found {maxLength}."));
         }
         return (chainCount, maxLength, CascadeEntry.Load(context), HeadEntry.Load(context, model, outputCount));
     }

@@ -114,7 +114,7 @@ internal sealed record ScoringSettings(
             if (BatchSize is < 1 or > ElasticScoringEstimator.Options.MaximumBatchSize)
             {
                 throw new InvalidDataException("The zip's batch size must be between 1 and " +
-                    $"{ElasticScoringEstimator.Options.MaximumBatchSize}, found {BatchSize}.");
+                    FormattableString.Invariant($"{ElasticScoringEstimator.Options.MaximumBatchSize}, found {BatchSize}."));
             }
             CheckFits(model.Config);
             return this;

@@ -6,6 +6,9 @@ namespace Microsoft.ML.CoLM.Estimators;
 /// <param name="ChainsUsed">The chain count it was scored at.</param>
 internal readonly record struct TextScore(double LogProbability, int TokenCount, int ChainsUsed)
 {
+    /// <summary>Whether it is a number.</summary>
+    public static bool IsFinite(TextScore score) => double.IsFinite(score.LogProbability);
+
     /// <summary>exp of the mean loss of a token; NaN where no token was scored.</summary>
     public float Perplexity => (float)Math.Exp(-LogProbability / TokenCount);
 }

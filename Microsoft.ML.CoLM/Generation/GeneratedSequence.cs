@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.ML.Tokenizers;
 
@@ -122,9 +123,9 @@ internal sealed class GeneratedSequence
         ChainCount = schedule(step);
         if (ChainCount >= 1 && ChainCount <= _config.ChainCount)
             return;
-        throw new ArgumentException(
+        throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
             $"{nameof(GenerationOptions.ChainSchedule)} must give between 1 and the model's {_config.ChainCount} " +
-            $"chains ({{{_config.Layout}}}), found {ChainCount} for position {step.Position}.",
+            $"chains ({{{_config.Layout}}}), found {ChainCount} for position {step.Position}."),
             nameof(GenerationOptions.ChainSchedule));
     }
 

@@ -92,7 +92,7 @@ public sealed partial class KvCache
         using var use = model.Enter();
         if (capacity is { } asked && (asked < 1 || asked > model.Config.ContextLength))
         {
-            throw new ArgumentOutOfRangeException(nameof(capacity), asked, FormattableString.Invariant(
+            throw new ArgumentOutOfRangeException(nameof(capacity), FormattableString.Invariant(
                 $"capacity must be between 1 and the model's context of {model.Config.ContextLength} tokens, found {asked}."));
         }
         try
@@ -135,7 +135,7 @@ public sealed partial class KvCache
         var longest = header.LongestSequence;
         if (longest > capacity)
         {
-            throw new ArgumentOutOfRangeException(nameof(capacity), capacity, FormattableString.Invariant(
+            throw new ArgumentOutOfRangeException(nameof(capacity), FormattableString.Invariant(
                 $"The KV cache holds a sequence of {longest} tokens, more than the capacity of {capacity}."));
         }
         if (longest > model.Config.ContextLength)

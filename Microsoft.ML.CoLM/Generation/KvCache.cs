@@ -63,8 +63,9 @@ public sealed partial class KvCache : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(sequenceCount, 1);
         if (capacity < 1 || capacity > model.Config.ContextLength)
         {
-            throw new ArgumentOutOfRangeException(nameof(capacity), capacity,
-                $"capacity must be between 1 and the model's context of {model.Config.ContextLength} tokens, found {capacity}.");
+            throw new ArgumentOutOfRangeException(nameof(capacity),
+                FormattableString.Invariant(
+                    $"capacity must be between 1 and the model's context of {model.Config.ContextLength} tokens, found {capacity}."));
         }
         _lifetime = new Lifetime(this, Free);
         (Config, DataType, Device) = (model.Config, model.DataType, model.Device);
@@ -134,7 +135,7 @@ public sealed partial class KvCache : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(sequence);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(sequence, SequenceCount);
-        return _tokens[sequence];
+        return _tokens[sequence].AsReadOnly();
     }
 
     /// <summary>Forgets a sequence's tokens from a length on; no memory is moved or freed.</summary>
@@ -150,7 +151,8 @@ public sealed partial class KvCache : IDisposable
     /// <summary>As <see cref="Trim"/>, for who uses the cache alone.</summary>
     internal void Forget(int length, int sequence)
     {
-        var tokens = (List<int>)Tokens(sequence);
+        _ = Length(sequence);
+        var tokens = _tokens[sequence];
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, tokens.Count);
         tokens.RemoveRange(length, tokens.Count - length);
@@ -233,7 +235,7 @@ public sealed partial class KvCache : IDisposable
                 elements += Shape(config, chain, isBlocked, capacity, sequenceCount, isKey).Aggregate((Int128)1, (a, b) => a * b);
         }
         var bytes = elements * config.LayerCount * (dtype == ScalarType.Float32 ? sizeof(float) : sizeof(ushort));
-        return bytes <= long.MaxValue ? (long)bytes : throw new ArgumentOutOfRangeException(nameof(capacity), capacity,
+        return bytes <= long.MaxValue ? (long)bytes : throw new ArgumentOutOfRangeException(nameof(capacity),
             FormattableString.Invariant($"{sequenceCount} sequences of {capacity} tokens take more bytes than can be counted."));
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.ML.CoLM.Chains;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -49,9 +50,17 @@ internal abstract class ChainModule : nn.Module
     // A model lives until it is disposed, whatever scope it was made in.
     private static Parameter Create(long[] shape, Device device, ScalarType dtype)
     {
-        var weight = new Parameter(empty(shape, dtype, device));
-        weight.DetachFromDisposeScope();
-        return weight;
+        try
+        {
+            var weight = new Parameter(empty(shape, dtype, device));
+            weight.DetachFromDisposeScope();
+            return weight;
+        }
+        catch (ExternalException e)
+        {
+            throw new InsufficientMemoryException(FormattableString.Invariant(
+                $"There is no memory on {device} for a weight of [{string.Join(", ", shape)}] of {dtype}."), e);
+        }
     }
 
     protected override nn.Module _to(ScalarType dtype, bool non_blocking) =>

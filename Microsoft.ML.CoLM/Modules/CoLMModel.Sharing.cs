@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Kernels;
 using Microsoft.ML.CoLM.Modules;
 using TorchSharp;
@@ -69,12 +70,13 @@ public sealed partial class CoLMModel
     /// for models whose weights a program changes: both would change.
     /// </remarks>
     /// <exception cref="ArgumentException">The models are on different devices.</exception>
+    /// <exception cref="InvalidOperationException">This model is in use.</exception>
     /// <exception cref="ObjectDisposedException">Either model was disposed.</exception>
     public long ShareWeights(CoLMModel other)
     {
         ArgumentNullException.ThrowIfNull(other);
-        using var use = Enter();
-        using var otherUse = other.Enter();
+        using Lifetime.Use? otherUse = ReferenceEquals(other, this) ? null : other.Enter();
+        using var use = _lifetime.EnterAlone();
         if (other.Device.ToString() != Device.ToString())
         {
             throw new ArgumentException(

@@ -14,6 +14,7 @@ namespace Microsoft.ML.CoLM;
 /// Parameters are named like Hugging Face's, with one for each chain in place of <c>weight</c>, for example
 /// <c>layers.0.self_attn.q_proj.chain_1</c>; a tuned model's adapters and its task's head follow, as <c>adapters</c> and
 /// <c>task_head</c>, in float32 whatever type the model is converted to. Several threads may score with a model at once.
+/// To move or convert it (<c>to</c>) while it is being used is an <see cref="InvalidOperationException"/>.
 /// Dispose it to free its weights: what is being computed with it ends well, or with an
 /// <see cref="ObjectDisposedException"/>, and its memory is freed after that.
 /// </remarks>
@@ -343,24 +344,21 @@ public sealed partial class CoLMModel : nn.Module
     /// <inheritdoc/>
     protected override nn.Module _to(Device device, ScalarType dtype, bool non_blocking)
     {
-        using var use = Enter();
+        using var use = _lifetime.EnterAlone();
         return base._to(device, dtype, non_blocking);
     }
 
     /// <inheritdoc/>
     protected override nn.Module _to(ScalarType dtype, bool non_blocking)
     {
-        using var use = Enter();
+        using var use = _lifetime.EnterAlone();
         return base._to(dtype, non_blocking);
     }
 
     /// <inheritdoc/>
     /// <remarks>TorchSharp takes it that modules begin on the CPU, and would leave what began elsewhere where it is.</remarks>
-    protected override nn.Module _to(DeviceType deviceType, int deviceIndex, bool non_blocking)
-    {
-        using var use = Enter();
-        return _to(new Device(deviceType, deviceIndex), DataType, non_blocking);
-    }
+    protected override nn.Module _to(DeviceType deviceType, int deviceIndex, bool non_blocking) =>
+        _to(new Device(deviceType, deviceIndex), DataType, non_blocking);
 
     /// <inheritdoc/>
     protected override void _toEpilog(ScalarType? dtype, Device? device, bool non_blocking)

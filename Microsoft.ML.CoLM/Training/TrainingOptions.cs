@@ -185,7 +185,7 @@ public abstract class TrainingOptions
         Check(ScaleWeights is null || Objective == TrainingObjective.MultiChain,
             nameof(ScaleWeights), "weights", $"left out unless {nameof(Objective)} is {TrainingObjective.MultiChain}");
         foreach (var weight in ScaleWeights ?? [])
-            Check(weight >= 0 && double.IsFinite(weight), nameof(ScaleWeights), weight, "numbers of at least 0");
+            Check((float)weight is >= 0 and <= float.MaxValue, nameof(ScaleWeights), weight, "numbers of at least 0 that fit a Single");
     }
 
     private protected static void Check(bool holds, string option, object? found, string expected)
