@@ -119,7 +119,7 @@ public sealed partial class KvCache
                 $"The KV cache is of version {version}; this library reads version {Version}. Fill one anew from the tokens."));
         }
         var length = reader.ReadInt32();
-        if (length is < 0 or > LongestHeader || (stream.CanSeek && length > stream.Length - stream.Position))
+        if (length is < 0 or > LongestHeader || length > Left(stream))
             throw new InvalidDataException(FormattableString.Invariant($"The KV cache's header cannot have {length} bytes."));
         var bytes = ReadExactly(reader, length);
         if (!ReadExactly(reader, SHA256.HashSizeInBytes).AsSpan().SequenceEqual(SHA256.HashData(bytes)))
@@ -150,10 +150,10 @@ public sealed partial class KvCache
     {
         var elementSize = ElementType.OfWeights(model.DataType).Size;
         var expected = header.ElementCount(model.Config) * elementSize + SHA256.HashSizeInBytes;
-        if (stream.CanSeek && stream.Length - stream.Position != expected)
+        if (Left(stream) is { } left && left != expected)
         {
             throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
-                $"Behind the KV cache's header {expected} bytes must follow, found {stream.Length - stream.Position}."));
+                $"Behind the KV cache's header {expected} bytes must follow, found {left}."));
         }
         var longest = Math.Max(1, header.LongestSequence);
         var least = SizeFor(model, longest, header.Tokens.Count);
@@ -175,7 +175,12 @@ public sealed partial class KvCache
                     Store();
                 var read = empty([part.Heads, part.Length, model.Config.HeadWidth], dtype: model.DataType);
                 early.Enqueue((part, read));
-                TensorBytes.Read(hashed, ElementType.OfWeights(model.DataType), read);
+                if (!TensorBytes.Read(hashed, ElementType.OfWeights(model.DataType), read))
+                {
+                    throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
+                        $"The KV cache's {(part.IsKey ? "keys" : "values")} of layer {part.Layer + 1}, chain {part.Chain + 1}, " +
+                        $"sequence {part.Sequence + 1} are not all finite numbers."));
+                }
                 arrived += read.numel() * elementSize;
             }
             var digest = new byte[SHA256.HashSizeInBytes];
@@ -285,6 +290,19 @@ public sealed partial class KvCache
             throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
                 $"The KV cache was made for a model whose {what} is {own ?? (object)"none"}, found {found ?? (object)"none"}."),
                 nameof(model));
+        }
+    }
+
+    /// <summary>Bytes that are left of a stream; null of one that does not know.</summary>
+    private static long? Left(Stream stream)
+    {
+        try
+        {
+            return stream.CanSeek ? stream.Length - stream.Position : null;
+        }
+        catch (NotSupportedException)
+        {
+            return null;
         }
     }
 
