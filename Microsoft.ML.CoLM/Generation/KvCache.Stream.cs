@@ -79,8 +79,10 @@ public sealed partial class KvCache
     /// what is in it, and as many tokens as that one could have.
     /// </param>
     /// <exception cref="InvalidDataException">
-    /// The stream holds no cache, or one of another version or another model; it is damaged, ends too early or goes on.
+    /// The stream holds no cache, or one of another version or another model; it is damaged, ends too early or goes on,
+    /// or its keys and values are not all finite numbers.
     /// </exception>
+    /// <exception cref="InsufficientMemoryException">There is no memory for it; the message has its bytes.</exception>
     /// <exception cref="ArgumentOutOfRangeException">
     /// <paramref name="capacity"/> is less than the longest sequence has, or above the model's context.
     /// </exception>
@@ -309,14 +311,14 @@ public sealed partial class KvCache
     private static byte[] ReadExactly(BinaryReader reader, int count)
     {
         // In steps, so that a stream that is shorter than it says ends this before the memory is taken.
-        using var bytes = new MemoryStream();
-        while (bytes.Length < count)
+        var bytes = new byte[Math.Min(1 << 16, count)];
+        for (var filled = 0; filled < count;)
         {
-            var read = reader.ReadBytes((int)Math.Min(1 << 16, count - bytes.Length));
-            if (read.Length == 0)
-                throw new EndOfStreamException();
-            bytes.Write(read);
+            if (filled == bytes.Length)
+                Array.Resize(ref bytes, (int)Math.Min(2L * filled, count));
+            var read = reader.Read(bytes, filled, bytes.Length - filled);
+            filled += read > 0 ? read : throw new EndOfStreamException();
         }
-        return bytes.ToArray();
+        return bytes;
     }
 }
