@@ -22,7 +22,10 @@ public sealed class CoLMOperations
     /// <param name="model">The fitted pipeline, or a transformer.</param>
     /// <param name="inputSchema">The schema of the data that it reads; null where nobody will ask for it.</param>
     /// <param name="path">The zip to write; its folder must be there.</param>
-    /// <exception cref="ArgumentException"><paramref name="path"/> is empty.</exception>
+    /// <exception cref="ArgumentException">
+    /// <paramref name="path"/> is empty, or the model has more than <see cref="Load"/> reads: 10,000 entries, or 50 folders in
+    /// each other, as of chains in chains.
+    /// </exception>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="IOException">
     /// The zip cannot be written, or a folder, a pipe or a device is in its place.
@@ -52,7 +55,8 @@ public sealed class CoLMOperations
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="InvalidDataException">
-    /// It is no zip, or holds no model, or is damaged; the message names the entry.
+    /// It is no zip, or holds no model, or is damaged, or unpacks to more than a gigabyte and sixteen times its length
+    /// besides the weights; the message names the entry.
     /// </exception>
     /// <exception cref="InvalidOperationException">
     /// The GPU of <see cref="MLContext.GpuDeviceId"/> is not there, and falling back is not allowed.

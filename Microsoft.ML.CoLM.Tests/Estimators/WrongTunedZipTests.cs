@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
+using System.Security.Cryptography;
 using System.Text;
 using Microsoft.ML.CoLM.Tests.Checkpoints;
+using Microsoft.ML.Data;
 
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
@@ -96,6 +98,29 @@ public sealed class WrongTunedZipTests
     }
 
     [TestMethod]
+    public void ClassesThatTheHeadHasNotTakeNoMemory()
+    {
+        using var folder = new TemporaryFolder();
+        var zip = Save(folder);
+        var labels = ZipEntries.Read(zip)[ZipEntries.Component + "labels.idv"];
+        using var stream = new MemoryStream();
+        _mlContext.Data.SaveAsBinary(_mlContext.Data.LoadFromEnumerable<OneOfMany>([]), stream);
+        ZipEntries.Change(zip, folder["labels.zip"], "labels.idv", _ => stream.ToArray());
+        ZipEntries.Change(folder["labels.zip"], folder["many.zip"], "Model.key", bytes =>
+        {
+            var at = bytes.AsSpan().IndexOf(SHA256.HashData(labels));
+            Assert.IsGreaterThan(0, at);
+            SHA256.HashData(stream.ToArray()).CopyTo(bytes.AsSpan(at));
+            return bytes;
+        });
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var message = MessageOf(folder["many.zip"]);
+        Assert.IsLessThan(64 << 20, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Contains("head.safetensors", message);
+        Assert.Contains("[4000000, 16]", message);
+    }
+
+    [TestMethod]
     public void SettingsOfAdaptersThatNoModelHasAreRefused()
     {
         using var folder = new TemporaryFolder();
@@ -174,4 +199,10 @@ public sealed class WrongTunedZipTests
         put.CopyTo(changed.AsSpan(at));
         return changed;
     };
+
+    private sealed class OneOfMany
+    {
+        [KeyType(4_000_000)]
+        public uint Label { get; set; }
+    }
 }

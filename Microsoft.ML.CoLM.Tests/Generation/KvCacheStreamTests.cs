@@ -179,6 +179,58 @@ public sealed class KvCacheStreamTests
     }
 
     [TestMethod]
+    [DataRow(true, float.NaN)]
+    [DataRow(true, float.NegativeInfinity)]
+    [DataRow(false, float.NaN)]
+    [DataRow(false, float.PositiveInfinity)]
+    public void KeysAndValuesThatAreNoNumbersAreRefused(bool isKey, float number)
+    {
+        using var model = SessionModels.Create("4", kvSharing: false, float32);
+        var bytes = Saved(model, [1, 2, 3]);
+        var begin = HeaderBegin + BitConverter.ToInt32(bytes, HeaderBegin - sizeof(int)) + SHA256.HashSizeInBytes;
+        BitConverter.TryWriteBytes(bytes.AsSpan(isKey ? begin : bytes.Length - SHA256.HashSizeInBytes - sizeof(float)), number);
+        SHA256.HashData(bytes.AsSpan(..^SHA256.HashSizeInBytes), bytes.AsSpan(^SHA256.HashSizeInBytes..));
+        foreach (var stream in (Stream[])[new MemoryStream(bytes), new ForwardOnlyStream(bytes)])
+        {
+            var error = Assert.ThrowsExactly<InvalidDataException>(() => KvCache.Load(stream, model));
+            Assert.Contains(isKey ? "keys of layer 1, chain 1, sequence 1" : "values of layer 3, chain 1, sequence 1", error.Message);
+        }
+    }
+
+    [TestMethod]
+    public void MoreSequencesThanACacheHasAreRefusedBeforeTheyAreListed()
+    {
+        using var model = SessionModels.Create("4", kvSharing: false, float32);
+        var bytes = Crafted(model, Numbers([8, 2_000_000, .. new int[2 * 2_000_000]]), ending: true);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => KvCache.Load(new ForwardOnlyStream(bytes, 1 << 16), model));
+        Assert.Contains("2000000 sequences, more than 1048576", error.Message);
+        // A buffer that doubles.
+        Assert.IsLessThan(4 * bytes.LongLength, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [TestMethod]
+    public void AStreamThatSeeksWithoutALengthIsReadAsOneThatCannotSeek()
+    {
+        using var model = SessionModels.Create("4", kvSharing: false, float32);
+        using var stream = new LengthlessStream(Saved(model, [1, 2, 3]));
+        using var cache = KvCache.Load(stream, model);
+        CollectionAssert.AreEqual(new[] { 1, 2, 3 }, cache.Tokens().ToArray());
+    }
+
+    [TestMethod]
+    [DataRow(40_000_000)]
+    [DataRow(int.MaxValue)]
+    public void ASizeThatCannotBeHadIsRefusedByItsBytes(int sequenceCount)
+    {
+        using var model = SessionModels.Create("96", kvSharing: false, float32);
+        var allocated = GC.GetAllocatedBytesForCurrentThread();
+        var error = Assert.ThrowsExactly<InsufficientMemoryException>(() => new KvCache(model, 1000, sequenceCount));
+        Assert.Contains($"{KvCache.SizeFor(model, 1000, sequenceCount)} bytes", error.Message);
+        Assert.IsLessThan(1 << 20, GC.GetAllocatedBytesForCurrentThread() - allocated);
+    }
+
+    [TestMethod]
     public void ASizeThatCannotBeCountedIsRefused()
     {
         using var model = SessionModels.Create("4", kvSharing: false, float32);
@@ -213,5 +265,10 @@ public sealed class KvCacheStreamTests
         using var stream = new MemoryStream();
         cache.Save(stream, model);
         return stream.ToArray();
+    }
+
+    private sealed class LengthlessStream(byte[] data) : MemoryStream(data)
+    {
+        public override long Length => throw new NotSupportedException();
     }
 }

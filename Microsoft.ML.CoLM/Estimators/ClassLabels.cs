@@ -25,7 +25,6 @@ internal sealed class ClassLabels
         if (label.Annotations.Schema.GetColumnOrNull(KeyValues)?.Type is VectorDataViewType type && type.Size == Count)
             builder.Add(label.Annotations, name => name == KeyValues);
         _keyValues = builder.ToAnnotations();
-        Names = ReadNames();
     }
 
     /// <summary>The annotations of <see cref="VectorColumn"/>, which need no classes.</summary>
@@ -40,7 +39,8 @@ internal sealed class ClassLabels
     public int Count { get; }
 
     /// <summary>The values of the classes as text; their numbers from 0 on where the key has none.</summary>
-    public string[] Names { get; }
+    /// <remarks>Made when they are asked for: of a zip, when the head has shown that there are so many classes.</remarks>
+    public string[] Names => field ??= ReadNames();
 
     /// <summary>A key column of these classes.</summary>
     public DataViewSchema.DetachedColumn KeyColumn(string name) =>

@@ -23,6 +23,15 @@ internal sealed class ModelZip(MLContext mlContext)
     private const long AlwaysInMemory = 64 << 20;
     private const long LargestRatioInMemory = 100;
 
+    // Every entry but weights is read to its end before any is believed: of zeros so much in two seconds, and what
+    // an honest zip has above that is sixteen times the file at most, being trees and vocabularies.
+    private const long AlwaysRead = 1 << 30;
+    private const long LargestRatioRead = 16;
+
+    // ML.NET reads chains in chains by recursion: some hundreds of them end the process on a short stack.
+    private const int MostFolders = 50;
+    private const int MostEntries = 10_000;
+
     private readonly IHostEnvironment _environment = mlContext;
 
     /// <summary>Writes a model as a whole or not at all.</summary>
@@ -35,6 +44,8 @@ internal sealed class ModelZip(MLContext mlContext)
             ModelSaveContext.SaveModel(repository, model, TransformersFolder);
             if (inputSchema is not null)
                 SaveSchema(repository, inputSchema);
+            if (TooMany(ModelArchive.Names(repository)) is { } refusal)
+                throw new ArgumentException($"The model cannot be saved: {refusal}.", nameof(model));
             repository.Commit();
         }
         stream.CheckWritten();
@@ -83,16 +94,61 @@ internal sealed class ModelZip(MLContext mlContext)
     private static bool Check(Stream stream, string path)
     {
         using var archive = new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: true);
+        if (TooMany(archive.Entries.Select(entry => entry.FullName)) is { } refusal)
+            throw new InvalidDataException($"{path}: {refusal}.");
         var others = archive.Entries.Where(entry => !entry.Name.EndsWith(WeightsExtension, StringComparison.Ordinal)).ToList();
+        CheckLengths(archive.Entries, others, stream.Length, path);
         foreach (var entry in others)
         {
-            ZipReader.CheckLength(entry, entry.FullName);
             using var content = entry.Open();
             if (Crc32.Of(content) != (entry.Crc32, entry.Length))
                 throw new InvalidDataException($"{path}: the entry '{entry.FullName}' is damaged: its checksum is another.");
         }
-        return others.All(entry => entry.Length <= Array.MaxLength
-            && entry.Length <= AlwaysInMemory + LargestRatioInMemory * entry.CompressedLength);
+        return others.All(FitsMemory);
+    }
+
+    private static bool FitsMemory(ZipArchiveEntry entry) => entry.Length <= Array.MaxLength
+        && entry.Length <= AlwaysInMemory + LargestRatioInMemory * entry.CompressedLength;
+
+    /// <summary>Refuses what is no honest zip before a byte of it is read: entries that share bytes, or that are mostly zeros.</summary>
+    private static void CheckLengths(
+        IEnumerable<ZipArchiveEntry> all, IEnumerable<ZipArchiveEntry> others, long fileLength, string path)
+    {
+        var left = fileLength;
+        foreach (var entry in all)
+        {
+            ZipReader.CheckLength(entry, entry.FullName);
+            if (entry.CompressedLength > left)
+                throw Wrong(entry, $"and those before it have more bytes than the file's {fileLength}");
+            left -= entry.CompressedLength;
+            // The schema goes through memory, whatever the rest does.
+            if (entry.FullName == SchemaEntry && !FitsMemory(entry))
+                throw Wrong(entry, $"cannot be {entry.Length} bytes that were compressed to {entry.CompressedLength}");
+        }
+        var mayRead = AlwaysRead + LargestRatioRead * fileLength;
+        foreach (var entry in others)
+        {
+            if (entry.Length > mayRead)
+                throw Wrong(entry, $"and those before it are too long for a file of {fileLength} bytes");
+            mayRead -= entry.Length;
+        }
+
+        InvalidDataException Wrong(ZipArchiveEntry entry, FormattableString what) =>
+            new($"{path}: the entry '{entry.FullName}' {FormattableString.Invariant(what)}.");
+    }
+
+    /// <summary>What is wrong with so many names, or with one of them; null where nothing is.</summary>
+    private static string? TooMany(IEnumerable<string> names)
+    {
+        var count = 0;
+        foreach (var name in names)
+        {
+            if (++count > MostEntries)
+                return FormattableString.Invariant($"expected at most {MostEntries} entries, found more, from '{name}' on");
+            if (name.Count(c => c is '/' or '\\') is > MostFolders and var depth)
+                return FormattableString.Invariant($"expected at most {MostFolders} folders in each other, found {depth} in '{name}'");
+        }
+        return null;
     }
 
     private void SaveSchema(RepositoryWriter repository, DataViewSchema schema)

@@ -27,7 +27,16 @@ internal sealed record MulticlassScoring(int ChainCount, int MaxLength, ChainHea
     {
         var labels = ClassLabels.Load(host, context);
         var (chainCount, maxLength, cascade, head) = Load(context, model, labels.Count);
-        return new(chainCount, maxLength, head, labels) { Cascade = cascade };
+        try
+        {
+            _ = labels.Names; // damaged ones are refused here, not at the first row
+            return new(chainCount, maxLength, head, labels) { Cascade = cascade };
+        }
+        catch
+        {
+            head.Dispose();
+            throw;
+        }
     }
 
     protected override DataViewSchema.DetachedColumn[] OwnColumns() =>

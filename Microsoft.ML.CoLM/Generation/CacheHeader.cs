@@ -8,6 +8,9 @@ namespace Microsoft.ML.CoLM.Generation;
 /// <param name="Lengths">How many of them each chain has cached, by sequence and chain.</param>
 internal sealed record CacheHeader(int Capacity, IReadOnlyList<List<int>> Tokens, int[,] Lengths)
 {
+    // Lists of empty sequences take several times the header's bytes; a cache of so many has gigabytes.
+    private const int MostSequences = 1 << 20;
+
     /// <summary>The most tokens that a sequence has.</summary>
     public int LongestSequence => Tokens.Max(tokens => tokens.Count);
 
@@ -37,6 +40,8 @@ internal sealed record CacheHeader(int Capacity, IReadOnlyList<List<int>> Tokens
         var least = sizeof(int) * (1 + (long)config.KeyValueChains);
         if (sequenceCount < 1 || sequenceCount * least > Left(reader))
             throw Wrong($"{sequenceCount} sequences in {Left(reader)} bytes");
+        if (sequenceCount > MostSequences)
+            throw Wrong($"{sequenceCount} sequences, more than {MostSequences}");
 
         var tokens = new List<int>[sequenceCount];
         var lengths = new int[sequenceCount, config.KeyValueChains];

@@ -79,8 +79,10 @@ public sealed partial class KvCache
     /// what is in it, and as many tokens as that one could have.
     /// </param>
     /// <exception cref="InvalidDataException">
-    /// The stream holds no cache, or one of another version or another model; it is damaged, ends too early or goes on.
+    /// The stream holds no cache, or one of another version or another model; it is damaged, ends too early or goes on,
+    /// or its keys and values are not all finite numbers.
     /// </exception>
+    /// <exception cref="InsufficientMemoryException">There is no memory for it; the message has its bytes.</exception>
     /// <exception cref="ArgumentOutOfRangeException">
     /// <paramref name="capacity"/> is less than the longest sequence has, or above the model's context.
     /// </exception>
@@ -119,7 +121,7 @@ public sealed partial class KvCache
                 $"The KV cache is of version {version}; this library reads version {Version}. Fill one anew from the tokens."));
         }
         var length = reader.ReadInt32();
-        if (length is < 0 or > LongestHeader || (stream.CanSeek && length > stream.Length - stream.Position))
+        if (length is < 0 or > LongestHeader || length > Left(stream))
             throw new InvalidDataException(FormattableString.Invariant($"The KV cache's header cannot have {length} bytes."));
         var bytes = ReadExactly(reader, length);
         if (!ReadExactly(reader, SHA256.HashSizeInBytes).AsSpan().SequenceEqual(SHA256.HashData(bytes)))
@@ -150,10 +152,10 @@ public sealed partial class KvCache
     {
         var elementSize = ElementType.OfWeights(model.DataType).Size;
         var expected = header.ElementCount(model.Config) * elementSize + SHA256.HashSizeInBytes;
-        if (stream.CanSeek && stream.Length - stream.Position != expected)
+        if (Left(stream) is { } left && left != expected)
         {
             throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
-                $"Behind the KV cache's header {expected} bytes must follow, found {stream.Length - stream.Position}."));
+                $"Behind the KV cache's header {expected} bytes must follow, found {left}."));
         }
         var longest = Math.Max(1, header.LongestSequence);
         var least = SizeFor(model, longest, header.Tokens.Count);
@@ -175,7 +177,12 @@ public sealed partial class KvCache
                     Store();
                 var read = empty([part.Heads, part.Length, model.Config.HeadWidth], dtype: model.DataType);
                 early.Enqueue((part, read));
-                TensorBytes.Read(hashed, ElementType.OfWeights(model.DataType), read);
+                if (!TensorBytes.Read(hashed, ElementType.OfWeights(model.DataType), read))
+                {
+                    throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
+                        $"The KV cache's {(part.IsKey ? "keys" : "values")} of layer {part.Layer + 1}, chain {part.Chain + 1}, " +
+                        $"sequence {part.Sequence + 1} are not all finite numbers."));
+                }
                 arrived += read.numel() * elementSize;
             }
             var digest = new byte[SHA256.HashSizeInBytes];
@@ -288,17 +295,30 @@ public sealed partial class KvCache
         }
     }
 
+    /// <summary>Bytes that are left of a stream; null of one that does not know.</summary>
+    private static long? Left(Stream stream)
+    {
+        try
+        {
+            return stream.CanSeek ? stream.Length - stream.Position : null;
+        }
+        catch (NotSupportedException)
+        {
+            return null;
+        }
+    }
+
     private static byte[] ReadExactly(BinaryReader reader, int count)
     {
         // In steps, so that a stream that is shorter than it says ends this before the memory is taken.
-        using var bytes = new MemoryStream();
-        while (bytes.Length < count)
+        var bytes = new byte[Math.Min(1 << 16, count)];
+        for (var filled = 0; filled < count;)
         {
-            var read = reader.ReadBytes((int)Math.Min(1 << 16, count - bytes.Length));
-            if (read.Length == 0)
-                throw new EndOfStreamException();
-            bytes.Write(read);
+            if (filled == bytes.Length)
+                Array.Resize(ref bytes, (int)Math.Min(2L * filled, count));
+            var read = reader.Read(bytes, filled, bytes.Length - filled);
+            filled += read > 0 ? read : throw new EndOfStreamException();
         }
-        return bytes.ToArray();
+        return bytes;
     }
 }

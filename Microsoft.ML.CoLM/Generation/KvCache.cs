@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.ML.CoLM.Chains;
 using Microsoft.ML.CoLM.Generation;
 using Microsoft.ML.CoLM.Interop;
@@ -39,8 +40,10 @@ public sealed partial class KvCache : IDisposable
     /// <param name="capacity">Tokens that a sequence can have, at most the model's context.</param>
     /// <param name="sequenceCount">Sequences.</param>
     /// <exception cref="ArgumentOutOfRangeException">
-    /// <paramref name="capacity"/> is below 1 or above the model's context, or there is no sequence.
+    /// <paramref name="capacity"/> is below 1 or above the model's context, or there is no sequence, or more bytes than can be
+    /// counted.
     /// </exception>
+    /// <exception cref="InsufficientMemoryException">There is no memory of that size; the message has its bytes.</exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public KvCache(CoLMModel model, int capacity, int sequenceCount = 1)
         : this(model, capacity, sequenceCount, room: capacity, isBlocked: true)
@@ -71,9 +74,9 @@ public sealed partial class KvCache : IDisposable
         (Config, DataType, Device) = (model.Config, model.DataType, model.Device);
         (Capacity, Limit, SequenceCount) = (Math.Min(room, capacity), capacity, sequenceCount);
         IsBlocked = isBlocked && Device.type == DeviceType.CPU && DataType is ScalarType.Float32 or ScalarType.BFloat16;
+        (_keys, _values) = Allocate();  // first, since what cannot be had is mostly this
         _tokens = [.. Enumerable.Range(0, sequenceCount).Select(_ => new List<int>())];
         _lengths = new int[sequenceCount, Config.KeyValueChains];
-        (_keys, _values) = Allocate();
     }
 
     /// <summary>A cache with little memory, which takes more as its sequences need it.</summary>
@@ -270,6 +273,7 @@ public sealed partial class KvCache : IDisposable
     /// <summary>Memory for so many tokens of each sequence, whatever is in it.</summary>
     private (Tensor[,] Keys, Tensor[,] Values) Allocate(int capacity)
     {
+        var size = SizeOf(Config, DataType, IsBlocked, capacity, SequenceCount);
         var keys = new Tensor[Config.LayerCount, Config.KeyValueChains];
         var values = new Tensor[Config.LayerCount, Config.KeyValueChains];
         try
@@ -284,11 +288,14 @@ public sealed partial class KvCache : IDisposable
             }
             return (keys, values);
         }
-        catch
+        catch (Exception e)
         {
             foreach (var tensor in Both(keys, values))
                 tensor?.Dispose();
-            throw;
+            if (e is not (ExternalException or OutOfMemoryException))
+                throw;
+            throw new InsufficientMemoryException(FormattableString.Invariant(
+                $"A KV cache of {SequenceCount} sequences of {capacity} tokens takes {size} bytes, which {Device} does not have."), e);
         }
 
         Tensor New(int chain, bool isKey) => empty(

@@ -31,6 +31,9 @@ internal static class ModelArchive
         write(stream);
     }
 
+    /// <summary>The entries that are written.</summary>
+    public static IEnumerable<string> Names(RepositoryWriter repository) => Paths(repository).Keys;
+
     /// <summary>Lets nobody else into the folder that ML.NET puts its entries into on their way.</summary>
     public static void MakePrivate(Repository repository)
     {
