@@ -129,6 +129,21 @@ public sealed class ForeignFolderTests
     }
 
     [TestMethod]
+    [DataRow("config.json config.json", "")]
+    [DataRow("config.json", "tokenizer.json tokenizer.json")]
+    public void APlanThatNamesAFileTwiceIsRefusedAndNothingIsDone(string rename, string delete)
+    {
+        using var folder = Saved();
+        Plan(folder, rename.Split(' '), delete.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        File.Copy(folder["config.json"], folder["config.json" + Suffix]);
+        var before = Describe(folder.Path);
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => CoLMModel.Load(folder.Path));
+        Assert.Contains(folder[FolderSave.PlanName], error.Message);
+        Assert.Contains("each once", error.Message);
+        Assert.AreEqual(before, Describe(folder.Path));
+    }
+
+    [TestMethod]
     public void APlanWhoseNewFilesAreNotThereDeletesNone()
     {
         using var folder = Saved();
@@ -193,6 +208,46 @@ public sealed class ForeignFolderTests
         using var model = Estimators.TextModels.Random(4, 2);
         Assert.Contains(folder[name], Assert.ThrowsExactly<IOException>(() => model.Save(folder.Path)).Message);
         Assert.AreEqual(before, Describe(folder.Path));
+    }
+
+    [TestMethod]
+    [DataRow("tokenizer.json")]
+    [DataRow("tokenizer_config.json")]
+    [DataRow("tokenizer.model")]
+    [DataRow("model.safetensors.index.json")]
+    [DataRow("model-00001-of-00002.safetensors")]
+    [DataRow("chain-3.safetensors")]
+    public void AFolderUnderANameThatTheModelDoesNotWriteButALoadMayLookAtIsRefused(string name)
+    {
+        using var model = TestModels.Random(TestModels.Config(4, 2), seed: 2);
+        using var old = Saved();
+        using var empty = new TemporaryFolder();
+        foreach (var folder in (TemporaryFolder[])[old, empty])
+        {
+            Directory.CreateDirectory(folder[name]);
+            var before = Describe(folder.Path);
+            Assert.Contains(folder[name], Assert.ThrowsExactly<IOException>(() => model.Save(folder.Path)).Message);
+            Assert.AreEqual(before, Describe(folder.Path).Replace($"\n{FolderLock.FileName}", "", StringComparison.Ordinal));
+        }
+    }
+
+    [TestMethod]
+    [DataRow(true)]
+    [DataRow(false)]
+    public void LinksToFoldersThatALoadWouldLookAtGoAndWhatTheyLeadToStays(bool replaces)
+    {
+        using var folder = replaces ? Saved() : new TemporaryFolder();
+        using var outside = new TemporaryFolder();
+        File.WriteAllText(outside["victim"], "mine");
+        string[] names = ["tokenizer.json", "tokenizer_config.json", "tokenizer.model", "chain-3.safetensors"];
+        foreach (var name in names)
+            Make("link to a folder", folder[name], outside);
+        using var model = TestModels.Random(TestModels.Config(4, 2), seed: 2);
+        model.Save(folder.Path);
+        using var loaded = CoLMModel.Load(folder.Path);
+        ModelAssert.SameWeights(model, loaded);
+        Assert.IsFalse(names.Any(name => Path.Exists(folder[name])));
+        Assert.AreEqual("mine", File.ReadAllText(outside["victim"]));
     }
 
     [TestMethod]

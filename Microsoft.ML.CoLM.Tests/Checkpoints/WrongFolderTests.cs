@@ -18,6 +18,18 @@ public sealed class WrongFolderTests
     }
 
     [TestMethod]
+    public void APathWithANulCharacterIsRefusedForWhatItIs()
+    {
+        using var model = TestModels.Random(TestModels.Config(4));
+        foreach (var use in (Action<string>[])[path => CoLMModel.Load(path), path => CoLMTokenizer.Load(path),
+            path => model.Save(path), path => new MLContext().Transforms.ElasticScoring(path)])
+        {
+            Assert.Contains(@"NUL character, which no path has: 'a\0b'",
+                Assert.ThrowsExactly<ArgumentException>(() => use("a\0b")).Message);
+        }
+    }
+
+    [TestMethod]
     public void AFolderWithoutAConfigurationIsNamed()
     {
         using var folder = new TemporaryFolder();

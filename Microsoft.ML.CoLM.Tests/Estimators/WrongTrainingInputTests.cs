@@ -38,8 +38,10 @@ public sealed class WrongTrainingInputTests
         ["Objective"] = (options => options.Objective = (TrainingObjective)9, ["9"]),
         ["ValidationInterval"] = (options => options.ValidationInterval = 0, ["0"]),
         ["CheckpointFolder"] = (options => options.CheckpointFolder = "", []),
+        ["CheckpointFolder, NUL"] = (options => options.CheckpointFolder = "a\0b", ["NUL character"]),
         ["CheckpointInterval"] = (options => options.CheckpointInterval = 0, ["0"]),
         ["ResumeFrom"] = (options => options.ResumeFrom = "", []),
+        ["ResumeFrom, NUL"] = (options => options.ResumeFrom = "a\0b", ["NUL character"]),
         ["ScaleWeights"] = (options => options.ScaleWeights = [1], ["Objective", "MultiChain"]),
         ["ScaleWeights, negative"] = (
             options => (options.Objective, options.ScaleWeights) = (TrainingObjective.MultiChain, [1, -2]), ["-2"]),

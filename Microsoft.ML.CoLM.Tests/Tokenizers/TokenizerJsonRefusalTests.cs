@@ -73,6 +73,14 @@ public sealed class TokenizerJsonRefusalTests
             "added_tokens[1].single_word", "true"),
         ["an added token of no text"] = (json => json["added_tokens"]![1]!["content"] = "",
             "added_tokens[1].content", "\"\""),
+        ["an added token of very much text"] = (json => json["added_tokens"]![1]!["content"] = new string('x', 1025),
+            "added_tokens[1].content", "xxx"),
+        ["very many steps"] = (json => json["pre_tokenizer"] = Sequence(
+                [.. Enumerable.Range(0, 64).Select(_ => TestTokenizers.Split("a")), TestTokenizers.ByteLevel(false)]),
+            "pre_tokenizer.pretokenizers", "Split"),
+        ["a very long pattern"] = (json => json["pre_tokenizer"] = Sequence(
+                TestTokenizers.Split(new string('a', 8193)), TestTokenizers.ByteLevel(false)),
+            "pre_tokenizer.pretokenizers[0].pattern.Regex", "aaa"),
         ["an added token's id of another"] = (json => json["added_tokens"]![1]!["id"] = 256,
             "added_tokens[1].id", "256"),
         ["an added token of another id"] = (json => json["added_tokens"]![1]!["content"] = "a",

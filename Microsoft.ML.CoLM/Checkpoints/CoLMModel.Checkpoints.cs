@@ -87,7 +87,7 @@ public sealed partial class CoLMModel
     public void Save(string folder, int? chainCount = null)
     {
         using var use = Enter();
-        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        GivenFolder.CheckIsNamed(folder, nameof(folder));
         if (Adapters is not null)
         {
             using var merged = MergeAdapters();

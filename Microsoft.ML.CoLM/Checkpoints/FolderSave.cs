@@ -31,14 +31,14 @@ internal static class FolderSave
     /// <param name="contents">Names of the new files and what writes them, in the order in which they appear.</param>
     /// <param name="stale">Names the old files that go; asked once an interrupted save has been finished.</param>
     /// <param name="files">What changes the files.</param>
-    /// <exception cref="IOException">A folder has the name of a file, or a file cannot be written.</exception>
+    /// <exception cref="IOException">A folder has a name of a model's files, or a file cannot be written.</exception>
     public static void Write(string folder, IReadOnlyList<(string Name, Action<Stream> Write)> contents,
         Func<IEnumerable<string>> stale, IFolderFiles files)
     {
         Directory.CreateDirectory(folder);
         using var held = FolderLock.Take(folder);
         string[] names = [.. contents.Select(content => content.Name)];
-        RefuseFolders(folder, names);
+        RefuseFolders(folder);
         FinishPlan(folder, files);
         DeleteTemporaries(folder, files);
 
@@ -104,7 +104,7 @@ internal static class FolderSave
     private static void CarryOut(string folder, SavePlan plan, IFolderFiles files)
     {
         string[] left = [.. plan.Rename.Where(name => OrdinaryFile.IsThere(plan.Temporary(folder, name)))];
-        RefuseFolders(folder, left);
+        RefuseFolders(folder);
         if (left.Length == plan.Rename.Length)
         {
             foreach (var name in plan.Delete)
@@ -119,13 +119,16 @@ internal static class FolderSave
         plan.Rename.All(name => OrdinaryFile.IsThere(plan.Temporary(folder, name)))
         && plan.Delete.All(name => OrdinaryFile.IsThere(Path.Combine(folder, name)));
 
-    // Before anything is changed: a file cannot take the place of a folder.
-    private static void RefuseFolders(string folder, IEnumerable<string> names)
+    // Before anything is changed: a file cannot take the place of a folder, and where none is to, a load would find it.
+    private static void RefuseFolders(string folder)
     {
-        foreach (var path in names.Append(PlanName).Select(name => Path.Combine(folder, name)))
+        foreach (var found in new DirectoryInfo(folder).EnumerateDirectories().Where(found => found.LinkTarget is null))
         {
-            if (new DirectoryInfo(path) is { Exists: true, LinkTarget: null })
-                throw new IOException($"'{path}' is a folder, where a file of the model belongs. Nothing was changed.");
+            if (found.Name == PlanName || ModelFiles.IsAny(found.Name))
+            {
+                throw new IOException($"'{Path.Combine(folder, found.Name)}' is a folder, where a file of the model " +
+                    "belongs. Nothing was changed.");
+            }
         }
     }
 

@@ -159,13 +159,15 @@ internal static class ModelFolder
             $"{ModelFiles.ShardIndex}.{GivenFolder.Advice(folder)}";
     }
 
-    // What is left of the model that was here before: files that loading the new one would take for its own.
+    // What is left of the model that was here before: files, and links to whatever it is, that loading the new one would
+    // take for its own. A tokenizer that was put where no model is stays, a link that leads to no file does not.
     private static List<string> Stale(string folder, HashSet<string> written)
     {
-        var names = Directory.EnumerateFiles(folder).Select(file => Path.GetFileName(file)).ToList();
+        var names = Directory.EnumerateFileSystemEntries(folder).Select(entry => Path.GetFileName(entry)).ToList();
         var replacesModel = names.Contains(ModelFiles.Config);
         return [.. names
-            .Where(name => ModelFiles.IsWeights(name) || (replacesModel && ModelFiles.IsTokenizer(name)))
+            .Where(name => ModelFiles.IsWeights(name)
+                || (ModelFiles.IsTokenizer(name) && (replacesModel || !File.Exists(Path.Combine(folder, name)))))
             .Where(name => !written.Contains(name))
             .Order(StringComparer.Ordinal)];
     }

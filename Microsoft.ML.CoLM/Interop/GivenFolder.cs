@@ -9,7 +9,7 @@ internal static partial class GivenFolder
     private const string Layout = "a folder with config.json, model.safetensors and a tokenizer";
 
     /// <summary>Refuses what is no folder at all.</summary>
-    /// <exception cref="ArgumentException">The path is empty.</exception>
+    /// <exception cref="ArgumentException">The path is empty, or has a NUL character.</exception>
     /// <exception cref="DirectoryNotFoundException">It leads to a file, or to nothing.</exception>
     public static void Check(string folder)
     {
@@ -18,8 +18,8 @@ internal static partial class GivenFolder
             throw new DirectoryNotFoundException(Path.Exists(folder) ? OfFile(folder) : OfNothing(folder));
     }
 
-    /// <summary>Refuses a path that names nothing.</summary>
-    /// <exception cref="ArgumentException">The path is empty.</exception>
+    /// <summary>Refuses a path that can name nothing.</summary>
+    /// <exception cref="ArgumentException">The path is empty, or has a NUL character.</exception>
     public static void CheckIsNamed(string folder, string parameterName)
     {
         ArgumentNullException.ThrowIfNull(folder, parameterName);
@@ -27,6 +27,11 @@ internal static partial class GivenFolder
         {
             throw new ArgumentException(
                 $"The path of the model's folder is empty. Give the path of {Layout}.", parameterName);
+        }
+        if (folder.Contains('\0', StringComparison.Ordinal))
+        {
+            throw new ArgumentException("The path of the model's folder has a NUL character, which no path has: " +
+                $"'{folder.Replace("\0", "\\0", StringComparison.Ordinal)}'.", parameterName);
         }
     }
 

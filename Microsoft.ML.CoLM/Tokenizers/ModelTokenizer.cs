@@ -115,9 +115,8 @@ internal sealed class ModelTokenizer : Tokenizer
     private void AppendText(ReadOnlySpan<char> text, List<int> ids, Action? checkAlive)
     {
         var startsDocument = true;
-        while (_addedTokens.TryFind(text, out int index, out AddedToken token))
+        while (_addedTokens.TryFind(text, out int index, out AddedToken token, checkAlive))
         {
-            checkAlive?.Invoke();
             if (index > 0)
                 _encoder.Encode(text[..index], startsDocument, ids, checkAlive);
             ids.Add(token.Id);

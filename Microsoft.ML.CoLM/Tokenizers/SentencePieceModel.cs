@@ -20,20 +20,28 @@ internal static class SentencePieceModel
     {
         SentencePieceFile model = SentencePieceFile.Parse(file, content);
         Dictionary<int, Token> tokens = [];
-        List<AddedToken> addedTokens = [];
+        Dictionary<int, AddedToken> addedTokens = [];
         foreach (Piece piece in model.Pieces)
             AddPiece(piece, tokens, addedTokens);
+        foreach (AddedToken token in addedTokens.Values)
+        {
+            if (token.Content.Length > AddedToken.MostCharacters)
+            {
+                throw new InvalidDataException($"{file}: piece {token.Id}: expected at most {AddedToken.MostCharacters} " +
+                    $"characters of a piece that is found as it stands, found {token.Content.Length}.");
+            }
+        }
 
         bool addsBeginning = config is null ||
             JsonField.Parse(configFile, config, root => ReadConfig(root, tokens, addedTokens));
         return new(
             new SentencePieceEncoder(model.Pieces, model.AddDummyPrefix),
             tokens,
-            addedTokens,
+            addedTokens.Values,
             addsBeginning && model.BeginningId >= 0 ? model.BeginningId : null);
     }
 
-    private static void AddPiece(Piece piece, Dictionary<int, Token> tokens, List<AddedToken> addedTokens)
+    private static void AddPiece(Piece piece, Dictionary<int, Token> tokens, Dictionary<int, AddedToken> addedTokens)
     {
         int id = tokens.Count;
         bool isSpecial = piece.Type is PieceType.Control or PieceType.Unknown;
@@ -43,12 +51,12 @@ internal static class SentencePieceModel
         tokens.Add(id, new(piece.Text, bytes, isSpecial));
         // SentencePiece recognises those in a text that its user defined, Hugging Face the others, too.
         if (isSpecial || piece.Type == PieceType.UserDefined)
-            addedTokens.Add(new(id, piece.Text, isSpecial));
+            addedTokens.Add(id, new(id, piece.Text, isSpecial));
     }
 
     /// <summary>Adds the tokens that were added to the model's own.</summary>
     /// <returns>Whether a text gets a beginning-of-text token.</returns>
-    private static bool ReadConfig(JsonField config, Dictionary<int, Token> tokens, List<AddedToken> addedTokens)
+    private static bool ReadConfig(JsonField config, Dictionary<int, Token> tokens, Dictionary<int, AddedToken> addedTokens)
     {
         JsonField added = config["added_tokens_decoder"];
         if (!added.IsMissing)
@@ -60,13 +68,12 @@ internal static class SentencePieceModel
     }
 
     private static void AddToken(
-        int id, JsonField description, Dictionary<int, Token> tokens, List<AddedToken> addedTokens)
+        int id, JsonField description, Dictionary<int, Token> tokens, Dictionary<int, AddedToken> addedTokens)
     {
         AddedToken token = AddedToken.Read(description, id);
         if (tokens.TryGetValue(id, out Token? known) && known.Name != token.Content)
             throw description["content"].Refuse($"\"{known.Name}\", which the model gives id {id}");
-        addedTokens.RemoveAll(other => other.Id == id);
-        addedTokens.Add(token);
+        addedTokens[id] = token;
         tokens[id] = token.ToToken() with { Bytes = BytesOf(token.Content) };
     }
 

@@ -10,6 +10,10 @@ internal static class TokenizerJson
 {
     private const int ByteCount = 256;
 
+    // Each step is compiled, and each cuts every text: real files have up to ten, of up to a thousand characters.
+    private const int MostSteps = 64;
+    private const int MostPatternCharacters = 8192;
+
     /// <summary>Makes the tokenizer that the file describes.</summary>
     /// <param name="file">The file's name for messages.</param>
     /// <param name="content">The file's bytes.</param>
@@ -126,6 +130,9 @@ internal static class TokenizerJson
         if (steps.Count == 0)
             throw preTokenizer["pretokenizers"].Refuse("a last step of type \"ByteLevel\"");
 
+        if (steps.Count > MostSteps)
+            throw preTokenizer["pretokenizers"].Refuse($"at most {MostSteps} steps (there are {steps.Count})");
+
         List<Regex> patterns = [.. steps.SkipLast(1).Select(ReadPattern)];
         JsonField last = steps[^1];
         last["type"].RequireText("ByteLevel");
@@ -144,6 +151,8 @@ internal static class TokenizerJson
         step["behavior"].RequireText("Isolated");
         step["invert"].RequireFlag(false, defaultValue: false);
         JsonField pattern = step["pattern"]["Regex"];
+        if (pattern.Text.Length > MostPatternCharacters)
+            throw pattern.Refuse($"at most {MostPatternCharacters} characters (there are {pattern.Text.Length})");
         try
         {
             return WordPattern.Compile(pattern.Text);

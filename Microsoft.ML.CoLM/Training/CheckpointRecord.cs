@@ -1,6 +1,7 @@
+using System.Globalization;
+using System.Numerics;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Microsoft.ML.CoLM.Interop;
 
 namespace Microsoft.ML.CoLM.Training;
 
@@ -8,6 +9,9 @@ namespace Microsoft.ML.CoLM.Training;
 internal sealed record CheckpointRecord
 {
     private const int NewestFormat = 1;
+
+    // A century, in seconds: what is reckoned from it stays a time.
+    private const double LongestRuntime = 3.2e9;
 
     private static readonly JsonSerializerOptions Json = new()
     {
@@ -74,19 +78,50 @@ internal sealed record CheckpointRecord
 
     public void Write(Stream stream) => JsonSerializer.Serialize(stream, this, Json);
 
-    /// <exception cref="InvalidDataException">The file is no such record, or of a newer version of this library.</exception>
-    public static CheckpointRecord Read(string path)
+    /// <param name="json">The file's bytes.</param>
+    /// <param name="path">The file, for messages.</param>
+    /// <exception cref="InvalidDataException">
+    /// The file is no such record, has numbers that no training has, or is of a newer version of this library.
+    /// </exception>
+    public static CheckpointRecord Read(byte[] json, string path)
     {
         try
         {
-            var json = BoundedFile.ReadAllBytes(path, FileLimits.CheckpointRecord);
             var record = JsonSerializer.Deserialize<CheckpointRecord>(json, Json);
-            return record is { Format: NewestFormat } ? record : throw new InvalidDataException(
-                $"{path}: must have format {NewestFormat}, found {record?.Format}.");
+            if (record is not { Format: NewestFormat })
+                throw new InvalidDataException($"{path}: must have format {NewestFormat}, found {record?.Format}.");
+            record.Check(path);
+            return record;
         }
         catch (JsonException e)
         {
             throw new InvalidDataException($"{path}: not valid JSON of a checkpoint: {e.Message}", e);
+        }
+    }
+
+    private void Check(string path)
+    {
+        var isLimited = Identity.Options.TryGetValue(nameof(TrainingOptions.MaxSteps), out var text);
+        var mostSteps = isLimited && int.TryParse(text, CultureInfo.InvariantCulture, out var steps) ? steps : int.MaxValue;
+        Require(GlobalStep, 1, mostSteps, nameof(GlobalStep));
+        Require(NumInputTokensSeen, 0, long.MaxValue / 2, nameof(NumInputTokensSeen));
+        Require(TrainRuntime, 0, LongestRuntime, nameof(TrainRuntime));
+        foreach (var loss in Validation.Losses.Concat(BestValidation.Losses).Append(Loss))
+            Require(loss, -double.MaxValue, double.MaxValue, nameof(Loss));
+        Require(BestGlobalStep, 0, GlobalStep, nameof(BestGlobalStep));
+        if (BestGlobalStep > 0)
+            Require(BestValidation.Objective, -double.MaxValue, double.MaxValue, nameof(Validation.Objective));
+        Require(ValidationsWithoutBest, 0, GlobalStep, nameof(ValidationsWithoutBest));
+        foreach (var (name, changes) in OptimizerSteps)
+            Require(changes, 0, GlobalStep, nameof(OptimizerSteps));
+
+        void Require<T>(T found, T least, T most, string name) where T : INumber<T>
+        {
+            if (!(found >= least && found <= most)) // NaN is neither
+            {
+                throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
+                    $"{path}: {JsonNamingPolicy.SnakeCaseLower.ConvertName(name)} must be from {least} to {most}, found {found}."));
+            }
         }
     }
 }

@@ -57,7 +57,7 @@ internal sealed partial class CheckpointStore(string folder, IFolderFiles files)
         var found = Files().OrderByDescending(file => Array.IndexOf(Extensions, file.Extension)).ToArray();
         foreach (var (step, extension) in found)
         {
-            if (!steps.Contains(step))
+            if (!steps.Contains(step) && !IsFolder(PathOf(Name(step, extension))))
                 files.Delete(PathOf(Name(step, extension)));
         }
     }
@@ -69,25 +69,34 @@ internal sealed partial class CheckpointStore(string folder, IFolderFiles files)
     /// <exception cref="IOException">A file cannot be read, or is missing.</exception>
     public CheckpointRecord Read(int step)
     {
+        var (tensorsName, recordName) = (Name(step, TensorsExtension), Name(step, RecordExtension));
         var sums = PathOf(Name(step, SumsExtension));
         var expected = Encoding.ASCII.GetString(BoundedFile.ReadAllBytes(sums, FileLimits.CheckpointSums));
+
+        // What limits their lengths comes before their bytes are read.
+        var json = BoundedFile.ReadAllBytes(PathOf(recordName), FileLimits.CheckpointRecord);
+        using var tensors = OrdinaryFile.OpenRead(PathOf(tensorsName));
+        using var header = new SafetensorsReader(tensors, PathOf(tensorsName));
+        tensors.Position = 0;
+
         var found = new StringBuilder();
-        foreach (var extension in Extensions[..^1])
+        Check(tensorsName, SHA256.HashData(tensors));
+        Check(recordName, SHA256.HashData(json));
+        if (expected.Length != found.Length)
+            throw new InvalidDataException($"{sums}: has more than the checksums of its checkpoint.");
+        var record = CheckpointRecord.Read(json, PathOf(recordName));
+        return record.GlobalStep == step ? record : throw new InvalidDataException(
+            $"{PathOf(recordName)}: is of step {record.GlobalStep}.");
+
+        void Check(string name, byte[] hash)
         {
-            var name = Name(step, extension);
-            using var stream = OrdinaryFile.OpenRead(PathOf(name));
-            found.Append(SumLine(Convert.ToHexStringLower(SHA256.HashData(stream)), name));
+            found.Append(SumLine(Convert.ToHexStringLower(hash), name));
             if (!expected.StartsWith(found.ToString(), StringComparison.Ordinal))
             {
                 throw new InvalidDataException(
                     $"{PathOf(name)}: is not what its checksum in '{Path.GetFileName(sums)}' says.");
             }
         }
-        if (expected.Length != found.Length)
-            throw new InvalidDataException($"{sums}: has more than the checksums of its checkpoint.");
-        var record = CheckpointRecord.Read(PathOf(Name(step, RecordExtension)));
-        return record.GlobalStep == step ? record : throw new InvalidDataException(
-            $"{PathOf(Name(step, RecordExtension))}: is of step {record.GlobalStep}.");
     }
 
     /// <summary>Fills tensors by their names.</summary>
@@ -119,6 +128,9 @@ internal sealed partial class CheckpointStore(string folder, IFolderFiles files)
             sums.Append(SumLine(Convert.ToHexStringLower(hashing.Hash()), name));
         });
 
+    // Of a link only the link goes, of a folder what others put there.
+    private static bool IsFolder(string path) => new DirectoryInfo(path) is { Exists: true, LinkTarget: null };
+
     private static string SumLine(string hash, string name) => $"{hash}  {name}\n";
 
     private static string Name(int step, string extension) =>
@@ -128,7 +140,8 @@ internal sealed partial class CheckpointStore(string folder, IFolderFiles files)
 
     private string PathOf(string name) => Path.Combine(folder, name);
 
-    private IEnumerable<(int Step, string Extension)> Files() => Directory.EnumerateFiles(folder)
+    // Folders included: a checkpoint with one in a file's place is damaged, not missing.
+    private IEnumerable<(int Step, string Extension)> Files() => Directory.EnumerateFileSystemEntries(folder)
         .Select(path => NamePattern().Match(Path.GetFileName(path)))
         .Where(match => match.Success && int.TryParse(match.Groups[1].Value, CultureInfo.InvariantCulture, out _))
         .Select(match => (int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture), match.Groups[2].Value));
@@ -136,9 +149,9 @@ internal sealed partial class CheckpointStore(string folder, IFolderFiles files)
     // What a process that was killed has left. Those of a model that is saved to the same folder stay.
     private void DeleteTemporaries()
     {
-        foreach (var path in Directory.GetFiles(folder, "checkpoint-*" + FolderSave.TemporarySuffix))
+        foreach (var path in Directory.GetFileSystemEntries(folder, "checkpoint-*" + FolderSave.TemporarySuffix))
         {
-            if (NamePattern().IsMatch(Path.GetFileName(path)[..^FolderSave.TemporarySuffix.Length]))
+            if (NamePattern().IsMatch(Path.GetFileName(path)[..^FolderSave.TemporarySuffix.Length]) && !IsFolder(path))
                 files.Delete(path);
         }
     }

@@ -31,7 +31,7 @@ internal sealed class Trainer(
             options.LearningRate, options.WarmupSteps, totalSteps, options.Decay);
         using var run = new TrainingRun(
             TrainedParameter.Of(parameters), new BestState(parameters, keeps: options.RestoreBest));
-        checkpoints?.Resume(run);
+        checkpoints?.Resume(run, totalSteps);
         run.RandomState = RandomState.Take();
 
         var isProven = true; // whether a finite loss of the parameters, as they are, is known
@@ -53,7 +53,7 @@ internal sealed class Trainer(
             }
             run.RandomState = RandomState.Take();
             report(new TrainingProgress(step, totalSteps, run.Loss, schedule.At(step - 1),
-                run.Tokens / run.Elapsed.TotalSeconds, run.Elapsed / step * (totalSteps - step),
+                run.Tokens / run.Elapsed.TotalSeconds, RemainingTime(run.Elapsed, totalSteps / (double)step - 1),
                 validates ? run.Found.Losses : [])
             {
                 ValidationMetrics = validates ? run.Found.Metrics : [],
@@ -95,6 +95,10 @@ internal sealed class Trainer(
                 throw NotFinite(run.Step, what, wasFinite: run.Step > 0);
         }
     }
+
+    // A time, however many steps of however slow ones are left.
+    private static TimeSpan RemainingTime(TimeSpan elapsed, double share) =>
+        share > TimeSpan.MaxValue / 2 / elapsed ? TimeSpan.MaxValue : elapsed * share;
 
     private int StepsOfEpochs(ITrainingTask task)
     {

@@ -1,5 +1,6 @@
 using Microsoft.ML.CoLM.Checkpoints;
 using Microsoft.ML.Runtime;
+using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -109,19 +110,27 @@ internal sealed class TrainingCheckpoints : IDisposable
     }
 
     /// <summary>Puts the run and the parameters where the checkpoint was, if there is one to go on from.</summary>
-    /// <exception cref="InvalidDataException">The checkpoint lacks a tensor.</exception>
-    public void Resume(TrainingRun run)
+    /// <param name="run">The run.</param>
+    /// <param name="totalSteps">The steps that it has in all.</param>
+    /// <exception cref="InvalidDataException">
+    /// The checkpoint lacks a tensor, has one that no training has, or is of a step that the run does not have.
+    /// </exception>
+    public void Resume(TrainingRun run, int totalSteps)
     {
         if (_resumed is null)
             return;
+        if (_resumed.GlobalStep > totalSteps)
+            throw Damaged($"is of a training of more than {totalSteps} steps");
         run.Restore(_resumed);
         _source!.ReadInto(run.Step, CheckpointTensors.Of(run, _trained));
         foreach (var (name, parameter) in CheckpointTensors.Named(run, _trained))
         {
             parameter.Round();
             parameter.Steps = _resumed.OptimizerSteps.TryGetValue(name, out var steps) ? steps
-                : throw new InvalidDataException($"The checkpoint of step {run.Step} in '{_options.ResumeFrom}' lacks the " +
-                    $"optimizer's steps of {name}.");
+                : throw Damaged($"lacks the optimizer's steps of {name}");
+            using var least = parameter.MeanSquare.min();
+            if (!(least.ToDouble() >= 0)) // NaN is not
+                throw Damaged($"has mean squared gradients of {name} that are negative or NaN");
         }
         RandomState.Restore(_resumed.RngState);
         _channel.Info($"Training goes on after step {run.Step}, from its checkpoint in '{_options.ResumeFrom}'.");
@@ -229,6 +238,9 @@ internal sealed class TrainingCheckpoints : IDisposable
 
     private ArgumentException Other(string difference) => new($"The checkpoint of step {_resumed!.GlobalStep} in " +
         $"'{_options.ResumeFrom}' is of {difference}.");
+
+    private InvalidDataException Damaged(string what) =>
+        new($"The checkpoint of step {_resumed!.GlobalStep} in '{_options.ResumeFrom}' {what}.");
 
     private static string FullPath(string folder) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
 }

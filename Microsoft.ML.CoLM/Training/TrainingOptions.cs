@@ -179,13 +179,20 @@ public abstract class TrainingOptions
         Check(Enum.IsDefined(Objective), nameof(Objective), Objective, "one of the enumeration's values");
         Check(ValidationInterval is null or >= 1, nameof(ValidationInterval), ValidationInterval, "at least 1");
         Check(EarlyStoppingPatience is null or >= 1, nameof(EarlyStoppingPatience), EarlyStoppingPatience, "at least 1");
-        Check(CheckpointFolder is not "", nameof(CheckpointFolder), "an empty name", "the name of a folder, or null");
+        CheckFolder(CheckpointFolder, nameof(CheckpointFolder));
         Check(CheckpointInterval >= 1, nameof(CheckpointInterval), CheckpointInterval, "at least 1");
-        Check(ResumeFrom is not "", nameof(ResumeFrom), "an empty name", "the name of a folder, or null");
+        CheckFolder(ResumeFrom, nameof(ResumeFrom));
         Check(ScaleWeights is null || Objective == TrainingObjective.MultiChain,
             nameof(ScaleWeights), "weights", $"left out unless {nameof(Objective)} is {TrainingObjective.MultiChain}");
         foreach (var weight in ScaleWeights ?? [])
             Check((float)weight is >= 0 and <= float.MaxValue, nameof(ScaleWeights), weight, "numbers of at least 0 that fit a Single");
+    }
+
+    private static void CheckFolder(string? folder, string option)
+    {
+        const string Expected = "the name of a folder, or null";
+        Check(folder is not "", option, "an empty name", Expected);
+        Check(folder?.Contains('\0', StringComparison.Ordinal) != true, option, "a name with a NUL character", Expected);
     }
 
     private protected static void Check(bool holds, string option, object? found, string expected)
