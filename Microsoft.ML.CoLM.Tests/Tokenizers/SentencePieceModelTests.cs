@@ -72,6 +72,14 @@ public sealed class SentencePieceModelTests
     }
 
     [TestMethod]
+    public void APieceOfVeryMuchTextThatItsUserDefinedIsRefused()
+    {
+        var bytes = new SentencePieceBytes();
+        bytes.Pieces.Add((new string('x', 1025), 0, 4));
+        Refused(bytes, $"piece {SentencePieceBytes.FirstPiece}: expected at most 1024 characters");
+    }
+
+    [TestMethod]
     public void APieceThatItsUserDefinedIsFoundBeforeAnythingIsMerged()
     {
         var bytes = new SentencePieceBytes().Add("ab").Add(Letters);

@@ -192,7 +192,10 @@ public sealed class ForeignCheckpointTests
         var bytes = File.ReadAllBytes(path);
         long begin;
         using (var reader = SafetensorsReader.Open(path))
-            begin = reader.Entries.First(entry => entry.Name.StartsWith("optimizer.exp_avg_sq.", StringComparison.Ordinal)).Begin;
+        {
+            begin = reader.Entries.First(
+                entry => entry.Name.StartsWith("optimizer.exp_avg_sq.", StringComparison.Ordinal)).Begin;
+        }
         BitConverter.TryWriteBytes(bytes.AsSpan((int)(8 + BitConverter.ToInt64(bytes) + begin)), value);
         File.WriteAllBytes(path, bytes);
         Rewrite(folder, _ => { });

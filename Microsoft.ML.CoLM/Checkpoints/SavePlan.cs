@@ -41,7 +41,8 @@ internal sealed partial record SavePlan(string Suffix, string[] Rename, string[]
             || !plan.Rename.All(ModelFiles.IsAny)
             || !plan.Delete.All(name => ModelFiles.IsAny(name) && name != ModelFiles.Config)
             || plan.Rename.Length == 0
-            || plan.Rename.Concat(plan.Delete).CountBy(name => name, StringComparer.OrdinalIgnoreCase).Any(name => name.Value > 1))
+            || plan.Rename.Concat(plan.Delete).CountBy(name => name, StringComparer.OrdinalIgnoreCase)
+                .Any(name => name.Value > 1))
         {
             throw new InvalidDataException($"{path}: an interrupted save's plan must name files of a model in its own " +
                 "folder, each once. Delete it if no save to this folder was interrupted.");

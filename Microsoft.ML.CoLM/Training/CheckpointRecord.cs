@@ -112,7 +112,7 @@ internal sealed record CheckpointRecord
         if (BestGlobalStep > 0)
             Require(BestValidation.Objective, -double.MaxValue, double.MaxValue, nameof(Validation.Objective));
         Require(ValidationsWithoutBest, 0, GlobalStep, nameof(ValidationsWithoutBest));
-        foreach (var (name, changes) in OptimizerSteps)
+        foreach (var changes in OptimizerSteps.Values)
             Require(changes, 0, GlobalStep, nameof(OptimizerSteps));
 
         void Require<T>(T found, T least, T most, string name) where T : INumber<T>
@@ -120,7 +120,8 @@ internal sealed record CheckpointRecord
             if (!(found >= least && found <= most)) // NaN is neither
             {
                 throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
-                    $"{path}: {JsonNamingPolicy.SnakeCaseLower.ConvertName(name)} must be from {least} to {most}, found {found}."));
+                    $"{path}: {JsonNamingPolicy.SnakeCaseLower.ConvertName(name)} must be from {least} to {most}, " +
+                    $"found {found}."));
             }
         }
     }
