@@ -270,7 +270,8 @@ public sealed class SavedZipTests
         Assert.Contains(folder["other.zip"],
             Assert.ThrowsExactly<InvalidDataException>(() => _mlContext.CoLM().Load(folder["other.zip"], out _)).Message);
         Assert.ThrowsExactly<FileNotFoundException>(() => _mlContext.CoLM().Load(folder["missing.zip"], out _));
-        Assert.ThrowsExactly<InvalidDataException>(() => _mlContext.CoLM().Load(folder.Path, out _));
+        Assert.Contains("ElasticScoring(folder)",
+            Assert.ThrowsExactly<InvalidDataException>(() => _mlContext.CoLM().Load(folder.Path, out _)).Message);
         Assert.ThrowsExactly<ArgumentException>(() => _mlContext.CoLM().Load("", out _));
     }
 

@@ -54,6 +54,11 @@ internal sealed class ModelZip(MLContext mlContext)
     /// <summary>Reads a model; what is not this library's goes through memory where it can.</summary>
     public ITransformer Load(string path, out DataViewSchema inputSchema)
     {
+        if (Directory.Exists(path))
+        {
+            throw new InvalidDataException($"{path}: a folder is in the place of a zip. A model's folder is read by " +
+                $"{nameof(CoLMModel)}.{nameof(CoLMModel.Load)} or Transforms.ElasticScoring(folder).");
+        }
         using var file = OrdinaryFile.OpenRead(path);
         using var stream = new BufferedStream(file, BufferLength);
         try
