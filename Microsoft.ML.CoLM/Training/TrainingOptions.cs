@@ -13,6 +13,10 @@ namespace Microsoft.ML.CoLM;
 /// with the weight in float32 and the gradient in BFloat16; 18 where <see cref="GradientAccumulationSteps"/> is above 1, as
 /// gradients are added up in float32. <see cref="RestoreBest"/> takes as much again as the parameters in the model's type.
 /// </para>
+/// <para>
+/// Next-token training on documents (chain expansion, and tuning of language heads) keeps the corpus's token ids, 4 bytes
+/// each, in a file in the system's temporary folder that nobody else can read and that goes with the training.
+/// </para>
 /// </remarks>
 public abstract class TrainingOptions
 {
