@@ -70,7 +70,7 @@ public sealed class GradientTests
             var rest = new ChainRange(frozen, count);
             var actual = GradientsOf(model, () =>
             {
-                var prefix = model.Prefix(ids, frozen);
+                var prefix = model.PrefixWithLogits(ids, frozen);
                 var scales = model.Scales(model.Features(ids, rest, prefix), rest, prefix);
                 return Sum(trained.Zip(
                     scales, (chainCount, logits) => Entropy(logits.view(2, 9, -1), ids) / chainCount));

@@ -85,7 +85,7 @@ public sealed class LiveTensorTests
         var rest = new ChainRange(i % 2 + 1, 3);
         foreach (var model in new[] { _model, _own })
         {
-            using var prefix = model.Prefix(ids, rest.First);
+            using var prefix = model.PrefixWithLogits(ids, rest.First);
             using var features = model.Features(ids, rest, prefix);
             var scales = model.Scales(features, rest, prefix);
             using var loss = scales[^1].sum();

@@ -134,7 +134,7 @@ public sealed class LowRankAdaptersTests
             using var ids = TestIds.Of(model.Config, 2, 9);
             using var noGradients = no_grad();
             using var whole = model.Features(ids, new ChainRange(0, 3));
-            using var prefix = model.Prefix(ids, prefixChains);
+            using var prefix = model.PrefixWithLogits(ids, prefixChains);
             using var rest = model.Features(ids, new ChainRange(prefixChains, 3), prefix);
             using var joined = cat([prefix.HeadInput!, rest], dim: 1);
             TensorAssert.RelativelyNear(whole, joined, 1e-5, $"adapters from chain {firstChain + 1} on");

@@ -103,7 +103,7 @@ public sealed class SequenceTests
             var whole = model.Features(ids, new ChainRange(0, count));
             for (var first = 1; first < count; first++)
             {
-                using var prefix = model.Prefix(ids, first);
+                using var prefix = model.PrefixWithLogits(ids, first);
                 TensorAssert.SameBits(model.forward(ids, first).view(batch * length, -1), prefix.Logits!);
 
                 var rest = new ChainRange(first, count);
@@ -131,7 +131,7 @@ public sealed class SequenceTests
         var config = ChainCausalityTests.Config("4,2,6", 2, kvSharing: false, tied: false);
         using var model = TestModels.Random(config);
         var ids = TestIds.Of(config, 2, 9);
-        using var prefix = model.Prefix(ids, 1);
+        using var prefix = model.PrefixWithLogits(ids, 1);
         var middle = model.Features(ids, new ChainRange(1, 2), prefix);
         TensorAssert.RelativelyNear(
             model.Features(ids, new ChainRange(0, 2)).narrow(1, 16, 8), middle, Rounding, "chain 2");

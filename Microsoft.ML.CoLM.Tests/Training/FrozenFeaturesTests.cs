@@ -34,7 +34,7 @@ public sealed class FrozenFeaturesTests
             var batch = Batch(chosen);
             using var kept = frozen.Of(chosen, batch);
             using var ids = batch.TokenIds(CPU);
-            using var prefix = model.Prefix(ids, frozenChains, withLogits: false);
+            using var prefix = model.Prefix(ids, frozenChains);
             foreach (var site in FrozenSite.Of(model.Config, frozenChains, ofLast: false))
             {
                 AreClose(site, batch, prefix, kept);
@@ -188,7 +188,7 @@ public sealed class FrozenFeaturesTests
         using var kept = frozen.Of([3], Batch([3]));
         Assert.AreEqual(dtype, kept.HeadInput!.dtype);
         using var ids = Batch([3]).TokenIds(CPU);
-        using var prefix = model.Prefix(ids, 1, withLogits: false);
+        using var prefix = model.Prefix(ids, 1);
         TensorAssert.RelativelyNear(prefix.HeadInput!, kept.HeadInput, 5e-2);
     }
 

@@ -264,17 +264,10 @@ public sealed partial class CoLMModel : nn.Module
     /// <summary>The features of the first chains, computed without gradients and kept for the chains after them.</summary>
     /// <param name="tokenIds">[batch, length], checked.</param>
     /// <param name="chainCount">How many chains, at least 1.</param>
-    /// <param name="withLogits">Whether to compute the language head's logits, too.</param>
-    internal ChainFeatures Prefix(Tensor tokenIds, int chainCount, bool withLogits = true)
+    internal ChainFeatures Prefix(Tensor tokenIds, int chainCount)
     {
         using var noGradients = no_grad();
-        var prefix = Keep(tokenIds, chainCount, rows: null);
-        if (withLogits)
-        {
-            using var logits = _head.forward(prefix.HeadInput!, new ChainRange(0, chainCount), earlier: null);
-            prefix.KeepLogits(logits);
-        }
-        return prefix;
+        return Keep(tokenIds, chainCount, rows: null);
     }
 
     /// <summary>The features of the first chains, with gradients where they are on, kept for the chains after them.</summary>
@@ -288,10 +281,6 @@ public sealed partial class CoLMModel : nn.Module
         kept.KeepHeadInput(features);
         return kept;
     }
-
-    /// <summary>Logits at every scale of a range; see <see cref="ChainHead.Scales"/>.</summary>
-    internal List<Tensor> Scales(Tensor features, ChainRange chains, ChainFeatures? earlier = null) =>
-        _head.Scales(features, chains, earlier?.Logits);
 
     /// <summary>Logits at the scale that ends with a range; see <see cref="ChainHead.forward"/>.</summary>
     internal Tensor Logits(Tensor features, ChainRange chains, Tensor? earlier) =>

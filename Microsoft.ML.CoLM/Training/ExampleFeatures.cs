@@ -63,5 +63,5 @@ internal sealed class ExampleFeatures(
 
     private ChainFeatures? Prefix(int[] chosen, PaddedBatch batch, Tensor ids) => frozenChains == 0
         ? null
-        : frozen?.Of(chosen, batch) ?? model.Prefix(ids, frozenChains, withLogits: false);
+        : frozen?.Of(chosen, batch) ?? model.Prefix(ids, frozenChains);
 }

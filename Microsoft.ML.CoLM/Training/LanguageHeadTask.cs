@@ -24,7 +24,7 @@ internal sealed class LanguageHeadTask(CoLMModel model, TokenWindows windows, in
         using var scope = NewDisposeScope();
         var (inputs, targets) = windows.Batch(batch * batchSize, batchSize, model.Device);
         var chains = new ChainRange(0, model.Config.ChainCount);
-        using var prefix = model.Prefix(inputs, chains.End, withLogits: false);
+        using var prefix = model.Prefix(inputs, chains.End);
         var sum = model.Head.CrossEntropy(prefix.HeadInput!, chains, earlier: null, targets.view(-1), scaleWeights);
         var tokens = (long)batchSize * windows.Length;
         return new(sum.MoveToOuterDisposeScope(), tokens, tokens);

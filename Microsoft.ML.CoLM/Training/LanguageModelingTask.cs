@@ -27,7 +27,7 @@ internal sealed class LanguageModelingTask(
         using var scope = NewDisposeScope();
         var (inputs, targets) = windows.Batch(first, count, model.Device);
         var chains = new ChainRange(frozenChains, model.Config.ChainCount);
-        using var prefix = frozenChains == 0 ? null : model.Prefix(inputs, frozenChains, withLogits: false);
+        using var prefix = frozenChains == 0 ? null : model.Prefix(inputs, frozenChains);
         var features = model.Features(inputs, chains, prefix);
         var sum = model.Head.CrossEntropy(features, chains, prefix?.HeadInput, targets.view(-1), scaleWeights);
         var tokens = (long)count * windows.Length;
