@@ -110,6 +110,14 @@ public static class CoLMCatalog
         return new(mlContext);
     }
 
+    /// <summary>The same fitted pipeline with its model of this library at another chain count.</summary>
+    public static ITransformer WithChainCount(this ITransformer model, int chainCount) =>
+        throw new NotImplementedException();
+
+    /// <summary>The same fitted pipeline with its model of this library as a cascade.</summary>
+    public static ITransformer WithCascade(this ITransformer model, CascadeOptions cascade) =>
+        throw new NotImplementedException();
+
     /// <summary>
     /// Makes PredictionEngines of one model for all threads of a service; see <see cref="PredictionPool{TSrc, TDst}"/>.
     /// </summary>

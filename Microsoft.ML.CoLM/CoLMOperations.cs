@@ -3,7 +3,7 @@ using Microsoft.ML.CoLM.Estimators;
 namespace Microsoft.ML.CoLM;
 
 /// <summary>Operations on models of this library, and on whole chains of transformers that hold one.</summary>
-public sealed class CoLMOperations
+public sealed partial class CoLMOperations
 {
     private readonly MLContext _mlContext;
 

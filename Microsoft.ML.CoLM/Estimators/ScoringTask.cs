@@ -20,4 +20,7 @@ public enum ScoringTask
 
     /// <summary>How probable a response is behind its prompt; by <see cref="ChainTuningEstimator"/>.</summary>
     Completion = 5,
+
+    /// <summary>Which of several choices is the most probable behind a context.</summary>
+    MultipleChoice = 6,
 }

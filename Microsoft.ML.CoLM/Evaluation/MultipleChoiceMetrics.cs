@@ -1,0 +1,33 @@
+namespace Microsoft.ML.CoLM;
+
+/// <summary>How often a language model finds the right choice.</summary>
+public sealed class MultipleChoiceMetrics
+{
+    internal MultipleChoiceMetrics()
+    {
+    }
+
+    /// <summary>Share of items whose most probable choice is right.</summary>
+    public double Accuracy { get; internal init; }
+
+    /// <summary>The same by log-probability for each character of the choice.</summary>
+    public double NormalizedAccuracy { get; internal init; }
+
+    /// <summary>The same by log-probability for each byte of the choice in UTF-8.</summary>
+    public double BytesAccuracy { get; internal init; }
+
+    /// <summary>Standard error of <see cref="Accuracy"/>.</summary>
+    public double StandardError { get; internal init; }
+
+    /// <summary>Standard error of <see cref="NormalizedAccuracy"/>.</summary>
+    public double NormalizedStandardError { get; internal init; }
+
+    /// <summary>F1 of choice 1 of two; NaN where items have other choices.</summary>
+    public double F1Score { get; internal init; }
+
+    /// <summary>Matthews' correlation of predicted and right choices.</summary>
+    public double MatthewsCorrelation { get; internal init; }
+
+    /// <summary>Items.</summary>
+    public int Count { get; internal init; }
+}
