@@ -1,3 +1,5 @@
+using Microsoft.ML.Data;
+
 namespace Microsoft.ML.CoLM.Sweeping;
 
 /// <summary>A cursor of <see cref="StoppableDataView"/>.</summary>
