@@ -21,12 +21,15 @@ internal sealed record FeatureScoring(int ChainCount, string FeaturesColumnName,
     public void CheckFits(CoLMConfig config) => config.Layout.CheckChainCount(ChainCount);
 
     public DataViewSchema.DetachedColumn[] OutputColumns(CoLMConfig? config) =>
-        [new(FeaturesColumnName, new VectorDataViewType(NumberDataViewType.Single, config?.Width(ChainCount) ?? 1))];
+    [
+        new(FeaturesColumnName, new VectorDataViewType(NumberDataViewType.Single, config?.Width(ChainCount) ?? 1),
+            FeatureSlots.Annotations(config, ChainCount)),
+    ];
 
     public Delegate[] CreateGetters(RowScoring rows)
     {
         Action checkAlive = rows.Channel.CheckAlive;
-        var vectors = new BatchScores<float[]>(rows.Texts, batch => SequencePooling.Pool(
+        var vectors = new BatchScores<RowText, float[]>(rows.Source, RowTextReader.Create, batch => SequencePooling.Pool(
             rows.Model,
             rows.Tokenizer.EncodeRows(
                 [.. batch.Select(text => text.First)], rows.Model.Config, rows.Columns.First, checkAlive),
