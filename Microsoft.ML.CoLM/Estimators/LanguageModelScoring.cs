@@ -48,7 +48,7 @@ internal sealed record LanguageModelScoring(
     public Delegate[] CreateGetters(RowScoring rows)
     {
         var scorer = CreateScorer(rows);
-        var scores = new BatchScores<TextScore>(rows.Texts, batch =>
+        var scores = new BatchScores<RowText, TextScore>(rows.Source, RowTextReader.Create, batch =>
         {
             var sequences = rows.Tokenizer.EncodeRows([.. batch.Select(text => text.First)], rows.Model.Config,
                 rows.Columns.First, rows.Channel.CheckAlive);
