@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Microsoft.ML.CoLM;
+using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
@@ -110,13 +111,60 @@ public static class CoLMCatalog
         return new(mlContext);
     }
 
-    /// <summary>The same fitted pipeline with its model of this library at another chain count.</summary>
+    /// <summary>
+    /// The same fitted or loaded pipeline with its model of this library at another chain count, for every row: a cascade
+    /// ends with it.
+    /// </summary>
+    /// <remarks>
+    /// Nothing is copied or trained. A pipeline that is a chain of transformers gives a chain of the same ones, with the same
+    /// scopes, to be transformed with, saved and made PredictionEngines of as the first.
+    /// <para>
+    /// Dispose both, in any order (<c>(pipeline as IDisposable)?.Dispose()</c>): the weights of this library are freed with
+    /// the last pipeline that has them. Other transformers of the chain stay the property of <paramref name="model"/>. Where
+    /// they hold memory outside of .NET, as ONNX and TensorFlow models do, disposing what is returned leaves them alone, and
+    /// disposing <paramref name="model"/> ends both.
+    /// </para>
+    /// <para>
+    /// A vector of features has another size at another chain count (<see cref="ScoringTask.Features"/>), so a trainer
+    /// behind it must be fitted anew.
+    /// </para>
+    /// </remarks>
+    /// <param name="model">
+    /// An <see cref="ElasticScoringTransformer"/>, or a chain of transformers that holds exactly one, also in another chain.
+    /// </param>
+    /// <param name="chainCount">How many chains to score with, from 1 to the model's.</param>
+    /// <exception cref="ArgumentException">
+    /// The pipeline holds no <see cref="ElasticScoringTransformer"/>, or several, and the message lists what it holds; or a
+    /// trainer behind its features was trained on a vector of another size.
+    /// </exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="chainCount"/> is 0 or above the model's.</exception>
+    /// <exception cref="ObjectDisposedException">The pipeline was disposed.</exception>
     public static ITransformer WithChainCount(this ITransformer model, int chainCount) =>
-        throw new NotImplementedException();
+        ElasticChain.Replace(model, transformer => transformer.WithChainCount(chainCount));
 
-    /// <summary>The same fitted pipeline with its model of this library as a cascade.</summary>
-    public static ITransformer WithCascade(this ITransformer model, CascadeOptions cascade) =>
-        throw new NotImplementedException();
+    /// <summary>
+    /// The same fitted or loaded pipeline with its model of this library as a cascade: rows begin with few chains, and only
+    /// those that are not clear go on.
+    /// </summary>
+    /// <remarks>
+    /// What is shared, and who disposes it, is as with <see cref="WithChainCount"/>. Thresholds that keep a metric are found by
+    /// <see cref="CoLMOperations.CalibrateCascade"/>.
+    /// </remarks>
+    /// <param name="model">
+    /// An <see cref="ElasticScoringTransformer"/>, or a chain of transformers that holds exactly one, also in another chain.
+    /// </param>
+    /// <param name="cascade">Where rows stop; a column <c>ChainsUsed</c> tells where each did.</param>
+    /// <exception cref="ArgumentException">
+    /// The pipeline holds no <see cref="ElasticScoringTransformer"/>, or several, and the message lists what it holds; or the
+    /// cascade is none, or does not fit the model.
+    /// </exception>
+    /// <exception cref="NotSupportedException">The task has nothing to stop at: features, numbers, completions.</exception>
+    /// <exception cref="ObjectDisposedException">The pipeline was disposed.</exception>
+    public static ITransformer WithCascade(this ITransformer model, CascadeOptions cascade)
+    {
+        ArgumentNullException.ThrowIfNull(cascade);
+        return ElasticChain.Replace(model, transformer => transformer.WithCascade(cascade));
+    }
 
     /// <summary>
     /// Makes PredictionEngines of one model for all threads of a service; see <see cref="PredictionPool{TSrc, TDst}"/>.

@@ -28,6 +28,7 @@ namespace Microsoft.ML.CoLM;
 /// | `Features` | Vector of Single, of size D_1 + ... + D_k | Normalised features, pooled over the text's tokens. |
 /// ]]></format>
 /// They are what the head would read; an empty text has zeros. The vector at k chains is the beginning of that at more.
+/// Its slots are named, <c>chain2.17</c> for the second chain's feature 17, counted from 0.
 /// The columns of a tuned task are <see cref="ChainTuningEstimator"/>'s.
 /// <para>
 /// Texts longer than a window (<see cref="ElasticScoringEstimator.Options.Window"/>; the model's context where it is left

@@ -21,7 +21,10 @@ internal sealed record FeatureScoring(int ChainCount, string FeaturesColumnName,
     public void CheckFits(CoLMConfig config) => config.Layout.CheckChainCount(ChainCount);
 
     public DataViewSchema.DetachedColumn[] OutputColumns(CoLMConfig? config) =>
-        [new(FeaturesColumnName, new VectorDataViewType(NumberDataViewType.Single, config?.Width(ChainCount) ?? 1))];
+    [
+        new(FeaturesColumnName, new VectorDataViewType(NumberDataViewType.Single, config?.Width(ChainCount) ?? 1),
+            FeatureSlots.Annotations(config, ChainCount)),
+    ];
 
     public Delegate[] CreateGetters(RowScoring rows)
     {
