@@ -35,4 +35,10 @@ internal static class FileLimits
 
     /// <summary>A training checkpoint's checksums: two lines.</summary>
     public const long CheckpointSums = 1000;
+
+    /// <summary><c>sweep.json</c>, what a sweep is: a text for each of its settings, and of its space.</summary>
+    public const long SweepHeader = 8 * Mebibyte;
+
+    /// <summary><c>sweep-trials.jsonl</c>: a kilobyte for each trial, and a message of four for one that failed.</summary>
+    public const long SweepTrials = 512 * Mebibyte;
 }
