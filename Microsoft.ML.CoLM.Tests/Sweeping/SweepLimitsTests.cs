@@ -231,8 +231,7 @@ public sealed class SweepLimitsTests
             if (settings.Get<double>("rate") == 1)
             {
                 using var large = torch.ones(100 << 20, dtype: torch.uint8);
-                using var sum = large.sum();
-                Assert.AreEqual(100L << 20, sum.ToInt64());
+                GC.KeepAlive(large);
             }
             return _mlContext.Scorer(_model);
         })).SetMetric("rows", _ => 1, isMaximized: true).SetMaximumMemoryUsageInMegaByte(50).Run();

@@ -17,6 +17,8 @@ var root = new RootCommand("Measures the library: ratios of things that take tur
     new CascadeCommand(),
     new LoadCommand(),
     new MemoryCommand(),
+    new SweepMemoryCommand(),
+    new SweepKillsCommand(),
 };
 try
 {
