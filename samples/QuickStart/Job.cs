@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Microsoft.ML;
 using Microsoft.ML.CoLM;
+using Samples;
 using Spectre.Console;
 
 namespace QuickStart;
@@ -12,27 +13,17 @@ internal sealed class Job(Settings settings)
 
     private readonly MLContext _mlContext = new(Seed);
 
-    // A tenth of a short training, so that it comes to its learning rate.
-    private int WarmupSteps => Math.Min(30, settings.Steps / 10);
-
     public void Run(CancellationToken cancellation)
     {
         CheckOutputs();
         var (train, validation) = LoadData();
         using var baseModel = settings.Model is { } folder
             ? CoLMModel.Load(folder.FullName, dtype: settings.DataType)
-            : TrainBase(train, validation, cancellation);
-        using var grown = Fit("Training the added chains", train, new ChainExpansionEstimator.Options
-        {
-            Model = baseModel,
-            AddedChains = settings.Chains ?? [baseModel.Config.Layout.Heads[0]],
-            KvSharing = settings.KvSharing,
-            MaxSteps = settings.Steps,
-            WarmupSteps = WarmupSteps,
-            SequenceLength = Math.Min(256, baseModel.Config.ContextLength),
-            LearningRate = settings.LearningRate,
-            ValidationSet = validation,
-        }, cancellation);
+            : Fit("Training a base from nothing", train, validation, StoryModel.Base(settings.Steps), cancellation).Model;
+        var options = StoryModel.Growth(baseModel, settings.Steps);
+        options.AddedChains = settings.Chains ?? options.AddedChains;
+        (options.KvSharing, options.LearningRate) = (settings.KvSharing, settings.LearningRate);
+        using var grown = Fit("Training the added chains", train, validation, options, cancellation);
         Compare(grown, validation, cancellation);
         Save(grown, train.Schema);
         cancellation.ThrowIfCancellationRequested();
@@ -55,38 +46,14 @@ internal sealed class Job(Settings settings)
 
     private (IDataView Train, IDataView Validation) LoadData()
     {
-        var stories = new StoryGenerator(Seed);
-        IDataView Load(FileInfo? file, int count) => _mlContext.Data.LoadFromEnumerable(file is null
-            ? Enumerable.Range(0, count).Select(_ => new Document { Text = stories.Write() }).ToArray()
-            : Corpus.Read(file));
-        return (Load(settings.Train, 1500), Load(settings.Validation, 200));
-    }
-
-    private CoLMModel TrainBase(IDataView train, IDataView validation, CancellationToken cancellation)
-    {
-        var fitted = Fit("Training a base from nothing", train, new ChainExpansionEstimator.Options
-        {
-            Architecture = new CoLMConfig
-            {
-                Layout = new ChainLayout(4),
-                VocabularySize = 258,
-                HiddenSize = 64,
-                IntermediateSize = 176,
-                LayerCount = 3,
-                KeyValueHeadCount = 2,
-                ContextLength = 512,
-                TieWordEmbeddings = true,
-            },
-            MaxSteps = settings.Steps,
-            WarmupSteps = WarmupSteps,
-            LearningRate = 4e-3,
-            ValidationSet = validation,
-        }, cancellation);
-        return fitted.Model;
+        IDataView Load(FileInfo file) => _mlContext.Data.LoadFromEnumerable(Corpus.Read(file));
+        return settings is { Train: { } train, Validation: { } validation }
+            ? (Load(train), Load(validation)) : StoryModel.Stories(_mlContext);
     }
 
     private ElasticScoringTransformer Fit(
-        string title, IDataView train, ChainExpansionEstimator.Options options, CancellationToken cancellation)
+        string title, IDataView train, IDataView validation, ChainExpansionEstimator.Options options,
+        CancellationToken cancellation)
     {
         ElasticScoringTransformer? fitted = null;
         AnsiConsole.Progress()
@@ -96,6 +63,7 @@ internal sealed class Job(Settings settings)
             {
                 var bar = display.AddTask(title);
                 options.DataType = settings.DataType;
+                options.ValidationSet = validation;
                 options.CancellationToken = cancellation;
                 options.Progress = new StepProgress(progress =>
                 {

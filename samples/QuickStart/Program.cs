@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Reflection;
 using Microsoft.ML.CoLM;
 using QuickStart;
+using Samples;
 using static TorchSharp.torch;
 
 var model = new Option<DirectoryInfo>("--model")
@@ -24,12 +25,12 @@ var chains = new Option<string>("--chains")
 var steps = new Option<int>("--steps")
 {
     Description = "optimizer steps of each training",
-    DefaultValueFactory = _ => 150,
+    DefaultValueFactory = _ => StoryModel.Steps,
 };
 var learningRate = new Option<double>("--learning-rate")
 {
     Description = "the learning rate of the added chains after the warm-up",
-    DefaultValueFactory = _ => 2e-3,
+    DefaultValueFactory = _ => StoryModel.LearningRate,
 };
 var dtype = new Option<string>("--dtype")
 {
@@ -48,7 +49,7 @@ var maxTokens = new Option<int?>("--max-tokens")
 var output = new Option<FileInfo>("--out")
 {
     Description = "zip to write",
-    DefaultValueFactory = _ => new FileInfo("model.zip"),
+    DefaultValueFactory = _ => new FileInfo(StoryModel.FileName),
 };
 var outputFolder = new Option<DirectoryInfo>("--out-folder")
 {

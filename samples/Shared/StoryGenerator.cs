@@ -1,6 +1,6 @@
-namespace QuickStart;
+namespace Samples;
 
-/// <summary>Writes small stories from a grammar of its own, so that the sample needs no data.</summary>
+/// <summary>Writes small stories from a grammar of its own, so that samples need no data.</summary>
 internal sealed class StoryGenerator(int seed)
 {
     private static readonly string[] Names = ["Mia", "Tom", "Ada", "Ben", "Zoe", "Sam", "Lily", "Max"];
@@ -12,17 +12,21 @@ internal sealed class StoryGenerator(int seed)
     private readonly Random _random = new(seed);
 
     /// <summary>One story of five sentences; who does what where stays the same from its beginning to its end.</summary>
-    public string Write()
+    public string Write() => WriteLabelled().Text;
+
+    /// <summary>The same, with what it is about.</summary>
+    public Story WriteLabelled()
     {
         var (name, friend) = (Pick(Names), Pick(Names));
         var (animal, mood, place, thing) = (Pick(Animals), Pick(Moods), Pick(Places), Pick(Things));
         var ending = mood is "sad" or "shy" or "tired"
             ? $"After that, {name} was not {mood} any more."
             : $"In the evening, {name} was still {mood}.";
-        return $"Once there was a {mood} {animal} named {name}. " +
+        var text = $"Once there was a {mood} {animal} named {name}. " +
             $"One day {name} went to the {place} and found a {thing}. " +
             $"\"Is this your {thing}?\" {name} asked {friend}. " +
             $"{friend} said, \"Yes, I lost it in the {place}. Thank you, {animal}!\" {ending}";
+        return new() { Text = text, Animal = animal, Mood = mood };
     }
 
     private string Pick(string[] words) => words[_random.Next(words.Length)];

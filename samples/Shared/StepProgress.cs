@@ -1,6 +1,6 @@
 using Microsoft.ML.CoLM;
 
-namespace QuickStart;
+namespace Samples;
 
 /// <summary>Reports on the training thread: System.Progress would report late, and out of order.</summary>
 internal sealed class StepProgress(Action<TrainingProgress> report) : IProgress<TrainingProgress>

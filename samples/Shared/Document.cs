@@ -1,6 +1,6 @@
-namespace QuickStart;
+namespace Samples;
 
-/// <summary>A row of the training data.</summary>
+/// <summary>A row of text.</summary>
 internal sealed class Document
 {
     public string Text { get; set; } = "";
