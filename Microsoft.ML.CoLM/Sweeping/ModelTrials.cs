@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Estimators;
+using TorchSharp;
 
 namespace Microsoft.ML.CoLM.Sweeping;
 
