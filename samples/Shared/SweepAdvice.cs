@@ -10,8 +10,8 @@ internal static class SweepAdvice
     public static string Sentence(ChainSweepResult result)
     {
         var parts = result.Frontier.Select(trial => string.Create(CultureInfo.InvariantCulture,
-            $"from {trial.MedianLatency:G3} ms a row on take {Name(trial)} ({result.Metric} {trial.Metric:G4})"));
-        return $"For a budget {string.Join(", ", parts)}.";
+            $"from {trial.MedianLatency:G3} ms a row on {Chains(trial)} (trial {trial.Id}, {result.Metric} {trial.Metric:G4})"));
+        return $"Where a row may take so long, take {string.Join(", ", parts)}.";
     }
 
     /// <summary>The best within a budget of milliseconds a row, or how far the nearest is from it.</summary>
@@ -29,10 +29,7 @@ internal static class SweepAdvice
         }
     }
 
-    private static string Name(ChainTrial trial)
-    {
-        var chains = trial.Cascade is { } cascade ? $"the cascade {string.Join(", ", cascade.ChainCounts)}"
-            : trial.ChainCount == 1 ? "1 chain" : $"{trial.ChainCount} chains";
-        return $"{chains} of trial {trial.Id}";
-    }
+    private static string Chains(ChainTrial trial) => trial.Cascade is { } cascade
+        ? $"the cascade {string.Join(", ", cascade.ChainCounts)}"
+        : trial.ChainCount == 1 ? "1 chain" : $"{trial.ChainCount} chains";
 }
