@@ -9,9 +9,10 @@ internal static class SweepAdvice
     /// <summary>What to take for which latency, in a sentence.</summary>
     public static string Sentence(ChainSweepResult result)
     {
-        var parts = result.Frontier.Select(trial => string.Create(CultureInfo.InvariantCulture,
-            $"from {trial.MedianLatency:G3} ms a row on {Chains(trial)} (trial {trial.Id}, {result.Metric} {trial.Metric:G4})"));
-        return $"Where a row may take so long, take {string.Join(", ", parts)}.";
+        var parts = result.Frontier.Select((trial, i) => string.Create(CultureInfo.InvariantCulture,
+            $"{Chains(trial)} (trial {trial.Id}, {result.Metric} {trial.Metric:G4}) {(i == 0 ? "for a budget of" : "for")} ") +
+            string.Create(CultureInfo.InvariantCulture, $"{trial.MedianLatency:G3} ms a row or more"));
+        return $"Take {string.Join(", ", parts)}.";
     }
 
     /// <summary>The best within a budget of milliseconds a row, or how far the nearest is from it.</summary>
