@@ -119,10 +119,12 @@ public sealed class SweepCheckpointTests : IDisposable
             // What a kill leaves of the next candidate: its zip, or a part of it, and a part of its line.
             File.AppendAllText(_folder[Log], "{\"candidate\":");
             File.WriteAllBytes(_folder[$"sweep-candidate-{done + 1}.zip"], [1, 2, 3]);
+            File.WriteAllBytes(_folder[$"sweep-candidate-{done + 1}.zip.abc.colm-tmp"], [1, 2, 3]);
             var result = Candidates().Run();
             CollectionAssert.AreEqual(whole.Describe(), result.Describe());
             Sweeps.HasTheModelsOfItsFrontier(result);
             AreZipsOf(result);
+            Assert.IsEmpty(Directory.GetFiles(_folder.Path, "*.colm-tmp"));
             result.DisposeModels();
         }
         whole.DisposeModels();
@@ -200,7 +202,7 @@ public sealed class SweepCheckpointTests : IDisposable
         var header = File.ReadAllText(_folder[Header]);
         File.WriteAllText(_folder[Header], "{");
         Says($"{_folder[Header]}: not valid JSON of a sweep");
-        File.WriteAllText(_folder[Header], "{\"Format\": 7, \"Sweep\": {}}");
+        File.WriteAllText(_folder[Header], "{\"format\": 7, \"sweep\": {}}");
         Says($"{_folder[Header]}: must have format 1, found 7");
         File.Delete(_folder[Header]);
         Says($"{_folder[Header]} is missing");
@@ -240,6 +242,15 @@ public sealed class SweepCheckpointTests : IDisposable
             using var reader = new StreamReader(file);
             Assert.Contains(FormattableString.Invariant($"\"id\":{trial.Id},"), reader.ReadToEnd());
         })).Run().DisposeModels();
+    }
+
+    [TestMethod]
+    public void APipelineThatCannotBeSavedFails()
+    {
+        var error = Assert.ThrowsExactly<InvalidOperationException>(() => Candidates(settings => Pipeline(settings).Append(
+            _mlContext.Transforms.CustomMapping<LabelledRow, LabelledRow>((_, _) => { }, contractName: null))).Run());
+        Assert.Contains("Failed: The pipeline cannot be saved in the checkpoint folder. ", error.Message);
+        Assert.IsEmpty(Directory.GetFiles(_folder.Path, "*.zip"));
     }
 
     [TestMethod]
