@@ -186,18 +186,16 @@ internal sealed class SweepRun(SweepPlan plan, CancellationToken cancellationTok
         foreach (var trial in trials)
         {
             if (trial.State == SweepTrialState.Completed)
-            {
-                channel.Info(string.Create(CultureInfo.InvariantCulture, $"{Name(trial)}: {plan.Objective.Name} {trial.Metric:G6}, " +
-                    $"{trial.MedianLatency:G3} ms a row, {trial.Parameters:N0} parameters."));
-            }
+                channel.Info(Summary(trial));
             else
-            {
                 channel.Warning($"{Name(trial)}: {trial.State}: {trial.Error}");
-            }
         }
         foreach (var trial in trials)
             plan.Monitor?.Report(trial);
     }
+
+    private string Summary(ChainTrial trial) => Name(trial) + string.Create(CultureInfo.InvariantCulture,
+        $": {plan.Objective.Name} {trial.Metric:G6}, {trial.MedianLatency:G3} ms a row, {trial.Parameters:N0} parameters.");
 
     private string Reasons(SweepClock clock) => _trials.Count == 0
         ? $"No trial of the sweep was run: {clock.Reason}"
