@@ -66,8 +66,9 @@ public sealed class MultipleChoiceEvaluationTests
     public void ALabelMayBeAnyNumberOrAKeyOfNumbers()
     {
         var data = _mlContext.Data.LoadFromEnumerable(Rows([2, 0, 1, 1], [2, 0, 1, 0], count: 3));
-        foreach (var type in new[] { DataKind.Int32, DataKind.Int64, DataKind.UInt32, DataKind.Byte, DataKind.Single, DataKind.Double })
+        foreach (var type in new[] { DataKind.Int32, DataKind.Int64, DataKind.Single, DataKind.Double })
             Check(_mlContext.Transforms.Conversion.ConvertType("L", "Label", type));
+        Check(_mlContext.Transforms.CopyColumns("L", "Small"));
         // The first key is the first value that was found, 2.
         foreach (var type in new[] { DataKind.Int32, DataKind.Int64, DataKind.Single })
         {
@@ -165,6 +166,7 @@ public sealed class MultipleChoiceEvaluationTests
     private static Scored Row(int label, int predicted, int normalized, string[] choices, float[] score) => new()
     {
         Label = label,
+        Small = unchecked((byte)label),
         Key = unchecked((uint)(label + 1)),
         PredictedLabel = predicted,
         NormalizedPredictedLabel = normalized,
@@ -181,6 +183,8 @@ public sealed class MultipleChoiceEvaluationTests
         public int Label { get; set; }
 
         public float Number { get; set; }
+
+        public byte Small { get; set; }
 
         [KeyType(3)]
         public uint Key { get; set; }
