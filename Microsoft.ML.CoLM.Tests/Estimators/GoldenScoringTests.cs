@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Tokenizers;
 
@@ -13,7 +12,7 @@ public sealed class GoldenScoringTests
     [TestMethod]
     public void EveryStoryHasTheLogProbabilityOfTheReference()
     {
-        var reference = Reference.Read();
+        var reference = GoldenStories.Read();
         var mlContext = new MLContext();
         var data = mlContext.Rows(reference.Texts);
         using var transformer = mlContext.Transforms
@@ -33,7 +32,7 @@ public sealed class GoldenScoringTests
     [TestMethod]
     public void TheScorerAddsUpWhatTheReferenceDoes()
     {
-        var reference = Reference.Read();
+        var reference = GoldenStories.Read();
         using var model = CoLMModel.Load(SharedData.Folder("data", "stories260K"));
         var tokenizer = model.CreateTokenizer();
         int[][] sequences = [.. reference.Texts.Take(20)
@@ -42,25 +41,4 @@ public sealed class GoldenScoringTests
         for (var i = 0; i < sums.Length; i++)
             Assert.AreEqual(reference.Rows[i].LogProbability, sums[i], RowTolerance);
     }
-
-    /// <summary>What another implementation computed, and the texts it did so for.</summary>
-    private sealed record Reference(Story[] Rows, double MeanLoss, string[] Texts)
-    {
-        public static Reference Read()
-        {
-            using var file = File.OpenRead(SharedData.Folder("golden", "scoring", "stories260K-valid.json"));
-            using var json = JsonDocument.Parse(file);
-            Story[] rows = [.. json.RootElement.GetProperty("rows").EnumerateArray().Select(row => new Story(
-                row.GetProperty("row").GetInt32(), row.GetProperty("tokens").GetInt32(),
-                row.GetProperty("logProbability").GetDouble()))];
-            var stories = File.ReadAllLines(SharedData.Folder("data", "tinystories", "valid.jsonl"));
-            return new(rows, json.RootElement.GetProperty("meanLoss").GetDouble(), [.. rows.Select(row =>
-            {
-                using var story = JsonDocument.Parse(stories[row.Row]);
-                return story.RootElement.GetProperty("text").GetString()!;
-            })]);
-        }
-    }
-
-    private sealed record Story(int Row, int Tokens, double LogProbability);
 }

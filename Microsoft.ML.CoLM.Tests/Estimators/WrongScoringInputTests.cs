@@ -90,7 +90,7 @@ public sealed class WrongScoringInputTests
     [DataRow(1, null, "Window must be at least 2 tokens, found 1")]
     [DataRow(-5, null, "Window must be at least 2 tokens, found -5")]
     [DataRow(null, 0, "Stride must be at least 1 token, found 0")]
-    [DataRow(8, 8, "Stride must be less than the window of 8 tokens, found 8")]
+    [DataRow(8, 9, "Stride must be at most the window of 8 tokens, found 9")]
     public void WindowsThatAreNoneAreRefusedAtOnce(int? window, int? stride, string message)
     {
         using var model = TextModels.Random(4);
@@ -101,7 +101,7 @@ public sealed class WrongScoringInputTests
 
     [TestMethod]
     [DataRow(65, null, "Window must be at most the model's context of 64 tokens, found 65")]
-    [DataRow(null, 64, "Stride must be less than the window, the model's context of 64 tokens, found 64")]
+    [DataRow(null, 65, "Stride must be at most the window, the model's context of 64 tokens, found 65")]
     public void WindowsThatTheModelHasNoContextForAreRefused(int? window, int? stride, string message)
     {
         using var model = TextModels.Random(4);

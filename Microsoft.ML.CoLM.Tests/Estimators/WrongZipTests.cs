@@ -198,8 +198,8 @@ public sealed class WrongZipTests
         var zip = Save(folder, new ElasticScoringEstimator.Options { Window = 32, Stride = 8 });
         foreach (var (position, wrong, named) in ((int, int, string)[])[
             (Window, 1, "Window must be at least 2"), (Window, 65, "Window must be at most the model's context of 64"),
-            (Window, -1, "Window"), (Window, int.MaxValue, "Window"), (Window, 8, "Stride must be less than the window of 8"),
-            (Stride, 32, "Stride"), (Stride, -8, "Stride must be at least 1")])
+            (Window, -1, "Window"), (Window, int.MaxValue, "Window"), (Window, 7, "Stride must be at most the window of 7"),
+            (Stride, 33, "Stride"), (Stride, -8, "Stride must be at least 1")])
         {
             var path = folder[$"{position} {wrong}.zip"];
             ZipEntries.Change(zip, path, "Model.key", SetNumber(position, wrong));

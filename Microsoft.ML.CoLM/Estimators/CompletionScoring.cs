@@ -1,7 +1,6 @@
 using Microsoft.ML.CoLM.Chains;
 using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Tokenizers;
-using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.CoLM.Estimators;
@@ -21,14 +20,11 @@ internal sealed record CompletionScoring(int ChainCount, CompletionTemplate Temp
     public void CheckFits(CoLMConfig config) => config.Layout.CheckChainCount(ChainCount);
 
     /// <summary>The columns, which need no model.</summary>
-    public static DataViewSchema.DetachedColumn[] Columns() =>
-    [
-        new(DefaultColumnNames.LogProbability, NumberDataViewType.Single),
-        new(DefaultColumnNames.TokenCount, NumberDataViewType.Int32),
-        new(DefaultColumnNames.Perplexity, NumberDataViewType.Single),
-    ];
+    /// <param name="chainCount">How many chains a row is scored with.</param>
+    public static DataViewSchema.DetachedColumn[] Columns(int chainCount) => LanguageColumns.Create(
+        DefaultColumnNames.LogProbability, DefaultColumnNames.TokenCount, DefaultColumnNames.Perplexity, chainCount);
 
-    public DataViewSchema.DetachedColumn[] OutputColumns(CoLMConfig? config) => Columns();
+    public DataViewSchema.DetachedColumn[] OutputColumns(CoLMConfig? config) => Columns(ChainCount);
 
     public Delegate[] CreateGetters(RowScoring rows)
     {

@@ -22,7 +22,7 @@ internal sealed class CompletionTuning(ChainTuningEstimator.Options options) : I
     }
 
     public SchemaShape OutputShape(SchemaShape input) =>
-        ScoringSettings.OutputShape(input, Columns, CompletionScoring.Columns());
+        ScoringSettings.OutputShape(input, Columns, CompletionScoring.Columns(chainCount: 1));
 
     public TuningRun Prepare(TuningSetting setting)
     {

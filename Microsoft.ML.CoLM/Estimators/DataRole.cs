@@ -8,6 +8,9 @@ internal sealed record DataRole(string Name, string Advice)
     /// <summary>What is fitted to, or transformed.</summary>
     public static DataRole Input { get; } = new("The data", "");
 
+    /// <summary>Rows with a model's scores.</summary>
+    public static DataRole ScoredData { get; } = new("The scored data", "");
+
     /// <summary>The options' validation set.</summary>
     public static DataRole ValidationSet { get; } = new("The validation set",
         " The validation set must go through the same transforms as the training data, as they were fitted to that.");

@@ -47,7 +47,8 @@ namespace Microsoft.ML.CoLM;
 /// <para>
 /// Texts longer than a window (<see cref="ElasticScoringEstimator.Options.Window"/>; the model's context where it is left
 /// out) are scored in windows that advance by a stride (<see cref="ElasticScoringEstimator.Options.Stride"/>; half a
-/// window), each token once, with as much of its past as the window holds. A vector's tokens, too, are each taken from the first window that they are
+/// window), each token once, with as much of its past as the window holds; a stride as long as the window makes the disjoint
+/// windows of lm-evaluation-harness. A vector's tokens, too, are each taken from the first window that they are
 /// in, so a mean weighs windows by the tokens that are new in them, and the last token is the last window's. Rows are
 /// scored in batches; a row's scores do not depend on the rows beside it, beyond rounding.
 /// </para>

@@ -2,6 +2,7 @@ using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Tokenizers;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
+using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Estimators;
 
@@ -36,12 +37,8 @@ internal sealed record LanguageModelScoring(
 
     public DataViewSchema.DetachedColumn[] OutputColumns(CoLMConfig? config)
     {
-        DataViewSchema.DetachedColumn[] columns =
-        [
-            new(LogProbabilityColumnName, NumberDataViewType.Single),
-            new(TokenCountColumnName, NumberDataViewType.Int32),
-            new(PerplexityColumnName, NumberDataViewType.Single),
-        ];
+        var columns = LanguageColumns.Create(LogProbabilityColumnName, TokenCountColumnName, PerplexityColumnName,
+            Cascade is null ? ChainCount : null);
         return Cascade is null ? columns : [.. columns, new(ChainsUsedColumnName, NumberDataViewType.Int32)];
     }
 
@@ -50,8 +47,8 @@ internal sealed record LanguageModelScoring(
         var scorer = CreateScorer(rows);
         var scores = new BatchScores<RowText, TextScore>(rows.Source, RowTextReader.Create, batch =>
         {
-            var sequences = rows.Tokenizer.EncodeRows([.. batch.Select(text => text.First)], rows.Model.Config,
-                rows.Columns.First, rows.Channel.CheckAlive);
+            var sequences = Encode(
+                rows.Model, rows.Tokenizer, batch, rows.Columns, rows.Windows, rows.Channel.CheckAlive);
             return [.. scorer(sequences).Select((score, i) => new TextScore(
                 score.LogProbability, SequenceScorer.ScoredTokens(sequences[i].Length), score.ChainsUsed))];
         }, TextScore.IsFinite);
@@ -64,6 +61,18 @@ internal sealed record LanguageModelScoring(
         return Cascade is null
             ? getters
             : [.. getters, (ValueGetter<int>)((ref int value) => value = scores.Current().ChainsUsed)];
+    }
+
+    /// <summary>Token ids of texts as they are scored: the first of a text is what the others begin behind.</summary>
+    /// <exception cref="ArgumentException">A token is outside the model's vocabulary.</exception>
+    public static int[][] Encode(
+        CoLMModel model, Tokenizer tokenizer, IReadOnlyList<RowText> texts, TextColumns columns, TextWindows windows,
+        Action checkAlive)
+    {
+        var sequences = tokenizer.EncodeRows([.. texts.Select(text => text.First)], model.Config, columns.First, checkAlive);
+        return windows.AreDisjoint(model.Config)
+            ? Array.ConvertAll(sequences, ids => PrefixToken.Before(ids, tokenizer, model.Config))
+            : sequences;
     }
 
     public void Save(IHost host, ZipWriter context)

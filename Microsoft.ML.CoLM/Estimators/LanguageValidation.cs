@@ -24,7 +24,7 @@ internal static class LanguageValidation
     public static Validation Of(
         CoLMModel model, IReadOnlyList<IReadOnlyList<int>> documents, double[] scaleWeights, Action checkAlive)
     {
-        var sums = SequenceScorer.ScoreEveryScale(model, documents, checkAlive);
+        var sums = SequenceScorer.ScoreEveryScale(model, documents, checkAlive: checkAlive);
         var tokens = documents.Sum(document => SequenceScorer.ScoredTokens(document.Count));
         double[] losses = [.. Enumerable.Range(0, model.Config.ChainCount)
             .Select(scale => -sums.Sum(scales => scales[scale]) / tokens)];

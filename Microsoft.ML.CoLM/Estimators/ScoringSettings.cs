@@ -53,6 +53,8 @@ internal sealed record ScoringSettings(
                 ? nameof(ElasticScoringEstimator.Options.Stride) : nameof(ElasticScoringEstimator.Options.Window);
             throw new ArgumentException($"{option} must be left out with {Task.Kind}, which reads {part} of a text alone.", option);
         }
+        if (Windows.AreDisjoint(config))
+            CheckDisjoint(config);
     }
 
     /// <summary>Writes the settings into a zip.</summary>
@@ -95,6 +97,23 @@ internal sealed record ScoringSettings(
             ScoringTask.MultipleChoice => MultipleChoiceScoring.Load(context),
             _ => throw new InvalidDataException($"The zip's scoring task {kind} is not known."),
         }, windows).Checked(model);
+    }
+
+    private void CheckDisjoint(CoLMConfig config)
+    {
+        const string Stride = nameof(ElasticScoringEstimator.Options.Stride);
+        if (Task.Kind != ScoringTask.LanguageModeling)
+        {
+            throw new ArgumentException(FormattableString.Invariant(
+                $"{Stride} must be less than the window with {Task.Kind}, found {Windows.Stride}: ") +
+                $"windows that have but one token in common are for {ScoringTask.LanguageModeling}.");
+        }
+        if (config.BosTokenId is null && config.EosTokenIds.Count == 0)
+        {
+            throw new ArgumentException(FormattableString.Invariant(
+                $"{Stride} must be less than the window, found {Windows.Stride}: the model has neither a beginning-of-text nor an ") +
+                "end-of-text token, one of which a text's first token would be predicted from.");
+        }
     }
 
     private static TextWindows ReadWindows(BinaryReader reader, CoLMConfig config)

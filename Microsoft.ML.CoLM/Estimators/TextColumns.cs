@@ -22,6 +22,11 @@ internal record TextColumns(string First, string? Second = null)
         ? [TextColumn(schema, First, role ?? DataRole.Input)]
         : [TextColumn(schema, First, role ?? DataRole.Input), TextColumn(schema, Second, role ?? DataRole.Input)];
 
+    /// <summary>As <see cref="In"/>; null where one is missing, or its type is not text.</summary>
+    public DataViewSchema.Column[]? FindIn(DataViewSchema schema) =>
+        ((string?[])[First, Second]).OfType<string>().All(name => schema.GetColumnOrNull(name)?.Type is TextDataViewType)
+            ? In(schema) : null;
+
     /// <summary>As <see cref="In"/>, for a schema that is not there yet.</summary>
     /// <exception cref="ArgumentException">One is missing, or its type is not text.</exception>
     public void CheckIn(SchemaShape schema)

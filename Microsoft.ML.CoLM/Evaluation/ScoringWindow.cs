@@ -27,6 +27,25 @@ internal readonly record struct ScoringWindow(int Sequence, int Start, int Lengt
         }
     }
 
+    /// <summary>
+    /// Windows that each predict as many new tokens as they read, as lm-evaluation-harness has them: the first begins behind
+    /// the sequence's first token, each later one behind a single token of the one before, and the last reaches back so far
+    /// that it is as long as the others.
+    /// </summary>
+    /// <param name="sequence">Which sequence.</param>
+    /// <param name="tokenCount">Its tokens.</param>
+    /// <param name="longest">Tokens that a window reads: its length, which counts the last one that it predicts, is 1 more.</param>
+    public static IEnumerable<ScoringWindow> Disjoint(int sequence, int tokenCount, int longest)
+    {
+        for (var scored = 1; scored < tokenCount;)
+        {
+            var end = (int)Math.Min((long)scored + longest, tokenCount);
+            var start = Math.Max(0, end - 1 - longest);
+            yield return new ScoringWindow(sequence, start, end - start, scored - start);
+            scored = end;
+        }
+    }
+
     /// <summary>The window without the scores of tokens before one of the sequence.</summary>
     public ScoringWindow From(int token) => this with { ScoredFrom = Math.Max(ScoredFrom, token - Start) };
 }

@@ -32,11 +32,12 @@ internal static class SequenceScorer
         [.. Score(model, sequences, new ChainRange(chainCount - 1, chainCount), windows, firstScored: null, checkAlive)
             .Select(scales => scales[0])];
 
-    /// <summary>The same at every chain count, with the windows that are the default.</summary>
+    /// <summary>The same at every chain count.</summary>
     /// <returns>For each sequence, the sum at chain count 1, 2 and so on.</returns>
     public static double[][] ScoreEveryScale(
-        CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, Action? checkAlive = null) =>
-        Score(model, sequences, new ChainRange(0, model.Config.ChainCount), default, firstScored: null, checkAlive);
+        CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, TextWindows windows = default,
+        Action? checkAlive = null) =>
+        Score(model, sequences, new ChainRange(0, model.Config.ChainCount), windows, firstScored: null, checkAlive);
 
     /// <summary>The natural-log probability of the end of each sequence, at some chain counts.</summary>
     /// <param name="model">The model; sequences longer than its context are scored window by window.</param>

@@ -44,4 +44,10 @@ internal static class FileLimits
 
     /// <summary>An item of a published task: a line, or an element of an array; some kilobytes where it has a passage.</summary>
     public const long TaskItem = Mebibyte;
+
+    /// <summary><c>sweep.json</c>, what a sweep is: a text for each of its settings, and of its space.</summary>
+    public const long SweepHeader = 8 * Mebibyte;
+
+    /// <summary><c>sweep-trials.jsonl</c>: a kilobyte for each trial, and a message of four for one that failed.</summary>
+    public const long SweepTrials = 512 * Mebibyte;
 }

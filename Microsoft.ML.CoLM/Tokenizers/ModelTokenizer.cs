@@ -18,7 +18,6 @@ internal sealed class ModelTokenizer : Tokenizer
     private readonly ITextEncoder _encoder;
     private readonly IReadOnlyDictionary<int, Token> _tokens;
     private readonly AddedTokenFinder _addedTokens;
-    private readonly int? _beginningOfTextId;
 
     /// <param name="encoder">Encodes the text between added tokens.</param>
     /// <param name="tokens">Every token, added ones too, by its id.</param>
@@ -33,8 +32,11 @@ internal sealed class ModelTokenizer : Tokenizer
         _encoder = encoder;
         _tokens = tokens;
         _addedTokens = new(addedTokens);
-        _beginningOfTextId = beginningOfTextId;
+        BeginningOfTextId = beginningOfTextId;
     }
+
+    /// <summary>The token that encoding puts in front of a text; null for none.</summary>
+    public int? BeginningOfTextId { get; }
 
     /// <summary>Whether encoding puts a space before a document's text, which decoding takes away again.</summary>
     public bool AddsLeadingSpace => _encoder.AddsLeadingSpace;
@@ -52,7 +54,7 @@ internal sealed class ModelTokenizer : Tokenizer
     public List<int> Encode(ReadOnlySpan<char> text, bool begins, Action? checkAlive = null)
     {
         List<int> ids = [];
-        if (begins && _beginningOfTextId is int beginning)
+        if (begins && BeginningOfTextId is int beginning)
             ids.Add(beginning);
         AppendText(text, ids, checkAlive);
         return ids;
@@ -147,7 +149,7 @@ internal sealed class ModelTokenizer : Tokenizer
         for (var i = 0; i < ids.Count; i++)
         {
             Token token = _tokens[ids[i]];
-            if (i == 0 && ids[i] == _beginningOfTextId)
+            if (i == 0 && ids[i] == BeginningOfTextId)
             {
                 tokens.Add(new(ids[i], token.Name, new(0, 0)));
                 continue;

@@ -14,7 +14,9 @@ var root = new RootCommand("Measures the library: ratios of things that take tur
     new SpeculateCommand(),
     new ScoreCommand(),
     new ChoicesCommand(),
+    new EvaluateCommand(),
     new CascadeCommand(),
+    new CalibrateCommand(),
     new LoadCommand(),
     new MemoryCommand(),
 };
