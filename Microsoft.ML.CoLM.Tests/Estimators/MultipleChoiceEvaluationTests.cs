@@ -167,7 +167,7 @@ public sealed class MultipleChoiceEvaluationTests
     {
         Label = label,
         Small = unchecked((byte)label),
-        Key = unchecked((uint)(label + 1)),
+        Key = unchecked((uint)label), // counted from 0 in an object
         PredictedLabel = predicted,
         NormalizedPredictedLabel = normalized,
         Choices = choices,
