@@ -1,8 +1,32 @@
+using Microsoft.ML.CoLM.Estimators;
+
 namespace Microsoft.ML.CoLM;
 
 public sealed partial class CoLMOperations
 {
-    /// <summary>Metrics of rows that were scored by <see cref="ScoringTask.MultipleChoice"/>.</summary>
-    public MultipleChoiceMetrics EvaluateMultipleChoice(IDataView scored, string labelColumnName = "Label") =>
-        throw new NotImplementedException();
+    /// <summary>
+    /// How often the right choice was found in rows that <see cref="ScoringTask.MultipleChoice"/> scored, by the rules of
+    /// EleutherAI's lm-evaluation-harness (commit 4e7e0d4).
+    /// </summary>
+    /// <remarks>
+    /// Reads the columns <c>Score</c>, <c>PredictedLabel</c>, <c>NormalizedPredictedLabel</c> and <c>Choices</c>; what has
+    /// other names is copied to these by <c>CopyColumns</c>.
+    /// </remarks>
+    /// <param name="scored">The scored rows, at least one.</param>
+    /// <param name="labelColumnName">
+    /// The index of the right choice, counted from 0: a number of any type, or a key, whose values then are the indices; one
+    /// without values is counted itself.
+    /// </param>
+    /// <returns>Means over the rows; a standard error is NaN for a single row.</returns>
+    /// <exception cref="ArgumentException">
+    /// A column is missing or of another type, there is no row, or an answer is none of a row's choices; the message names
+    /// the column and the row.
+    /// </exception>
+    /// <exception cref="OperationCanceledException">The MLContext's execution was cancelled.</exception>
+    public MultipleChoiceMetrics EvaluateMultipleChoice(IDataView scored, string labelColumnName = "Label")
+    {
+        ArgumentNullException.ThrowIfNull(scored);
+        ArgumentException.ThrowIfNullOrEmpty(labelColumnName);
+        return new ScoredChoices(_mlContext, scored, labelColumnName).Evaluate();
+    }
 }

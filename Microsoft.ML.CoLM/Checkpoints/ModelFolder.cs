@@ -54,7 +54,10 @@ internal static class ModelFolder
         FolderSave.Write(folder, contents, () => Stale(folder, [.. contents.Select(content => content.Name)]), files);
     }
 
-    private static CoLMConfig ReadConfig(string folder)
+    /// <summary>The architecture of the model that a folder holds; its weights are not looked at.</summary>
+    /// <exception cref="IOException">There is none.</exception>
+    /// <exception cref="InvalidDataException">It is broken or not supported.</exception>
+    public static CoLMConfig ReadConfig(string folder)
     {
         var path = Path.Combine(folder, ModelFiles.Config);
         if (!OrdinaryFile.IsThere(path))

@@ -3,12 +3,17 @@ using System.Globalization;
 namespace Microsoft.ML.CoLM.Estimators;
 
 /// <summary>What rows score, computed for a batch when the first of its scores is asked for.</summary>
-/// <param name="texts">The rows' texts.</param>
-/// <param name="score">Scores texts together.</param>
+/// <typeparam name="TRow">What is read of a row.</typeparam>
+/// <typeparam name="TScore">What it scores.</typeparam>
+/// <param name="source">The rows.</param>
+/// <param name="createReader">Makes what reads a row.</param>
+/// <param name="score">Scores rows together.</param>
 /// <param name="isFinite">Whether all numbers of a score are.</param>
-internal sealed class BatchScores<TScore>(
-    ITextBatches texts, Func<IReadOnlyList<RowText>, TScore[]> score, Predicate<TScore> isFinite)
+internal sealed class BatchScores<TRow, TScore>(
+    IRowSource source, Func<DataViewRow, DataViewSchema.Column[], Func<TRow>> createReader,
+    Func<IReadOnlyList<TRow>, TScore[]> score, Predicate<TScore> isFinite)
 {
+    private readonly Func<RowBatch<TRow>> _read = source.Read(createReader);
     private TScore[] _scores = [];
     private long? _batch;
 
@@ -17,12 +22,12 @@ internal sealed class BatchScores<TScore>(
     /// <exception cref="InvalidOperationException">A score of the row's batch is not a finite number.</exception>
     public TScore Current()
     {
-        using var use = texts.Enter();
-        var batch = texts.Current();
+        using var use = source.Enter();
+        var batch = _read();
         if (batch.Start != _batch)
         {
             _batch = null;
-            _scores = Finite(score(batch.Texts), batch.Start);
+            _scores = Finite(score(batch.Rows), batch.Start);
             _batch = batch.Start;
         }
         return _scores[batch.Index];

@@ -23,7 +23,7 @@ namespace Microsoft.ML.CoLM;
 /// spooled to a temporary file, so the data may be larger than memory. The chains that were there before are frozen and
 /// run without gradients. Messages go to the host's channel.
 /// </remarks>
-public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringTransformer>
+public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringTransformer>, IStoppableEstimator
 {
     private readonly IHost _host;
     private readonly Options _options;
@@ -87,6 +87,11 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
                 channel.Error(e.Message);
             throw;
         }
+    }
+
+    CancellationToken IStoppableEstimator.StopToken
+    {
+        set => _options.StopToken = value;
     }
 
     /// <inheritdoc/>

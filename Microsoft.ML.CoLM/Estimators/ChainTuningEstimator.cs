@@ -36,7 +36,7 @@ namespace Microsoft.ML.CoLM;
 /// own share them after <see cref="CoLMModel.ShareWeights"/>.
 /// </para>
 /// </remarks>
-public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTransformer>
+public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTransformer>, IStoppableEstimator
 {
     private readonly IHost _host;
     private readonly Options _options;
@@ -122,6 +122,11 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
                 channel.Error(e.Message);
             throw;
         }
+    }
+
+    CancellationToken IStoppableEstimator.StopToken
+    {
+        set => _options.StopToken = value;
     }
 
     /// <inheritdoc/>

@@ -30,7 +30,7 @@ internal sealed record CompletionScoring(int ChainCount, CompletionTemplate Temp
     {
         var (model, scale) = (rows.Model, new ChainRange(ChainCount - 1, ChainCount));
         Action checkAlive = rows.Channel.CheckAlive;
-        var scores = new BatchScores<TextScore>(rows.Texts, batch =>
+        var scores = new BatchScores<RowText, TextScore>(rows.Source, RowTextReader.Create, batch =>
         {
             CompletionTokens[] completions = [.. batch.Select(text => Template.Encode(
                 rows.Tokenizer, model.Config, text.First, text.Second!, rows.Columns.Names, checkAlive))];

@@ -15,4 +15,8 @@ internal static class DefaultColumnNames
     public const string Probability = "Probability";
     public const string Prompt = "Prompt";
     public const string Response = "Response";
+    public const string Context = "Context";
+    public const string Choices = "Choices";
+    public const string NormalizedScore = "NormalizedScore";
+    public const string NormalizedPredictedLabel = "NormalizedPredictedLabel";
 }

@@ -45,7 +45,18 @@ public sealed partial class ElasticScoringEstimator
         /// <summary>How a text's tokens become one vector, in <see cref="ScoringTask.Features"/>.</summary>
         public FeaturePooling Pooling { get; set; } = FeaturePooling.Mean;
 
-        /// <summary>The column of text to score.</summary>
+        /// <summary>
+        /// Input of <see cref="ScoringTask.MultipleChoice"/>: the text before all choices, or a vector of one before each.
+        /// </summary>
+        public string ContextColumnName { get; set; } = DefaultColumnNames.Context;
+
+        /// <summary>
+        /// Input of <see cref="ScoringTask.MultipleChoice"/>, vector of Text: the choices, at least one; rows may have different
+        /// numbers of them.
+        /// </summary>
+        public string ChoicesColumnName { get; set; } = DefaultColumnNames.Choices;
+
+        /// <summary>The column of text to score, of the other tasks.</summary>
         public string TextColumnName { get; set; } = DefaultColumnNames.Text;
 
         /// <summary>
@@ -75,6 +86,30 @@ public sealed partial class ElasticScoringEstimator
         /// </summary>
         public string FeaturesColumnName { get; set; } = DefaultColumnNames.Features;
 
+        /// <summary>
+        /// Output of <see cref="ScoringTask.MultipleChoice"/>, vector of Single: for each choice the natural log of its
+        /// probability behind the context, summed over its tokens.
+        /// </summary>
+        public string ScoreColumnName { get; set; } = DefaultColumnNames.Score;
+
+        /// <summary>
+        /// Output of <see cref="ScoringTask.MultipleChoice"/>, vector of Single: the score for each character of the choice, which
+        /// are Unicode's code points; minus infinity for a choice without any.
+        /// </summary>
+        public string NormalizedScoreColumnName { get; set; } = DefaultColumnNames.NormalizedScore;
+
+        /// <summary>
+        /// Output of <see cref="ScoringTask.MultipleChoice"/>, Int32: the choice with the greatest score, counted from 0; of
+        /// equal ones the first.
+        /// </summary>
+        public string PredictedLabelColumnName { get; set; } = DefaultColumnNames.PredictedLabel;
+
+        /// <summary>
+        /// Output of <see cref="ScoringTask.MultipleChoice"/>, Int32: the choice with the greatest normalised score, counted from
+        /// 0; of equal ones the first.
+        /// </summary>
+        public string NormalizedPredictedLabelColumnName { get; set; } = DefaultColumnNames.NormalizedPredictedLabel;
+
         internal const int MaximumBatchSize = 1 << 16;
 
         /// <summary>Rows that are scored together, at most 65,536; results do not depend on it beyond rounding.</summary>
@@ -84,7 +119,7 @@ public sealed partial class ElasticScoringEstimator
         /// Tokens of a window, from 2 to the model's context, which null takes: a longer text is scored in several. Time and
         /// memory of a token grow with the window, and so does what is known of its past: long texts under a model with a
         /// context of 128K are scored in a fraction of the time with 4,096. Left out with tuned classes and numbers, which
-        /// read the beginning of a text alone.
+        /// read the beginning of a text alone, and with <see cref="ScoringTask.MultipleChoice"/>, which reads the end.
         /// </summary>
         public int? Window { get; set; }
 
@@ -105,6 +140,10 @@ public sealed partial class ElasticScoringEstimator
         /// <summary>The windows that are asked for, or those of the transformer.</summary>
         internal TextWindows Windows => Transformer?.Settings.Windows is { } fitted && Window is null
             ? new(fitted.Length, Stride ?? fitted.Stride) : new(Window, Stride);
+
+        /// <summary>The columns that the task reads.</summary>
+        internal TextColumns Columns => Transformer?.Settings.Columns ?? (Task == ScoringTask.MultipleChoice
+            ? new ChoiceColumns(ContextColumnName, ChoicesColumnName) : new TextColumns(TextColumnName));
 
         /// <summary>What later changes of these options do not reach.</summary>
         internal Options Copy()
@@ -143,10 +182,10 @@ public sealed partial class ElasticScoringEstimator
             CheckCascade();
             if (!Enum.IsDefined(Task))
                 throw new ArgumentException($"{nameof(Task)} must be a {nameof(ScoringTask)}, found {Task}.");
-            if (Task is not (ScoringTask.LanguageModeling or ScoringTask.Features))
+            if (Task is not (ScoringTask.LanguageModeling or ScoringTask.Features or ScoringTask.MultipleChoice))
             {
-                throw new ArgumentException($"{nameof(Task)} must be {ScoringTask.LanguageModeling} or " +
-                    $"{ScoringTask.Features}, found {Task}, whose head {nameof(CoLMCatalog.ChainTuning)} makes.");
+                throw new ArgumentException($"{nameof(Task)} must be {ScoringTask.LanguageModeling}, {ScoringTask.Features} or " +
+                    $"{ScoringTask.MultipleChoice}, found {Task}, whose head {nameof(CoLMCatalog.ChainTuning)} makes.");
             }
             if (!Enum.IsDefined(Pooling))
                 throw new ArgumentException($"{nameof(Pooling)} must be a {nameof(FeaturePooling)}, found {Pooling}.");
@@ -155,6 +194,10 @@ public sealed partial class ElasticScoringEstimator
                 (nameof(TextColumnName), TextColumnName), (nameof(LogProbabilityColumnName), LogProbabilityColumnName),
                 (nameof(TokenCountColumnName), TokenCountColumnName), (nameof(PerplexityColumnName), PerplexityColumnName),
                 (nameof(ChainsUsedColumnName), ChainsUsedColumnName), (nameof(FeaturesColumnName), FeaturesColumnName),
+                (nameof(ContextColumnName), ContextColumnName), (nameof(ChoicesColumnName), ChoicesColumnName),
+                (nameof(ScoreColumnName), ScoreColumnName), (nameof(NormalizedScoreColumnName), NormalizedScoreColumnName),
+                (nameof(PredictedLabelColumnName), PredictedLabelColumnName),
+                (nameof(NormalizedPredictedLabelColumnName), NormalizedPredictedLabelColumnName),
             ];
             if (names.FirstOrDefault(name => string.IsNullOrEmpty(name.Name)).Option is { } empty)
                 throw new ArgumentException($"A column name is empty: {empty}.", empty);
@@ -163,7 +206,7 @@ public sealed partial class ElasticScoringEstimator
             if (Transformer is not null)
                 return;
             var outputs = CreateTask(modelChains: 1).OutputColumns(config: null);
-            string[] used = [TextColumnName, .. outputs.Select(column => column.Name)];
+            string[] used = [.. Columns.All, .. outputs.Select(column => column.Name)];
             if (used.Distinct().Count() < used.Length)
                 throw new ArgumentException($"Column names must differ, found {string.Join(", ", used)}.");
         }
@@ -175,10 +218,14 @@ public sealed partial class ElasticScoringEstimator
                 return Cascade is null ? ChainCount is { } count ? task.WithChainCount(count) : task
                     : task.WithCascade(Cascade.ToCascade());
             var chainCount = Cascade?.ChainCounts[^1] ?? ChainCount ?? modelChains;
-            return Task == ScoringTask.Features
-                ? new FeatureScoring(chainCount, FeaturesColumnName, Pooling)
-                : new LanguageModelScoring(chainCount, LogProbabilityColumnName, TokenCountColumnName,
-                    PerplexityColumnName, ChainsUsedColumnName, Cascade?.ToCascade());
+            return Task switch
+            {
+                ScoringTask.Features => new FeatureScoring(chainCount, FeaturesColumnName, Pooling),
+                ScoringTask.MultipleChoice => new MultipleChoiceScoring(chainCount, ScoreColumnName, NormalizedScoreColumnName,
+                    PredictedLabelColumnName, NormalizedPredictedLabelColumnName),
+                _ => new LanguageModelScoring(chainCount, LogProbabilityColumnName, TokenCountColumnName,
+                    PerplexityColumnName, ChainsUsedColumnName, Cascade?.ToCascade()),
+            };
         }
 
         private void CheckCascade()

@@ -22,9 +22,9 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
     }
 
     /// <summary>Loads the model.</summary>
-    /// <param name="input">Data with the text column; no row is read.</param>
+    /// <param name="input">Data with the task's text columns; no row is read.</param>
     /// <exception cref="ArgumentException">
-    /// The text column is missing or not text, or the model does not fit, or has weights that are NaN or infinite.
+    /// A text column is missing or not text, or the model does not fit, or has weights that are NaN or infinite.
     /// </exception>
     /// <exception cref="IOException">The model's folder, or a file in it, is missing.</exception>
     /// <exception cref="InvalidDataException">A file of the model's folder is broken or not supported.</exception>
@@ -60,7 +60,7 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
     }
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">The text column is missing, or is not text.</exception>
+    /// <exception cref="ArgumentException">A text column is missing, or is not text.</exception>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         _host.CheckValue(inputSchema, nameof(inputSchema));
@@ -68,7 +68,7 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
             _options.CreateTask(modelChains: 1).OutputColumns(_options.Transformer?.Model.Config));
     }
 
-    private TextColumns Columns => _options.Transformer?.Settings.Columns ?? new(_options.TextColumnName);
+    private TextColumns Columns => _options.Columns;
 
     private ElasticScoringTransformer Create(CoLMModel model, bool isOwned) => new(
         _host, new SharedModel(model, isOwned), Settings(model.Config.Layout.ChainCount));

@@ -29,6 +29,20 @@ namespace Microsoft.ML.CoLM;
 /// ]]></format>
 /// They are what the head would read; an empty text has zeros. The vector at k chains is the beginning of that at more.
 /// Its slots are named, <c>chain2.17</c> for the second chain's feature 17, counted from 0.
+/// With <see cref="ScoringTask.MultipleChoice"/>, which reads a column <c>Context</c>, of Text or a vector of Text, and a vector of
+/// Text <c>Choices</c>:
+/// <format type="text/markdown"><![CDATA[
+/// | Column | Type | Description |
+/// | -- | -- | -- |
+/// | `Score` | Vector of Single | Natural log of each choice's probability behind the context, summed over its tokens. |
+/// | `NormalizedScore` | Vector of Single | The same for each character (code point); minus infinity for an empty choice. |
+/// | `PredictedLabel` | Int32 | The index of the greatest score, counted from 0; of equal ones the first. |
+/// | `NormalizedPredictedLabel` | Int32 | The same of the normalised score. |
+/// ]]></format>
+/// They are scored by the rules of EleutherAI's lm-evaluation-harness (commit 4e7e0d4), in float32 whatever the weights are: a
+/// space stands before each choice, context and choice are encoded together, and of what is longer than the model's context the
+/// end is kept. What the choices of a row have in common is computed once. <see cref="CoLMOperations.EvaluateMultipleChoice"/>
+/// compares with the answers.
 /// The columns of a tuned task are <see cref="ChainTuningEstimator"/>'s.
 /// <para>
 /// Texts longer than a window (<see cref="ElasticScoringEstimator.Options.Window"/>; the model's context where it is left
@@ -133,7 +147,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     /// </summary>
     /// <param name="cascade">Where rows stop; a column <c>ChainsUsed</c> tells where each did.</param>
     /// <exception cref="ArgumentException">The cascade is none, or does not fit the model; the message names the option.</exception>
-    /// <exception cref="NotSupportedException">The task has nothing to stop at: features, numbers, completions.</exception>
+    /// <exception cref="NotSupportedException">The task has nothing to stop at: features, numbers, completions, choices.</exception>
     /// <exception cref="ObjectDisposedException">This transformer was disposed.</exception>
     public ElasticScoringTransformer WithCascade(CascadeOptions cascade)
     {
@@ -144,7 +158,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     }
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">The text column is missing, or is not text.</exception>
+    /// <exception cref="ArgumentException">A text column is missing, or is not text.</exception>
     public DataViewSchema GetOutputSchema(DataViewSchema inputSchema)
     {
         _host.CheckValue(inputSchema, nameof(inputSchema));
@@ -152,7 +166,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     }
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">The text column is missing, or is not text.</exception>
+    /// <exception cref="ArgumentException">A text column is missing, or is not text.</exception>
     /// <exception cref="ObjectDisposedException">This transformer was disposed.</exception>
     public IDataView Transform(IDataView input)
     {
@@ -213,10 +227,10 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
 
     internal DataViewSchema.DetachedColumn[] OutputColumns() => Settings.Task.OutputColumns(Model.Config);
 
-    internal Delegate[] CreateGetters(ITextBatches texts, ScoringChannel channel)
+    internal Delegate[] CreateGetters(IRowSource source, ScoringChannel channel)
     {
         _lifetime.Check();
-        return Settings.Task.CreateGetters(new(Model, Tokenizer, texts, Settings.Columns, Settings.Windows, channel));
+        return Settings.Task.CreateGetters(new(Model, Tokenizer, source, Settings.Columns, Settings.Windows, channel));
     }
 
     internal ScoringChannel CreateChannel(bool hasEnd) => new(_host, _lifetime.Check, hasEnd);

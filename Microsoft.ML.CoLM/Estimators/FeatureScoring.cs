@@ -29,7 +29,7 @@ internal sealed record FeatureScoring(int ChainCount, string FeaturesColumnName,
     public Delegate[] CreateGetters(RowScoring rows)
     {
         Action checkAlive = rows.Channel.CheckAlive;
-        var vectors = new BatchScores<float[]>(rows.Texts, batch => SequencePooling.Pool(
+        var vectors = new BatchScores<RowText, float[]>(rows.Source, RowTextReader.Create, batch => SequencePooling.Pool(
             rows.Model,
             rows.Tokenizer.EncodeRows(
                 [.. batch.Select(text => text.First)], rows.Model.Config, rows.Columns.First, checkAlive),

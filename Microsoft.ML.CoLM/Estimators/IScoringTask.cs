@@ -18,8 +18,8 @@ internal interface IScoringTask
     /// <summary>The task's own head, freed with the last transformer that has it; null where the task has none.</summary>
     ChainHead? Head => null;
 
-    /// <summary>Whether a text that is longer than a window is read in several.</summary>
-    bool ReadsWindows => true;
+    /// <summary>What is read of a text that is too long; null where it is read in windows.</summary>
+    string? OnlyReads => null;
 
     /// <summary>The same with this many chains for every row.</summary>
     IScoringTask WithChainCount(int chainCount);

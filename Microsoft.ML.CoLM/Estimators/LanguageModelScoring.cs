@@ -45,7 +45,7 @@ internal sealed record LanguageModelScoring(
     public Delegate[] CreateGetters(RowScoring rows)
     {
         var scorer = CreateScorer(rows);
-        var scores = new BatchScores<TextScore>(rows.Texts, batch =>
+        var scores = new BatchScores<RowText, TextScore>(rows.Source, RowTextReader.Create, batch =>
         {
             var sequences = Encode(
                 rows.Model, rows.Tokenizer, batch, rows.Columns, rows.Windows, rows.Channel.CheckAlive);

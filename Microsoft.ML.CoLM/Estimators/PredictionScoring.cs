@@ -15,7 +15,7 @@ internal abstract record PredictionScoring(int ChainCount, int MaxLength, ChainH
 {
     public abstract ScoringTask Kind { get; }
 
-    public bool ReadsWindows => false;
+    public string? OnlyReads => "the beginning";
 
     /// <summary>Where rows stop; null scores all of them with all the chains.</summary>
     public Cascade? Cascade { get; init; }
@@ -39,8 +39,8 @@ internal abstract record PredictionScoring(int ChainCount, int MaxLength, ChainH
     public Delegate[] CreateGetters(RowScoring rows)
     {
         var predict = CreatePredictor(rows);
-        var predictions = new BatchScores<Prediction>(
-            rows.Texts, batch => predict([.. batch.Select(text => Encode(rows, text))]),
+        var predictions = new BatchScores<RowText, Prediction>(
+            rows.Source, RowTextReader.Create, batch => predict([.. batch.Select(text => Encode(rows, text))]),
             prediction => Array.TrueForAll(prediction.Outputs, float.IsFinite));
         var getters = OwnGetters(() => predictions.Current().Outputs);
         return Cascade is null

@@ -8,6 +8,10 @@ internal sealed class RowTextReader(DataViewRow row, DataViewSchema.Column[] col
     private readonly ValueGetter<ReadOnlyMemory<char>>[] _read =
         Array.ConvertAll(columns, row.GetGetter<ReadOnlyMemory<char>>);
 
+    /// <summary>As an <see cref="IRowSource"/> asks for it.</summary>
+    public static Func<RowText> Create(DataViewRow row, DataViewSchema.Column[] columns) =>
+        new RowTextReader(row, columns).Read;
+
     public RowText Read() => new(Text(0), columns.Length == 1 ? null : Text(1));
 
     private string Text(int index)

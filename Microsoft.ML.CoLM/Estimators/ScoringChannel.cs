@@ -12,6 +12,8 @@ namespace Microsoft.ML.CoLM.Estimators;
 /// </param>
 internal sealed class ScoringChannel(IHost host, Action checkUsable, bool hasEnd) : IDisposable
 {
+    private const string TuningLimit = $"the tuning's {nameof(TrainingOptions.SequenceLength)} or the model's context";
+
     private long _cutRows;
     private string _limit = "";
 
@@ -27,11 +29,11 @@ internal sealed class ScoringChannel(IHost host, Action checkUsable, bool hasEnd
     /// <summary>Counts a row that lost tokens.</summary>
     /// <param name="columns">Where its text comes from.</param>
     /// <param name="length">Tokens that are left of it.</param>
-    public void CountCutRow(TextColumns columns, int length)
+    /// <param name="limit">Where the length comes from.</param>
+    public void CountCutRow(TextColumns columns, int length, string limit = TuningLimit)
     {
         _cutRows++;
-        _limit = $"column '{columns.Names}' have more than {length} tokens, which is the tuning's " +
-            $"{nameof(TrainingOptions.SequenceLength)} or the model's context, and are cut to so many";
+        _limit = $"column '{columns.Names}' have more than {length} tokens, which is {limit}, and are cut to so many";
         if (!hasEnd && BitOperations.IsPow2(_cutRows))
             Warn(" so far");
     }

@@ -5,12 +5,13 @@ using Microsoft.ML.Runtime;
 namespace Microsoft.ML.CoLM.Estimators;
 
 /// <summary>The source's rows with their scores.</summary>
-internal sealed class ScoringCursor : SynchronizedCursorBase, ITextBatches
+internal sealed class ScoringCursor : SynchronizedCursorBase, IRowSource
 {
     private readonly ColumnBindings _bindings;
     private readonly bool[] _active;
     private readonly ElasticScoringTransformer _transformer;
-    private readonly TextsAhead? _texts;
+    private readonly DataViewRowCursor? _ahead;
+    private readonly DataViewSchema.Column[] _texts;
     private readonly ScoringChannel _channel;
     private readonly Delegate[] _getters;
 
@@ -19,15 +20,16 @@ internal sealed class ScoringCursor : SynchronizedCursorBase, ITextBatches
     /// <param name="bindings">Where the columns come from.</param>
     /// <param name="active">Which columns were asked for.</param>
     /// <param name="transformer">What scores.</param>
-    /// <param name="texts">The texts; null where no score column was asked for.</param>
+    /// <param name="ahead">The same rows with the texts alone; null where no score column was asked for.</param>
+    /// <param name="texts">The columns of the texts.</param>
     public ScoringCursor(
         IChannelProvider host, DataViewRowCursor rows, ColumnBindings bindings, bool[] active,
-        ElasticScoringTransformer transformer, TextsAhead? texts)
+        ElasticScoringTransformer transformer, DataViewRowCursor? ahead, DataViewSchema.Column[] texts)
         : base(host, rows)
     {
-        (_bindings, _active, _transformer, _texts) = (bindings, active, transformer, texts);
+        (_bindings, _active, _transformer, _ahead, _texts) = (bindings, active, transformer, ahead, texts);
         _channel = transformer.CreateChannel(hasEnd: true);
-        _getters = texts is null ? [] : transformer.CreateGetters(this, _channel);
+        _getters = ahead is null ? [] : transformer.CreateGetters(this, _channel);
     }
 
     public override DataViewSchema Schema => _bindings.Schema;
@@ -45,15 +47,19 @@ internal sealed class ScoringCursor : SynchronizedCursorBase, ITextBatches
             $"Column '{column.Name}' is of type {column.Type}, found a getter of {typeof(TValue)}.");
     }
 
-    Lifetime.Use ITextBatches.Enter() => _transformer.Enter();
+    Lifetime.Use IRowSource.Enter() => _transformer.Enter();
 
-    TextBatch ITextBatches.Current() => _texts!.At(Position);
+    Func<RowBatch<TRow>> IRowSource.Read<TRow>(Func<DataViewRow, DataViewSchema.Column[], Func<TRow>> createReader)
+    {
+        var rows = new RowsAhead<TRow>(_ahead!, createReader(_ahead!, _texts), _transformer.Settings.BatchSize);
+        return () => rows.At(Position);
+    }
 
     protected override void Dispose(bool disposing)
     {
         if (disposing)
         {
-            _texts?.Dispose();
+            _ahead?.Dispose();
             _channel.Dispose();
         }
         base.Dispose(disposing);

@@ -36,10 +36,8 @@ internal sealed class ScoringDataView : IDataView
             active[column.Index] = true;
         var sourceColumns = _bindings.GetActiveInput(index => active[index]);
         var rows = _source.GetRowCursor(_source.Schema.Where(column => sourceColumns[column.Index]));
-        var texts = _bindings.AddedColumnIndices.Any(index => active[index])
-            ? new TextsAhead(_source.GetRowCursor(_texts), _texts, _transformer.Settings.BatchSize)
-            : null;
-        return new ScoringCursor(_host, rows, _bindings, active, _transformer, texts);
+        var ahead = _bindings.AddedColumnIndices.Any(index => active[index]) ? _source.GetRowCursor(_texts) : null;
+        return new ScoringCursor(_host, rows, _bindings, active, _transformer, ahead, _texts);
     }
 
     public DataViewRowCursor[] GetRowCursorSet(

@@ -24,7 +24,7 @@ internal sealed class ScoringRowMapper(ElasticScoringTransformer transformer, Da
 
         // An engine never says when it has read its last row.
         var getters = transformer.CreateGetters(
-            new SingleText(transformer, input, Array.ConvertAll(_texts, text => input.Schema[text.Index])),
+            new SingleRow(transformer, input, Array.ConvertAll(_texts, text => input.Schema[text.Index])),
             transformer.CreateChannel(hasEnd: false));
         for (var i = 0; i < count; i++)
         {

@@ -28,9 +28,12 @@ internal sealed record ScoringSettings(
         var columns = input.ToDictionary(existing => existing.Name);
         foreach (var column in added)
         {
-            var kind = column.Type is VectorDataViewType
-                ? SchemaShape.Column.VectorKind.Vector
-                : SchemaShape.Column.VectorKind.Scalar;
+            var kind = column.Type switch
+            {
+                VectorDataViewType { IsKnownSize: true } => SchemaShape.Column.VectorKind.Vector,
+                VectorDataViewType => SchemaShape.Column.VectorKind.VariableVector,
+                _ => SchemaShape.Column.VectorKind.Scalar,
+            };
             columns[column.Name] = column.Type is KeyDataViewType
                 ? new SchemaShape.Column(column.Name, kind, NumberDataViewType.UInt32, isKey: true, Annotations(column))
                 : new SchemaShape.Column(column.Name, kind, column.Type.GetItemType(), isKey: false, Annotations(column));
@@ -44,11 +47,11 @@ internal sealed record ScoringSettings(
     {
         Task.CheckFits(config);
         Windows.CheckFits(config);
-        if (!Task.ReadsWindows && Windows != default)
+        if (Task.OnlyReads is { } part && Windows != default)
         {
             var option = Windows.Length is null
                 ? nameof(ElasticScoringEstimator.Options.Stride) : nameof(ElasticScoringEstimator.Options.Window);
-            throw new ArgumentException($"{option} must be left out with {Task.Kind}, which reads the beginning of a text alone.", option);
+            throw new ArgumentException($"{option} must be left out with {Task.Kind}, which reads {part} of a text alone.", option);
         }
         if (Windows.AreDisjoint(config))
             CheckDisjoint(config);
@@ -81,6 +84,8 @@ internal sealed record ScoringSettings(
         var hasWindows = number is >= HasWindows and < 2 * HasWindows;
         var kind = (ScoringTask)(hasWindows ? number - HasWindows : number);
         var windows = hasWindows ? ReadWindows(context.Reader, model.Config) : default;
+        if (kind == ScoringTask.MultipleChoice)
+            columns = ChoiceColumns.Of(columns);
         return new ScoringSettings(columns, batchSize, kind switch
         {
             ScoringTask.LanguageModeling => LanguageModelScoring.Load(context),
@@ -89,6 +94,7 @@ internal sealed record ScoringSettings(
             ScoringTask.BinaryClassification => BinaryScoring.Load(context, model),
             ScoringTask.Regression => RegressionScoring.Load(context, model),
             ScoringTask.Completion => CompletionScoring.Load(context),
+            ScoringTask.MultipleChoice => MultipleChoiceScoring.Load(context),
             _ => throw new InvalidDataException($"The zip's scoring task {kind} is not known."),
         }, windows).Checked(model);
     }

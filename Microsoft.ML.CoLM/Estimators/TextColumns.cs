@@ -6,8 +6,11 @@ namespace Microsoft.ML.CoLM.Estimators;
 /// <summary>The columns that a row's text comes from: one, or a pair.</summary>
 /// <param name="First">The first, or only one.</param>
 /// <param name="Second">The second; null where rows have one text.</param>
-internal sealed record TextColumns(string First, string? Second = null)
+internal record TextColumns(string First, string? Second = null)
 {
+    /// <summary>The columns' names.</summary>
+    public string[] All => Second is null ? [First] : [First, Second];
+
     /// <summary>The names, for messages.</summary>
     public string Names => Second is null ? First : $"{First}', '{Second}";
 
@@ -18,6 +21,11 @@ internal sealed record TextColumns(string First, string? Second = null)
     public DataViewSchema.Column[] In(DataViewSchema schema, DataRole? role = null) => Second is null
         ? [TextColumn(schema, First, role ?? DataRole.Input)]
         : [TextColumn(schema, First, role ?? DataRole.Input), TextColumn(schema, Second, role ?? DataRole.Input)];
+
+    /// <summary>As <see cref="In"/>; null where one is missing, or its type is not text.</summary>
+    public DataViewSchema.Column[]? FindIn(DataViewSchema schema) =>
+        ((string?[])[First, Second]).OfType<string>().All(name => schema.GetColumnOrNull(name)?.Type is TextDataViewType)
+            ? In(schema) : null;
 
     /// <summary>As <see cref="In"/>, for a schema that is not there yet.</summary>
     /// <exception cref="ArgumentException">One is missing, or its type is not text.</exception>
@@ -39,26 +47,35 @@ internal sealed record TextColumns(string First, string? Second = null)
     public static TextColumns Load(ZipReader context) =>
         new(context.LoadNonEmptyString(), context.LoadStringOrNull());
 
-    private static DataViewSchema.Column TextColumn(DataViewSchema schema, string name, DataRole role)
+    /// <summary>Whether a column may be a vector, or a single text.</summary>
+    protected virtual bool MayBe(string name, bool isVector) => !isVector;
+
+    /// <summary>A column's type, for messages.</summary>
+    protected virtual string ExpectedType(string name) => "Text";
+
+    private DataViewSchema.Column TextColumn(DataViewSchema schema, string name, DataRole role)
     {
         if (schema.GetColumnOrNull(name) is not { } column)
             throw new ArgumentException($"{role.Name} has no text column '{name}'. It has {ColumnNames(schema)}.{role.Advice}");
-        if (column.Type is not TextDataViewType)
-            throw new ArgumentException($"{role.Name} must have column '{name}' of type Text, found {column.Type}.{role.Advice}");
+        if (column.Type.GetItemType() is not TextDataViewType || !MayBe(name, column.Type is VectorDataViewType))
+        {
+            throw new ArgumentException(
+                $"{role.Name} must have column '{name}' of type {ExpectedType(name)}, found {column.Type}.{role.Advice}");
+        }
         return column;
     }
 
-    private static void CheckIn(SchemaShape schema, string name)
+    private void CheckIn(SchemaShape schema, string name)
     {
         if (!schema.TryFindColumn(name, out var column))
         {
             throw new ArgumentException(
                 $"{DataRole.Input.Name} has no text column '{name}'. It has {ColumnNames(schema.Select(known => known.Name))}.");
         }
-        if (column.Kind != SchemaShape.Column.VectorKind.Scalar || column.ItemType is not TextDataViewType)
+        if (column.ItemType is not TextDataViewType || !MayBe(name, column.Kind != SchemaShape.Column.VectorKind.Scalar))
         {
-            throw new ArgumentException(
-                $"{DataRole.Input.Name} must have column '{name}' of type Text, found {column.Kind} of {column.ItemType}.");
+            throw new ArgumentException($"{DataRole.Input.Name} must have column '{name}' of type {ExpectedType(name)}, " +
+                $"found {column.Kind} of {column.ItemType}.");
         }
     }
 

@@ -10,8 +10,9 @@ namespace Microsoft.ML.CoLM.Estimators;
 /// <param name="options">How to train.</param>
 internal sealed class TrainingChannel(IHost host, IChannel channel, TrainingOptions options)
 {
-    /// <summary>Whether training is to end after its row or step: by the options' token, or by the MLContext.</summary>
-    public bool IsCancelled() => options.CancellationToken.IsCancellationRequested || HostSettings.IsCancelled(host);
+    /// <summary>Whether training is to end after its row or step: by the options' token, a sweep, or the MLContext.</summary>
+    public bool IsCancelled() => options.CancellationToken.IsCancellationRequested ||
+        options.StopToken.IsCancellationRequested || HostSettings.IsCancelled(host);
 
     public void Info(string message) => channel.Info(message);
 
@@ -42,20 +43,20 @@ internal sealed class TrainingChannel(IHost host, IChannel channel, TrainingOpti
 
     /// <summary>Says of a training how it ended.</summary>
     /// <exception cref="OperationCanceledException">
-    /// The MLContext's execution was cancelled, which gives no model, as in ML.NET's own trainers.
+    /// The MLContext's execution, or a sweep, was cancelled, which gives no model, as in ML.NET's own trainers.
     /// </exception>
     public TrainingSummary Ended(TrainingSummary summary)
     {
         if (summary.Cancelled)
         {
             channel.Warning($"Training was cancelled after {summary.Steps} steps.");
-            host.CheckAlive();
+            CheckAlive();
         }
         return summary;
     }
 
     /// <summary>Reads rows; null where the options' token ends training before all are read.</summary>
-    /// <exception cref="OperationCanceledException">The MLContext's execution was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The MLContext's execution, or a sweep, was cancelled.</exception>
     public T? Read<T>(Func<T> rows)
         where T : class
     {
@@ -65,20 +66,24 @@ internal sealed class TrainingChannel(IHost host, IChannel channel, TrainingOpti
         }
         catch (OperationCanceledException) when (IsCancelled())
         {
-            host.CheckAlive();
+            CheckAlive();
             return null;
         }
     }
 
-    /// <summary>Ends a validation, and with it the training, where the MLContext's execution was cancelled.</summary>
+    /// <summary>Ends a validation, and with it the training, where the MLContext's execution, or a sweep, was cancelled.</summary>
     /// <exception cref="OperationCanceledException">It was.</exception>
-    public void CheckAlive() => host.CheckAlive();
+    public void CheckAlive()
+    {
+        host.CheckAlive();
+        options.StopToken.ThrowIfCancellationRequested();
+    }
 
     /// <summary>Ends reading where training was cancelled.</summary>
     /// <exception cref="OperationCanceledException">It was.</exception>
     public void ThrowIfCancelled()
     {
-        host.CheckAlive();
+        CheckAlive();
         options.CancellationToken.ThrowIfCancellationRequested();
     }
 

@@ -13,6 +13,6 @@ public sealed class CorrelationMetrics
     /// <summary>Spearman's correlation of ranks, ties at their mean; NaN where a side does not vary.</summary>
     public double SpearmanCorrelation { get; internal init; }
 
-    /// <summary>Rows.</summary>
+    /// <summary>Rows that have a label.</summary>
     public int Count { get; internal init; }
 }

@@ -122,13 +122,26 @@ internal static class SequenceScorer
         double[][] sums)
     {
         using var scope = NewDisposeScope();
-        var chains = new ChainRange(0, reported.End);
-        var features = model.Features(batch.TokenIds(model.Device), chains);
+        var features = model.Features(batch.TokenIds(model.Device), new ChainRange(0, reported.End));
+        Add(model, sequences, features, batch.Positions, reported, sums);
+    }
+
+    /// <summary>Adds the natural-log probabilities of tokens to the sums of their sequences.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="sequences">Token ids.</param>
+    /// <param name="features">[rows, D], normalised: a forward pass's.</param>
+    /// <param name="scored">Where the tokens are, and in which row the features that predict each.</param>
+    /// <param name="reported">The scales to add: scale 1 is chain 0.</param>
+    /// <param name="sums">For each sequence, the sum at each reported scale.</param>
+    public static void Add(
+        CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, Tensor features, List<WindowPosition> scored,
+        ChainRange reported, double[][] sums)
+    {
         var chunk = PositionsAtOnce(model.Config.VocabularySize);
-        for (var start = 0; start < batch.Positions.Count; start += chunk)
+        for (var start = 0; start < scored.Count; start += chunk)
         {
             using var part = NewDisposeScope();
-            var positions = batch.Positions.GetRange(start, Math.Min(chunk, batch.Positions.Count - start));
+            var positions = scored.GetRange(start, Math.Min(chunk, scored.Count - start));
             long[] rows = [.. positions.Select(position => position.Row)];
             var chosen = features.index_select(0, tensor(rows, device: model.Device));      // [positions, D]
             Tensor? logits = null;                                                          // [positions, V]

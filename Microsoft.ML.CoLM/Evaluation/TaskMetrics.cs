@@ -25,17 +25,10 @@ internal static class TaskMetrics
     /// <param name="labels">The number that it should be.</param>
     public static (double Loss, double Correlation) Regression(float[][] outputs, float[] labels)
     {
-        double meanOutput = outputs.Average(output => (double)output[0]), meanLabel = labels.Average(label => (double)label);
-        double loss = 0, covariance = 0, outputVariance = 0, labelVariance = 0;
-        for (var i = 0; i < outputs.Length; i++)
-        {
-            double output = outputs[i][0] - meanOutput, label = labels[i] - meanLabel;
-            loss += (outputs[i][0] - labels[i]) * (double)(outputs[i][0] - labels[i]);
-            covariance += output * label;
-            outputVariance += output * output;
-            labelVariance += label * label;
-        }
-        var deviations = Math.Sqrt(outputVariance * labelVariance);
-        return (loss / outputs.Length, deviations > 0 ? covariance / deviations : 0);
+        var numbers = Array.ConvertAll(outputs, output => (double)output[0]);
+        var expected = Array.ConvertAll(labels, label => (double)label);
+        var loss = numbers.Zip(expected, (number, label) => (number - label) * (number - label)).Average();
+        var correlation = Correlation.Pearson(numbers, expected);
+        return (loss, double.IsNaN(correlation) ? 0 : correlation);
     }
 }

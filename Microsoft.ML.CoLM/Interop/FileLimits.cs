@@ -35,4 +35,19 @@ internal static class FileLimits
 
     /// <summary>A training checkpoint's checksums: two lines.</summary>
     public const long CheckpointSums = 1000;
+
+    /// <summary>A published task's file of lines, of which one at a time is read: MNLI's longest has 0.3 GB.</summary>
+    public const long TaskLines = 1024 * Mebibyte;
+
+    /// <summary>A published task's file that is one JSON array; SciQ's longest has 7 MB.</summary>
+    public const long TaskArray = 64 * Mebibyte;
+
+    /// <summary>An item of a published task: a line, or an element of an array; some kilobytes where it has a passage.</summary>
+    public const long TaskItem = Mebibyte;
+
+    /// <summary><c>sweep.json</c>, what a sweep is: a text for each of its settings, and of its space.</summary>
+    public const long SweepHeader = 8 * Mebibyte;
+
+    /// <summary><c>sweep-trials.jsonl</c>: a kilobyte for each trial, and a message of four for one that failed.</summary>
+    public const long SweepTrials = 512 * Mebibyte;
 }

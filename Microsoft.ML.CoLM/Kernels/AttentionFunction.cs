@@ -105,6 +105,20 @@ internal sealed class AttentionFunction : SingleTensorFunction<AttentionFunction
             .transpose(1, 2).contiguous().MoveToOuterDisposeScope();
     }
 
+    /// <summary>Attention of some tokens to keys that a mask chooses, without gradients.</summary>
+    /// <param name="queries">[groups, queries, length, d].</param>
+    /// <param name="keys">[groups, 1, keys, d].</param>
+    /// <param name="values">[groups, 1, keys, d].</param>
+    /// <param name="mask">[groups, 1, length, keys], in the queries' type: zero, or minus infinity for what is not read.</param>
+    /// <returns>[groups, queries, length, d].</returns>
+    public static Tensor Chosen(Tensor queries, Tensor keys, Tensor values, Tensor mask)
+    {
+        using var scope = NewDisposeScope();
+        long[] shape = [queries.size(0), queries.size(1), keys.size(2), queries.size(3)];
+        return nn.functional.scaled_dot_product_attention(queries, keys.expand(shape), values.expand(shape), mask)
+            .MoveToOuterDisposeScope();
+    }
+
     public override Tensor forward(AutogradContext ctx, params object[] vars)
     {
         var (queries, keys, values) = ((Tensor)vars[0], (Tensor)vars[1], (Tensor)vars[2]);

@@ -50,6 +50,7 @@ internal sealed class ChainAttention : nn.Module
         var (keys, values) = KeysAndValues(x, pass);        // [batch · KV heads, 1, length, d]
         var mixed = pass switch
         {
+            { Trees: { } trees } => TreeAttention.Apply(queries, keys, values, trees, pass.Cache?.Start ?? 0),
             { Cache: { } cache } => AttentionFunction.Continue(queries, keys, values, cache.Start),
             { KeyMask: { } mask } => AttentionFunction.Masked(queries, keys, values, mask),
             _ => AttentionFunction.Apply(queries, keys, values),

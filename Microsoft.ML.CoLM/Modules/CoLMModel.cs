@@ -63,6 +63,9 @@ public sealed partial class CoLMModel : nn.Module
     /// </summary>
     internal int BlockLength { get; set; } = 2048;
 
+    /// <summary><see cref="BlockLength"/> on the model's device.</summary>
+    internal long TokensAtOnce => Device.type == DeviceType.CPU ? BlockLength : (long)BlockLength * GpuBlocks;
+
     internal RotaryEmbedding Rotary { get; }
 
     internal ChainEmbedding Embedding => _embedding;
@@ -177,13 +180,32 @@ public sealed partial class CoLMModel : nn.Module
         return Walk(tokenIds.reshape(-1), Pass(tokenIds, chains, earlier, kept, cache)).MoveToOuterDisposeScope();
     }
 
+    /// <summary>The normalised features that the head reads, of the first chains, where sequences are trees.</summary>
+    /// <param name="trees">Their tokens, checked.</param>
+    /// <param name="chainCount">How many chains.</param>
+    /// <returns>[trees · length, width of the chains].</returns>
+    internal Tensor TreeFeatures(TreeBatch trees, int chainCount)
+    {
+        using var scope = NewDisposeScope();
+        var (cosine, sine) = Rotary.Angles(0, trees.PositionCount, Device, DataType);
+        var pass = new ForwardPass(new ChainRange(0, chainCount), trees.Count, trees.Length, OfTokens(cosine), OfTokens(sine),
+            Earlier: null, Kept: null, Cache: null, Adapters, Trees: trees);
+        return Walk(trees.TokenIds(Device), pass).MoveToOuterDisposeScope();
+
+        // A single tree's are those of any sequence's tokens, which a walk in blocks divides.
+        Tensor OfTokens(Tensor angles)
+        {
+            var chosen = angles.index_select(0, trees.Positions(Device));
+            return trees.Count == 1 ? chosen : chosen.view(trees.Count, 1, 1, trees.Length, -1);
+        }
+    }
+
     private Tensor Walk(Tensor tokenIds, ForwardPass pass)
     {
         var x = _embedding.forward(tokenIds, pass.Chains);
-        var block = Device.type == DeviceType.CPU ? BlockLength : (long)BlockLength * GpuBlocks;
-        if (pass.CanBeDivided && pass.Length > block)
+        if (pass.CanBeDivided && pass.Length > TokensAtOnce)
         {
-            WalkInBlocks(x, pass, block);
+            WalkInBlocks(x, pass, TokensAtOnce);
             return x;
         }
         foreach (var layer in _layers)

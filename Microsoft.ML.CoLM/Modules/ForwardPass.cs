@@ -17,9 +17,10 @@ namespace Microsoft.ML.CoLM.Modules;
 /// <param name="KeyMask">
 /// [batch · KV heads, 1, length, keys], Boolean: which keys of the chains before are read; null for all up to a token's own.
 /// </param>
+/// <param name="Trees">Which tokens each one reads, where sequences are trees; null where it reads all before it.</param>
 internal sealed record ForwardPass(
     ChainRange Chains, long Batch, long Length, Tensor Cosine, Tensor Sine, ChainFeatures? Earlier, ChainFeatures? Kept,
-    IKeyValueCache? Cache = null, LowRankAdapters? Adapters = null, Tensor? KeyMask = null)
+    IKeyValueCache? Cache = null, LowRankAdapters? Adapters = null, Tensor? KeyMask = null, TreeBatch? Trees = null)
 {
     /// <summary>
     /// Applies a projection at one of the layer's sites: adds the features of the chains before the range.

@@ -1,3 +1,5 @@
+using Microsoft.ML.CoLM.Sweeping;
+
 namespace Microsoft.ML.CoLM;
 
 /// <summary>What a sweep found for one chain count, or one cascade, of one candidate.</summary>
@@ -53,4 +55,10 @@ public sealed class ChainTrial
     /// The fitted pipeline at this chain count, ready to score; null where it was not kept, being worse than another.
     /// </summary>
     public ITransformer? Model { get; internal set; }
+
+    /// <summary>
+    /// The C# that repeats the trial, of a sweep's <c>create</c> and <c>train</c>, or of its <c>model</c>: for example
+    /// <c>create(new SweepSettings().Set("learningRate", 0.002)).Fit(train).WithChainCount(2)</c>.
+    /// </summary>
+    public override string ToString() => TrialCode.Of(this);
 }

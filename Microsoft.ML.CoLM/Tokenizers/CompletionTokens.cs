@@ -8,6 +8,13 @@ internal readonly record struct CompletionTokens(int[] Ids, int ResponseStart)
     /// <summary>Tokens of the response that have one before them.</summary>
     public int ResponseLength => Math.Max(0, Ids.Length - Math.Max(1, ResponseStart));
 
+    /// <summary>At most as many tokens, the last ones.</summary>
+    public CompletionTokens Last(int maxLength)
+    {
+        var cut = Math.Max(0, Ids.Length - maxLength);
+        return cut == 0 ? this : new(Ids[cut..], Math.Max(0, ResponseStart - cut));
+    }
+
     /// <summary>
     /// At most as many tokens: the prompt loses its beginning first, but for the beginning-of-text token, then the response
     /// its end.

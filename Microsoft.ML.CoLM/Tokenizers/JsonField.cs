@@ -45,6 +45,20 @@ internal readonly struct JsonField
     /// <summary>The string; anything else is refused.</summary>
     public string Text => IsText ? _value.GetString()! : throw Refuse("a string");
 
+    /// <summary>A string, or a number, true or false as the file writes it; anything else is refused.</summary>
+    public string ScalarText => _value.ValueKind switch
+    {
+        JsonValueKind.String => _value.GetString()!,
+        JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False => _value.GetRawText(),
+        _ => throw Refuse("a string, a number, true or false"),
+    };
+
+    /// <summary>Whether there is a JSON object.</summary>
+    public bool IsObject => _value.ValueKind == JsonValueKind.Object;
+
+    /// <summary>Whether there is a JSON array.</summary>
+    public bool IsArray => _value.ValueKind == JsonValueKind.Array;
+
     /// <summary>The token id; anything else is refused.</summary>
     public int TokenId => _value.ValueKind == JsonValueKind.Number && _value.TryGetInt32(out int id) && id >= 0
         ? id

@@ -60,9 +60,23 @@ internal static class TokenizerExtensions
     /// A token is outside the model's vocabulary: the tokenizer is another model's.
     /// </exception>
     public static int[] EncodeRow(
-        this Tokenizer tokenizer, string text, CoLMConfig config, string columnName, Action? checkAlive = null)
+        this Tokenizer tokenizer, string text, CoLMConfig config, string columnName, Action? checkAlive = null) =>
+        config.CheckedTokenIds(tokenizer.EncodeDocument(text, config.BosTokenId, checkAlive), columnName);
+
+    /// <summary>The token that a tokenizer by itself puts in front of a text; null for none.</summary>
+    public static int? BeginningOfText(this Tokenizer tokenizer) => tokenizer switch
     {
-        var ids = tokenizer.EncodeDocument(text, config.BosTokenId, checkAlive);
+        SentencePieceTokenizer sentencePiece =>
+            sentencePiece.AddBeginningOfSentence ? sentencePiece.BeginningOfSentenceId : null,
+        _ => tokenizer.EncodeToIds("") is [var first, ..] ? first : null,
+    };
+
+    /// <summary>The ids of a text of a column, refused where the model does not have them.</summary>
+    /// <exception cref="ArgumentException">
+    /// A token is outside the model's vocabulary: the tokenizer is another model's.
+    /// </exception>
+    public static int[] CheckedTokenIds(this CoLMConfig config, int[] ids, string columnName)
+    {
         foreach (var id in ids)
         {
             if (id < 0 || id >= config.VocabularySize)

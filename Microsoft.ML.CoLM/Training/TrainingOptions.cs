@@ -157,6 +157,9 @@ public abstract class TrainingOptions
     /// <remarks>Cancelling the MLContext's execution throws at any time, as in ML.NET's own trainers.</remarks>
     public CancellationToken CancellationToken { get; set; }
 
+    /// <summary>Ends training as cancelling the MLContext's execution does: a sweep's.</summary>
+    internal CancellationToken StopToken { get; set; }
+
     private protected virtual int DefaultSequenceLength => 256;
 
     private protected virtual double DefaultLearningRate => 1e-3;

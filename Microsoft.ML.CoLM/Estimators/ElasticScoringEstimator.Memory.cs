@@ -1,0 +1,18 @@
+using Microsoft.ML.CoLM.Checkpoints;
+using Microsoft.ML.CoLM.Estimators;
+
+namespace Microsoft.ML.CoLM;
+
+public sealed partial class ElasticScoringEstimator
+{
+    /// <summary>Bytes that fitting takes beyond what is there: the weights that it loads.</summary>
+    /// <exception cref="IOException">The model's folder, or its configuration, is missing.</exception>
+    /// <exception cref="InvalidDataException">The model's configuration is broken or not supported.</exception>
+    internal long MemoryOfFit()
+    {
+        if (_options.ModelFolder is not { } folder)
+            return 0;
+        var config = ModelFolder.ReadConfig(folder);
+        return FitMemory.Bytes(FitMemory.Parameters(config), _options.DataType ?? ConfigJson.ReadDataType(config.SourceJson!, folder));
+    }
+}

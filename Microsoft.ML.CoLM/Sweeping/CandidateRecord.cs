@@ -1,0 +1,29 @@
+namespace Microsoft.ML.CoLM.Sweeping;
+
+/// <summary>A line of a checkpoint folder: a candidate with its trials, or one of a model's chain counts.</summary>
+internal sealed record CandidateRecord
+{
+    /// <summary>The candidate's number, from 1 on.</summary>
+    public required int Candidate { get; init; }
+
+    /// <summary>Seconds that the sweep had taken when it was done, in all its runs.</summary>
+    public required double Elapsed { get; init; }
+
+    /// <summary>The settings as exact texts, to be compared with what the space gives.</summary>
+    public required Dictionary<string, string> Settings { get; init; }
+
+    public required TrialRecord[] Trials { get; init; }
+
+    /// <summary>What no candidate has, as the end of a sentence; null for a candidate.</summary>
+    public string? Fault(int expectedCandidate, int expectedId)
+    {
+        if (Candidate != expectedCandidate)
+            return FormattableString.Invariant($"candidate {expectedCandidate} must follow, found {Candidate}");
+        if (!(Elapsed >= 0 && double.IsFinite(Elapsed)))
+            return FormattableString.Invariant($"the time of candidate {Candidate} is {Elapsed} s");
+        if (Trials.Length == 0)
+            return FormattableString.Invariant($"candidate {Candidate} has no trials");
+        return Trials.Select((trial, i) => trial is null ? "a trial is null" : trial.Fault(expectedId + i))
+            .FirstOrDefault(fault => fault is not null);
+    }
+}

@@ -1,0 +1,97 @@
+using Microsoft.ML.CoLM.Estimators;
+
+namespace Microsoft.ML.CoLM.Sweeping;
+
+/// <summary>
+/// The trials so far, and the models of those that no other trial beats in metric, latency, parameters and memory together:
+/// among them is the answer to every budget. All other models are disposed.
+/// </summary>
+/// <param name="isMaximized">Whether more of the metric is better.</param>
+internal sealed class ModelShelf(bool isMaximized)
+{
+    private readonly List<ChainTrial> _trials = [];
+    private readonly Dictionary<int, List<ChainTrial>> _kept = []; // of each candidate
+    private readonly Dictionary<int, ITransformer> _fitted = [];
+
+    public IReadOnlyList<ChainTrial> Trials => _trials;
+
+    /// <summary>Candidates that have a trial whose model is kept.</summary>
+    public IReadOnlyCollection<int> Candidates => _kept.Keys;
+
+    /// <summary>Whether a model would be kept of a candidate that is not here yet.</summary>
+    public bool Wants(IReadOnlyList<TrialDraft> drafts)
+    {
+        TrialPoint[] points = [.. drafts.Where(draft => draft.IsAlive).Select(draft => TrialPoint.Of(draft, isMaximized))];
+        return points.Any(point => !KeptTrials().Any(trial => TrialPoint.Of(trial, isMaximized).Beats(point)));
+    }
+
+    /// <summary>Adds a candidate's trials, without models yet.</summary>
+    /// <returns>Candidates of which no model is kept any more.</returns>
+    public IReadOnlyList<int> Add(int candidate, IReadOnlyList<ChainTrial> trials)
+    {
+        _trials.AddRange(trials);
+        ChainTrial[] ranked = [.. trials.Where(trial => trial.State == SweepTrialState.Completed)];
+        if (ranked.Length == 0)
+            return [];
+        _kept.Add(candidate, [.. ranked]);
+        TrialPoint[] points = [.. KeptTrials().Select(trial => TrialPoint.Of(trial, isMaximized))];
+        List<int> left = [];
+        foreach (var (other, kept) in _kept)
+        {
+            foreach (var trial in kept.ToArray())
+            {
+                var point = TrialPoint.Of(trial, isMaximized);
+                if (Array.Exists(points, found => found.Beats(point)))
+                {
+                    kept.Remove(trial);
+                    Dispose(trial);
+                }
+            }
+            if (kept.Count == 0)
+                left.Add(other);
+        }
+        foreach (var other in left)
+            Forget(other);
+        return left;
+    }
+
+    /// <summary>Gives a candidate's trials that are kept their models, and disposes the fitted pipeline with the last.</summary>
+    public void Put(int candidate, ITransformer fitted)
+    {
+        if (!_kept.TryGetValue(candidate, out var kept))
+        {
+            (fitted as IDisposable)?.Dispose();
+            return;
+        }
+        _fitted.Add(candidate, fitted);
+        foreach (var trial in kept)
+            trial.Model = ModelTrials.View(fitted, trial.ChainCount, trial.Cascade);
+
+        // The weights are now the trials' alone; what else the pipeline has to dispose stays with it.
+        ElasticChain.Find(fitted).Dispose();
+    }
+
+    /// <summary>Disposes all models, after a failure.</summary>
+    public void Clear()
+    {
+        foreach (var trial in _trials)
+            Dispose(trial);
+        foreach (var candidate in _kept.Keys.ToArray())
+            Forget(candidate);
+    }
+
+    private IEnumerable<ChainTrial> KeptTrials() => _kept.Values.SelectMany(kept => kept);
+
+    private void Forget(int candidate)
+    {
+        _kept.Remove(candidate);
+        if (_fitted.Remove(candidate, out var fitted))
+            (fitted as IDisposable)?.Dispose();
+    }
+
+    private static void Dispose(ChainTrial trial)
+    {
+        (trial.Model as IDisposable)?.Dispose();
+        trial.Model = null;
+    }
+}

@@ -1,0 +1,37 @@
+using Microsoft.ML.CoLM.Estimators;
+
+namespace Microsoft.ML.CoLM.Sweeping;
+
+/// <summary>The rows of a sweep: in two parts, or in folds.</summary>
+/// <param name="Train">The rows to train on; of folds all rows.</param>
+/// <param name="Validation">The rows to judge by; null for folds.</param>
+/// <param name="FoldCount">How many folds there are; 0 for two parts.</param>
+/// <param name="SamplingKey">The column whose equal values stay in one fold; null for none.</param>
+internal sealed record SweepData(IDataView Train, IDataView? Validation, int FoldCount = 0, string? SamplingKey = null)
+{
+    // Of a MLContext without one: a sweep that goes on judges by the same rows as before.
+    private const int DefaultSeed = 1;
+
+    public bool HasFolds => FoldCount > 0;
+
+    /// <summary>The parts, or the folds.</summary>
+    /// <param name="mlContext">What divides the rows.</param>
+    /// <param name="seed">The MLContext's seed.</param>
+    public IReadOnlyList<Fold> Folds(MLContext mlContext, int? seed) => !HasFolds ? [new(Train, Validation!)]
+        : [.. mlContext.Data.CrossValidationSplit(Train, FoldCount, SamplingKey, seed ?? DefaultSeed)
+            .Select(split => new Fold(split.TrainSet, split.TestSet))];
+
+    /// <summary>Refuses folds that are none.</summary>
+    public void Check()
+    {
+        if (!HasFolds || SamplingKey is null)
+            return;
+        if (SamplingKey.Length == 0)
+            throw new ArgumentException("The name of the sampling key's column is empty.");
+        if (Train.Schema.GetColumnOrNull(SamplingKey) is null)
+        {
+            throw new ArgumentException($"The data has no column '{SamplingKey}', the sampling key. It has " +
+                $"{TextColumns.ColumnNames(Train.Schema)}.");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+using System.Globalization;
+using Microsoft.ML.Runtime;
+
+namespace Microsoft.ML.CoLM.Sweeping;
+
+/// <summary>One run of a sweep, from the beginning or from where a killed one was.</summary>
+/// <param name="plan">What to do.</param>
+/// <param name="cancellationToken">Ends it with what is done.</param>
+internal sealed class SweepRun(SweepPlan plan, CancellationToken cancellationToken)
+{
+    private readonly List<ChainTrial> _trials = [];
+    private readonly ModelShelf _shelf = new(plan.Objective.IsMaximized);
+
+    /// <exception cref="InvalidOperationException">No trial completed; the message has every trial's reason.</exception>
+    public ChainSweepResult Run()
+    {
+        using var channel = plan.Host.Start("Sweep");
+        using var checkpoint = SweepCheckpoint.Open(plan);
+        using var clock = new SweepClock(plan.Host, plan.TotalSeconds, checkpoint?.Elapsed ?? 0, cancellationToken);
+        try
+        {
+            if (checkpoint?.Records.Count > 0)
+                channel.Info(FormattableString.Invariant($"The sweep goes on behind {checkpoint.Records.Count} lines of '{plan.CheckpointFolder}'."));
+            if (plan.Model is { } model)
+                SweepChainCounts(model, clock, checkpoint, channel);
+            else
+                SweepCandidates(clock, checkpoint, channel);
+            if (!_trials.Exists(trial => trial.State == SweepTrialState.Completed))
+                throw new InvalidOperationException(Reasons(clock));
+            if (clock.IsOver)
+                channel.Warning(clock.Reason);
+            return new(_trials, plan.Objective.Name, plan.Objective.IsMaximized, plan.LatencyBatchSize);
+        }
+        catch
+        {
+            _shelf.Clear();
+            foreach (var trial in _trials)
+                (trial.Model as IDisposable)?.Dispose();
+            throw;
+        }
+    }
+
+    private void SweepChainCounts(ITransformer model, SweepClock clock, SweepCheckpoint? checkpoint, IChannel channel)
+    {
+        var trials = new ModelTrials(plan, model, [.. plan.Folds.Select(fold => fold.Validation)]);
+        using (var checking = clock.StartTrial(limit: null))
+        {
+            try
+            {
+                trials.Check(checking);
+            }
+            catch (OperationCanceledException) when (clock.IsOver)
+            {
+                return;
+            }
+        }
+        TrialDraft[] drafts = [.. trials.Drafts()];
+        var records = checkpoint?.Records ?? [];
+        for (var i = 0; i < Math.Max(drafts.Length, records.Count); i++)
+        {
+            if (i < records.Count)
+            {
+                if (i >= drafts.Length || records[i].Settings.Count > 0 || records[i].Trials.Length != 1)
+                    throw checkpoint!.Refuse(records[i], "a chain count of the model, or none");
+                _trials.Add(records[i].Trials[0].ToTrial(new()));
+            }
+            else
+            {
+                if (clock.IsOver)
+                    break;
+                using var trialClock = clock.StartTrial(plan.TrialSeconds);
+                trials.Judge(drafts[i], trialClock, measuresLatency: true);
+                var trial = drafts[i].ToTrial(_trials.Count + 1, new(), trainingSeconds: 0);
+                if (IsFinal([trial], clock))
+                    Append(checkpoint, candidate: i + 1, new(), [trial], clock);
+                _trials.Add(trial);
+            }
+            var last = _trials[^1];
+            if (last.State == SweepTrialState.Completed)
+                last.Model = ModelTrials.View(model, last.ChainCount, last.Cascade);
+            if (i >= records.Count)
+                Report([last], channel);
+        }
+    }
+
+    private void SweepCandidates(SweepClock clock, SweepCheckpoint? checkpoint, IChannel channel)
+    {
+        using var candidates = plan.Search.Candidates(plan.Space).GetEnumerator();
+        var count = 0;
+        foreach (var record in checkpoint?.Records ?? [])
+        {
+            count++;
+            if (!candidates.MoveNext())
+                throw checkpoint!.Refuse(record, "none");
+            Restore(record, candidates.Current, checkpoint!);
+        }
+        foreach (var candidate in _shelf.Candidates.ToArray())
+            _shelf.Put(candidate, checkpoint!.Load(candidate));
+        checkpoint?.DeleteModelsBut(_shelf.Candidates);
+        while (!clock.IsOver && count < (plan.MaxModels ?? int.MaxValue) && candidates.MoveNext())
+            Try(++count, candidates.Current, clock, checkpoint, channel);
+    }
+
+    private void Restore(CandidateRecord record, SweepSettings settings, SweepCheckpoint checkpoint)
+    {
+        var texts = settings.Texts();
+        if (record.Settings.Count != texts.Count
+            || record.Settings.Any(value => !texts.TryGetValue(value.Key, out var text) || text != value.Value))
+        {
+            throw checkpoint.Refuse(record, settings.Describe());
+        }
+        ChainTrial[] trials = [.. record.Trials.Select(trial => trial.ToTrial(settings))];
+        _trials.AddRange(trials);
+        _shelf.Add(record.Candidate, trials);
+    }
+
+    private void Try(int candidate, SweepSettings settings, SweepClock clock, SweepCheckpoint? checkpoint, IChannel channel)
+    {
+        using var trialClock = clock.StartTrial(plan.TrialSeconds);
+        var run = new CandidateRun(plan, settings, trialClock, _shelf.Wants);
+        var fitted = run.Run();
+        try
+        {
+            ChainTrial[] Trials() => [.. run.Drafts.Select((draft, i) => draft.ToTrial(_trials.Count + 1 + i, settings, run.TrainingSeconds))];
+
+            var trials = Trials();
+            var isFinal = IsFinal(trials, clock);
+            if (checkpoint is not null && isFinal && fitted is not null && !TrySave(candidate, ref fitted, run.Drafts, checkpoint))
+                trials = Trials();
+            if (isFinal)
+                Append(checkpoint, candidate, settings, trials, clock);
+            _trials.AddRange(trials);
+            _shelf.Add(candidate, trials);
+            if (fitted is not null)
+                _shelf.Put(candidate, fitted);
+            fitted = null;
+            if (isFinal)
+                checkpoint?.DeleteModelsBut(_shelf.Candidates);
+            Report(trials, channel);
+        }
+        catch
+        {
+            (fitted as IDisposable)?.Dispose();
+            throw;
+        }
+    }
+
+    // A full disk ends the sweep, whose trials so far are safe. A transformer that cannot be saved at all is its candidate's failure.
+    private static bool TrySave(int candidate, ref ITransformer? fitted, IReadOnlyList<TrialDraft> drafts, SweepCheckpoint checkpoint)
+    {
+        try
+        {
+            checkpoint.Save(candidate, fitted!);
+            return true;
+        }
+        catch (Exception e) when (e is not (IOException or UnauthorizedAccessException))
+        {
+            (fitted as IDisposable)?.Dispose();
+            fitted = null;
+            foreach (var draft in drafts)
+                draft.End(SweepTrialState.Failed, $"The pipeline cannot be saved in the checkpoint folder. {TrialError.Text(e)}");
+            return false;
+        }
+    }
+
+    // What the sweep's end cut short is done anew when it goes on.
+    private static bool IsFinal(IReadOnlyList<ChainTrial> trials, SweepClock clock) =>
+        !clock.IsOver || trials.All(trial => trial.State != SweepTrialState.Stopped);
+
+    private static void Append(
+        SweepCheckpoint? checkpoint, int candidate, SweepSettings settings, IReadOnlyList<ChainTrial> trials, SweepClock clock) =>
+        checkpoint?.Append(new()
+        {
+            Candidate = candidate,
+            Elapsed = clock.Elapsed,
+            Settings = settings.Texts(),
+            Trials = [.. trials.Select(TrialRecord.Of)],
+        });
+
+    private void Report(IReadOnlyList<ChainTrial> trials, IChannel channel)
+    {
+        foreach (var trial in trials)
+        {
+            if (trial.State == SweepTrialState.Completed)
+            {
+                channel.Info(string.Create(CultureInfo.InvariantCulture, $"{Name(trial)}: {plan.Objective.Name} {trial.Metric:G6}, " +
+                    $"{trial.MedianLatency:G3} ms a row, {trial.Parameters:N0} parameters."));
+            }
+            else
+            {
+                channel.Warning($"{Name(trial)}: {trial.State}: {trial.Error}");
+            }
+        }
+        foreach (var trial in trials)
+            plan.Monitor?.Report(trial);
+    }
+
+    private string Reasons(SweepClock clock) => _trials.Count == 0
+        ? $"No trial of the sweep was run: {clock.Reason}"
+        : string.Join('\n', _trials.Select(trial => $"{Name(trial)}: {trial.State}: {trial.Error}").Prepend("No trial of the sweep completed."));
+
+    private static string Name(ChainTrial trial)
+    {
+        var settings = trial.Settings.Describe();
+        return string.Create(CultureInfo.InvariantCulture, $"Trial {trial.Id}") +
+            (trial.ChainCount == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", chain count {trial.ChainCount}")) +
+            (settings.Length == 0 ? "" : $" ({settings})");
+    }
+}

@@ -1,0 +1,105 @@
+namespace Microsoft.ML.CoLM.Sweeping;
+
+/// <summary>A trial as it stands in a checkpoint folder.</summary>
+internal sealed record TrialRecord
+{
+    // Far beyond any model's: what a stranger's file says is not to be counted up to.
+    private const int MostChains = 1 << 20;
+
+    public required int Id { get; init; }
+
+    public required int ChainCount { get; init; }
+
+    public int[]? CascadeChainCounts { get; init; }
+
+    public double[]? CascadeThresholds { get; init; }
+
+    public required SweepTrialState State { get; init; }
+
+    public string? Error { get; init; }
+
+    public double? Metric { get; init; }
+
+    public double? MetricDeviation { get; init; }
+
+    public double? MedianLatency { get; init; }
+
+    public double? Percentile95Latency { get; init; }
+
+    public double? RowsPerSecond { get; init; }
+
+    public long Parameters { get; init; }
+
+    public long PeakMemory { get; init; }
+
+    public double TrainingSeconds { get; init; }
+
+    public static TrialRecord Of(ChainTrial trial) => new()
+    {
+        Id = trial.Id,
+        ChainCount = trial.ChainCount,
+        CascadeChainCounts = trial.Cascade is null ? null : [.. trial.Cascade.ChainCounts],
+        CascadeThresholds = trial.Cascade is null ? null : [.. trial.Cascade.Thresholds],
+        State = trial.State,
+        Error = trial.Error,
+        Metric = trial.Metric,
+        MetricDeviation = trial.MetricDeviation,
+        MedianLatency = trial.MedianLatency,
+        Percentile95Latency = trial.Percentile95Latency,
+        RowsPerSecond = trial.RowsPerSecond,
+        Parameters = trial.Parameters,
+        PeakMemory = trial.PeakMemory,
+        TrainingSeconds = trial.TrainingSeconds,
+    };
+
+    public ChainTrial ToTrial(SweepSettings settings) => new()
+    {
+        Id = Id,
+        ChainCount = ChainCount,
+        Cascade = ToCascade(),
+        Settings = settings,
+        State = State,
+        Error = Error,
+        Metric = Metric,
+        MetricDeviation = MetricDeviation,
+        MedianLatency = MedianLatency,
+        Percentile95Latency = Percentile95Latency,
+        RowsPerSecond = RowsPerSecond,
+        Parameters = Parameters,
+        PeakMemory = PeakMemory,
+        TrainingSeconds = TrainingSeconds,
+    };
+
+    /// <summary>What no trial has, as the end of a sentence; null for a trial.</summary>
+    public string? Fault(int expectedId)
+    {
+        if (Id != expectedId)
+            return FormattableString.Invariant($"trial {expectedId} must follow, found {Id}");
+        if (!Enum.IsDefined(State))
+            return FormattableString.Invariant($"the state of trial {Id} is {State}, which is none");
+        if (ChainCount is < 0 or > MostChains || Parameters < 0 || PeakMemory < 0)
+            return FormattableString.Invariant($"trial {Id} has a negative number, or {ChainCount} chains");
+        if (State == SweepTrialState.Completed
+            && (ChainCount == 0 || Metric is null or double.NaN || MedianLatency is null || Percentile95Latency is null || RowsPerSecond is null))
+        {
+            return FormattableString.Invariant($"trial {Id} is completed and has no metric or no latency");
+        }
+        return CascadeFault();
+    }
+
+    private string? CascadeFault()
+    {
+        try
+        {
+            ToCascade()?.Check();
+            return null;
+        }
+        catch (Exception e) when (e is ArgumentException)
+        {
+            return FormattableString.Invariant($"the cascade of trial {Id} is none: {e.Message}");
+        }
+    }
+
+    private CascadeOptions? ToCascade() => CascadeChainCounts is null && CascadeThresholds is null ? null
+        : new() { ChainCounts = CascadeChainCounts ?? [], Thresholds = CascadeThresholds ?? [] };
+}
