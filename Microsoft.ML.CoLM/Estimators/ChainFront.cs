@@ -1,5 +1,3 @@
-using Microsoft.ML.Data;
-
 namespace Microsoft.ML.CoLM.Estimators;
 
 /// <summary>What stands before the <see cref="ElasticScoringTransformer"/> of a fitted pipeline.</summary>
@@ -11,11 +9,8 @@ internal static class ChainFront
     /// <param name="data">The rows that the pipeline gets.</param>
     public static IDataView Transform(ITransformer model, ElasticScoringTransformer scorer, IDataView data)
     {
-        foreach (var transformer in Flatten(model).TakeWhile(transformer => transformer != scorer))
+        foreach (var transformer in ElasticChain.Flatten(model).TakeWhile(transformer => transformer != scorer))
             data = transformer.Transform(data);
         return data;
     }
-
-    private static IEnumerable<ITransformer> Flatten(ITransformer model) =>
-        model is ITransformerChainAccessor chain ? chain.Transformers.SelectMany(Flatten) : [model];
 }

@@ -19,6 +19,10 @@ internal static class ElasticChain
             FormattableString.Invariant($"{found.Length} in: {names}."), nameof(model));
     }
 
+    /// <summary>The transformers of a pipeline in their order, without the chains that they are in.</summary>
+    public static IEnumerable<ITransformer> Flatten(ITransformer model) =>
+        model is ITransformerChainAccessor chain ? chain.Transformers.SelectMany(Flatten) : [model];
+
     /// <summary>
     /// The same pipeline with another one in its place. It shares everything else and is disposed apart: with the chain
     /// that is returned goes the new one alone, and what else holds memory goes with the old chain.
@@ -44,9 +48,6 @@ internal static class ElasticChain
             throw;
         }
     }
-
-    private static IEnumerable<ITransformer> Flatten(ITransformer model) =>
-        model is ITransformerChainAccessor chain ? chain.Transformers.SelectMany(Flatten) : [model];
 
     private static ITransformer Copy(ITransformer transformer, ElasticScoringTransformer made) => transformer switch
     {

@@ -15,6 +15,7 @@ var root = new RootCommand("Measures the library: ratios of things that take tur
     new ScoreCommand(),
     new EvaluateCommand(),
     new CascadeCommand(),
+    new CalibrateCommand(),
     new LoadCommand(),
     new MemoryCommand(),
 };

@@ -1,35 +1,34 @@
-// Scores texts with one chain, and those that it finds hard with all: [MODEL_FOLDER [TEXT...]]
+// Finds where few chains are enough, on half of some texts, and scores the other half so: [MODEL_FOLDER TEXTS [TOLERANCE]]
 using Microsoft.ML;
 using Microsoft.ML.CoLM;
 
 var mlContext = new MLContext(seed: 1);
-string[] lines = ["the cat sat on the mat.", "the dog sat on the mat.", "the dog ran to the cat."];
-string[] texts = args.Length > 1 ? args[1..] : [lines[0], "the cat ran to the dog.", "A quick brown fox!", "1 2 3 4 5"];
-using var model = args.Length > 0 ? CoLMModel.Load(args[0]) : TrainTiny();
+string[] ends = ["on the mat.", "to the cat.", "under the old red tree, and it rained.", "1 2 3 4 5", "by the Rhine!"];
+string[] texts = args.Length > 1 ? File.ReadAllLines(args[1]) : [.. from animal in (string[])["cat", "dog", "fox", "owl"]
+    from verb in (string[])["sat", "ran", "slept", "waited", "sang"] from end in ends select $"the {animal} {verb} {end}"];
+new Random(1).Shuffle(texts);
+using var model = args.Length > 0
+    ? mlContext.Transforms.ElasticScoring(args[0]).Fit(Rows("")) : TrainTiny("the cat sat on the mat.", "the dog ran to the cat.");
 
-// The half of the texts that one chain finds easier stops there.
-var (options, data) = (new ElasticScoringEstimator.Options { Model = model, ChainCount = 1 }, Rows(texts));
-var losses = Score().Select(row => Math.Log(row.Perplexity)).Order().ToArray();
-var threshold = losses[(losses.Length - 1) / 2] + 1e-4;
-options.ChainCount = null;
-options.Cascade = new() { ChainCounts = [1, model.Config.Layout.ChainCount], Thresholds = [threshold] };
-foreach (var row in Score())
+// The promise is about texts that the thresholds were not found by, so it keeps a distance from the tolerance.
+var tolerance = args.Length > 2 ? double.Parse(args[2], System.Globalization.CultureInfo.InvariantCulture) : 0.05;
+var found = mlContext.CoLM().CalibrateCascade(model, Rows(texts[..(texts.Length / 2)]), tolerance);
+Console.WriteLine(found);
+using var cascade = model.WithCascade(found.Cascade);
+foreach (var row in mlContext.Data.CreateEnumerable<Row>(cascade.Transform(Rows(texts[(texts.Length / 2)..][..8])), false))
     Console.WriteLine($"{row.ChainsUsed} chains, perplexity {row.Perplexity,8:F2}: {row.Text}");
 
-IEnumerable<Row> Score() => mlContext.Data.CreateEnumerable<Row>(
-    mlContext.Transforms.ElasticScoring(options).Fit(data).Transform(data), false, ignoreMissingColumns: true);
-
-IDataView Rows(IEnumerable<string> some) =>
+IDataView Rows(params IEnumerable<string> some) =>
     mlContext.Data.LoadFromEnumerable(some.Select(text => new Row { Text = text }));
 
-CoLMModel TrainTiny() => mlContext.Transforms.ChainExpansion(new ChainExpansionEstimator.Options
+ElasticScoringTransformer TrainTiny(params string[] lines) => mlContext.Transforms.ChainExpansion(new ChainExpansionEstimator.Options
 {
     Architecture = new CoLMConfig
     { Layout = new(2, 2), VocabularySize = 258, HiddenSize = 32, IntermediateSize = 64, LayerCount = 2 },
     Objective = TrainingObjective.MultiChain,
     SequenceLength = 32,
     MaxSteps = 60,
-}).Fit(Rows(Enumerable.Repeat(lines, 30).SelectMany(some => some))).Model;
+}).Fit(Rows(Enumerable.Repeat(lines, 40).SelectMany(some => some)));
 
 internal sealed class Row
 {
