@@ -13,6 +13,7 @@ var root = new RootCommand("Measures the library: ratios of things that take tur
     new DecodeCommand(),
     new SpeculateCommand(),
     new ScoreCommand(),
+    new ChoicesCommand(),
     new EvaluateCommand(),
     new CascadeCommand(),
     new CalibrateCommand(),
