@@ -19,6 +19,8 @@ var root = new RootCommand("Measures the library: ratios of things that take tur
     new CalibrateCommand(),
     new LoadCommand(),
     new MemoryCommand(),
+    new SweepMemoryCommand(),
+    new SweepKillsCommand(),
 };
 try
 {
