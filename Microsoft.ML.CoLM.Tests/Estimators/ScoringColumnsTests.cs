@@ -123,7 +123,7 @@ public sealed class ScoringColumnsTests
     [TestMethod]
     public void EveryWayToTheSchemaGivesTheSame()
     {
-        const string Annotations = ", ScoreColumnKind Text, ScoreValueKind Text, ChainCount Int32";
+        const string Annotations = ", ScoreColumnKind String, ScoreValueKind String, ChainCount Int32";
         using var model = TextModels.Random(4);
         var estimator = _mlContext.Transforms.ElasticScoring(new ElasticScoringEstimator.Options { Model = model });
         var source = Colourful();

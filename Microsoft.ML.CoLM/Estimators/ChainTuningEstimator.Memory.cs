@@ -75,7 +75,7 @@ public sealed partial class ChainTuningEstimator
         if (data is null || _tuning.Columns.FindIn(data.Schema) is not { } columns)
             return _options.FrozenFeatureMemory;
         var maxLength = Math.Min(_options.SequenceLength, config.ContextLength);
-        var (rows, tokens) = TokenEstimate.Of(data, columns, _options.Model!.Tokenizer, maxLength);
+        var (rows, tokens) = TokenEstimate.Of(data, columns, _options.Model!, maxLength);
         if (_options.MaxSteps is { } steps &&
             (Int128)steps * _options.GradientAccumulationSteps * _options.BatchSize <= rows)
         {

@@ -35,6 +35,11 @@ internal static class LanguageColumns
     public static DataViewSchema.Column TokenCount(DataViewSchema schema) =>
         Find(schema, DefaultColumnNames.TokenCount, NumberDataViewType.Int32);
 
+    /// <summary>Whether both are there, of their types.</summary>
+    public static bool AreIn(DataViewSchema schema) =>
+        Named(schema, DefaultColumnNames.LogProbability)?.Type == NumberDataViewType.Single &&
+        Named(schema, DefaultColumnNames.TokenCount)?.Type == NumberDataViewType.Int32;
+
     /// <summary>What the rows of a column were scored with; 0 where it does not say.</summary>
     public static int ChainCount(DataViewSchema.Column column)
     {
@@ -44,17 +49,22 @@ internal static class LanguageColumns
         return chainCount;
     }
 
-    // The last that says so, since later scores hide, or follow, earlier ones; where none does, by its usual name.
     private static DataViewSchema.Column Find(DataViewSchema schema, string name, DataViewType type)
     {
-        DataViewSchema.Column[] named = [.. schema.Where(column => !column.IsHidden && IsValue(column, name))];
-        if ((named.Length > 0 ? named[^1] : schema.GetColumnOrNull(name)) is not { } found)
+        if (Named(schema, name) is not { } found)
         {
             throw new ArgumentException($"The scored data has no column '{name}', nor one of another name that a model of " +
                 $"{ScoringTask.LanguageModeling} wrote. It has {TextColumns.ColumnNames(schema)}.");
         }
         return found.Type.Equals(type) ? found : throw new ArgumentException(
             $"The scored data must have column '{found.Name}' of type {type}, found {found.Type}.");
+    }
+
+    // The last that says so, since later scores hide, or follow, earlier ones; where none does, by its usual name.
+    private static DataViewSchema.Column? Named(DataViewSchema schema, string name)
+    {
+        DataViewSchema.Column[] named = [.. schema.Where(column => !column.IsHidden && IsValue(column, name))];
+        return named.Length > 0 ? named[^1] : schema.GetColumnOrNull(name);
     }
 
     private static bool IsValue(DataViewSchema.Column column, string name) =>

@@ -31,7 +31,8 @@ internal sealed class CandidateRun(
             var estimator = plan.Create!(settings.With(clock.Token))
                 ?? throw new InvalidOperationException("The candidate's code gave null, not an estimator.");
             using var stop = new EstimatorStop(estimator, clock.Token);
-            TrialRefusedException.ThrowIfAbove(plan.MemoryLimit, "Fitting is estimated to take", MemoryEstimate.Of(estimator) ?? 0);
+            if (plan.MemoryLimit is not null)
+                RefuseByEstimate(estimator);
             for (var fold = 0; fold < plan.Folds.Count; fold++)
             {
                 DisposeOf(ref fitted);
@@ -54,6 +55,12 @@ internal sealed class CandidateRun(
         foreach (var draft in _drafts)
             draft.Memory = Math.Max(draft.Memory, _fittingMemory);
         return fitted;
+    }
+
+    private void RefuseByEstimate(IEstimator<ITransformer> estimator)
+    {
+        var bytes = MemoryEstimate.Of(estimator, clock.Stoppable(plan.Folds[0].Train)) ?? 0;
+        TrialRefusedException.ThrowIfAbove(plan.MemoryLimit, "Fitting is estimated to take", bytes);
     }
 
     private void Score(ITransformer fitted, int fold)

@@ -70,6 +70,9 @@ public sealed class ChainSweep
         _host = ((IHostEnvironment)mlContext).Register(nameof(ChainSweep));
     }
 
+    /// <summary>What measures latency; tests have no time for it.</summary>
+    internal Func<ITransformer, IDataView, int, CancellationToken, Latency> MeasureLatency { get; set; } = LatencyMeter.Measure;
+
     /// <summary>Sweeps the chain counts of a fitted model; nothing is trained.</summary>
     /// <param name="model">A fitted or loaded pipeline, which stays the caller's.</param>
     /// <returns>This sweep.</returns>
@@ -353,6 +356,7 @@ public sealed class ChainSweep
             TrialSeconds = _trialSeconds,
             MemoryLimit = _memoryLimit,
             LatencyBatchSize = _latencyBatchSize,
+            MeasureLatency = MeasureLatency,
             CalibrationData = _calibrationData,
             Tolerances = _tolerances,
             Monitor = _monitor,

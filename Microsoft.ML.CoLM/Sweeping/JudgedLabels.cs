@@ -14,12 +14,12 @@ internal sealed class JudgedLabels(string name)
 
     /// <summary>Refuses data whose labels the predictions cannot be compared with.</summary>
     /// <param name="kind">What is predicted.</param>
-    /// <param name="model">The pipeline, which may make the label of another column.</param>
+    /// <param name="scored">The scored rows; their label may be made by the pipeline.</param>
     /// <param name="data">The raw rows.</param>
+    /// <param name="isRowForRow">Whether the pipeline makes a row of each.</param>
     /// <exception cref="ArgumentException">The message names the column, and says what it is like.</exception>
-    public void Check(PredictionKind kind, ITransformer model, IDataView data)
+    public void Check(PredictionKind kind, IDataView scored, IDataView data, bool isRowForRow)
     {
-        var scored = model.Transform(data);
         if (scored.Schema.GetColumnOrNull(name) is not { } column)
         {
             throw new ArgumentException(
@@ -36,7 +36,7 @@ internal sealed class JudgedLabels(string name)
         if (kind == PredictionKind.MultipleChoice)
             return;
         if (column.Type is KeyDataViewType && data.Schema.GetColumnOrNull(name) is { Type: not KeyDataViewType } raw &&
-            model.IsRowToRowMapper)
+            isRowForRow)
         {
             CheckKnown(data, raw, scored, column, classes);
         }
@@ -49,7 +49,7 @@ internal sealed class JudgedLabels(string name)
             type == NumberDataViewType.Single || type == NumberDataViewType.Double,
         PredictionKind.MulticlassClassification => type is KeyDataViewType { Count: > 0 } || type == NumberDataViewType.Single,
         PredictionKind.Regression => type == NumberDataViewType.Single,
-        _ => type is NumberDataViewType,
+        _ => type is NumberDataViewType or KeyDataViewType,
     };
 
     private static string Expected(PredictionKind kind) => kind switch

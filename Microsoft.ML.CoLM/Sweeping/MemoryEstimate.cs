@@ -1,6 +1,3 @@
-using System.Reflection;
-using Microsoft.ML.Data;
-
 namespace Microsoft.ML.CoLM.Sweeping;
 
 /// <summary>What fitting an estimator will take, known before it begins.</summary>
@@ -23,7 +20,7 @@ internal static class MemoryEstimate
         try
         {
             long? sum = null;
-            foreach (var part in PartsOf(estimator))
+            foreach (var part in EstimatorStop.Flatten(estimator))
             {
                 long? bytes = part switch
                 {
@@ -43,15 +40,5 @@ internal static class MemoryEstimate
             // Fitting says it, and better.
             return null;
         }
-    }
-
-    private static IEnumerable<IEstimator<ITransformer>> PartsOf(IEstimator<ITransformer> estimator)
-    {
-        var type = estimator.GetType();
-        if (!type.IsGenericType || type.GetGenericTypeDefinition() != typeof(EstimatorChain<>))
-            return [estimator];
-        var parts = (IEstimator<ITransformer>[])type
-            .GetField("_estimators", BindingFlags.NonPublic | BindingFlags.Instance)!.GetValue(estimator)!;
-        return parts.SelectMany(PartsOf);
     }
 }

@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Estimators;
+using TorchSharp;
 
 namespace Microsoft.ML.CoLM.Sweeping;
 
@@ -115,7 +116,7 @@ internal sealed class ModelTrials
     }
 
     private void MeasureLatency(TrialDraft draft, ITransformer view, TrialClock clock) =>
-        draft.Latency = LatencyMeter.Measure(view, _validations[0], _plan.LatencyBatchSize, clock.Token);
+        draft.Latency = _plan.MeasureLatency(view, _validations[0], _plan.LatencyBatchSize, clock.Token);
 
     // The weights that a chain count reads are its memory, whoever loaded them, and what scoring adds.
     private void Measure(TrialDraft draft, Action score)

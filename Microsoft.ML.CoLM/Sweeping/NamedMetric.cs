@@ -15,19 +15,20 @@ internal sealed class NamedMetric(MLContext mlContext, SweepMetric metric, strin
     /// <exception cref="ArgumentException">The message names the metric, what is there, and the column.</exception>
     public void Check(ITransformer model, IDataView data)
     {
-        var kind = KindOf(model, model.GetOutputSchema(data.Schema), data.Schema);
+        var scored = ElasticOutputs.Scored(mlContext, model, data);
+        var kind = KindOf(scored.Schema, data.Schema);
         if (kind != PredictionKind.LanguageModeling)
-            _labels.Check(kind, model, data);
+            _labels.Check(kind, scored, data, isRowForRow: model.IsRowToRowMapper);
     }
 
     /// <summary>The metric of raw rows; NaN where it is not defined.</summary>
     public double Evaluate(ITransformer model, IDataView data)
     {
-        var scored = model.Transform(data);
-        return KindOf(model, scored.Schema, data.Schema) switch
+        var scored = ElasticOutputs.Scored(mlContext, model, data);
+        return KindOf(scored.Schema, data.Schema) switch
         {
-            PredictionKind.LanguageModeling => OfLanguageModel(mlContext.CoLM().EvaluateLanguageModel(
-                LanguageColumns.Of(mlContext, model, scored), LanguageColumns.TextOf(model))),
+            PredictionKind.LanguageModeling =>
+                OfLanguageModel(mlContext.CoLM().EvaluateLanguageModel(scored, ElasticOutputs.TextColumn(model))),
             PredictionKind.MultipleChoice => OfChoices(scored),
             PredictionKind.BinaryClassification => OfBinary(scored),
             PredictionKind.MulticlassClassification => OfMulticlass(scored),
@@ -38,13 +39,13 @@ internal sealed class NamedMetric(MLContext mlContext, SweepMetric metric, strin
     /// <summary>The metric at every chain count from one pass; null where there is no such pass.</summary>
     public IReadOnlyList<double>? EvaluateChainCounts(ITransformer model, IDataView data) =>
         metric is SweepMetric.Loss or SweepMetric.Perplexity &&
-        LanguageColumns.Find(model)?.Settings.Task.Kind == ScoringTask.LanguageModeling
+        ElasticOutputs.Find(model)?.Settings.Task.Kind == ScoringTask.LanguageModeling
             ? [.. mlContext.CoLM().EvaluateChainCounts(model, data).Select(OfLanguageModel)]
             : null;
 
-    private PredictionKind KindOf(ITransformer model, DataViewSchema scored, DataViewSchema data)
+    private PredictionKind KindOf(DataViewSchema scored, DataViewSchema data)
     {
-        var kinds = LanguageColumns.KindsOf(model, scored);
+        var kinds = Predictions.KindsOf(scored);
         foreach (var kind in kinds)
         {
             if (SweepMetrics.Of(kind, Predictions.HasProbability(scored)).Contains(metric))

@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.Data;
 using DefaultColumnNames = Microsoft.ML.CoLM.Estimators.DefaultColumnNames;
 
@@ -6,14 +7,12 @@ namespace Microsoft.ML.CoLM.Sweeping;
 /// <summary>What the columns of scored rows tell of them, whichever transformer wrote them.</summary>
 internal static class Predictions
 {
-    private const string NormalizedScore = "NormalizedScore";
-
     /// <summary>Columns that predictions are read from.</summary>
     public static IReadOnlyList<string> Names { get; } =
     [
-        DefaultColumnNames.PredictedLabel, DefaultColumnNames.Score, DefaultColumnNames.Probability, NormalizedScore,
-        DefaultColumnNames.LogProbability, DefaultColumnNames.TokenCount, DefaultColumnNames.Perplexity,
-        DefaultColumnNames.ChainsUsed,
+        DefaultColumnNames.PredictedLabel, DefaultColumnNames.Score, DefaultColumnNames.Probability,
+        DefaultColumnNames.NormalizedPredictedLabel, DefaultColumnNames.NormalizedScore, DefaultColumnNames.LogProbability,
+        DefaultColumnNames.TokenCount, DefaultColumnNames.Perplexity, DefaultColumnNames.ChainsUsed,
     ];
 
     /// <summary>What scored rows say: a pipeline may compute several things.</summary>
@@ -21,11 +20,8 @@ internal static class Predictions
     public static IReadOnlyList<PredictionKind> KindsOf(DataViewSchema scored)
     {
         List<PredictionKind> kinds = [];
-        if (TypeOf(scored, DefaultColumnNames.LogProbability) == NumberDataViewType.Single &&
-            TypeOf(scored, DefaultColumnNames.TokenCount) == NumberDataViewType.Int32)
-        {
+        if (LanguageColumns.AreIn(scored))
             kinds.Add(PredictionKind.LanguageModeling);
-        }
         if (OfScore(scored) is { } kind)
             kinds.Add(kind);
         return kinds;
@@ -52,7 +48,7 @@ internal static class Predictions
             return null;
         var predicted = TypeOf(scored, DefaultColumnNames.PredictedLabel);
         var isVector = score.Type is VectorDataViewType vector && vector.ItemType == NumberDataViewType.Single;
-        if (isVector && TypeOf(scored, NormalizedScore) is VectorDataViewType)
+        if (isVector && TypeOf(scored, DefaultColumnNames.NormalizedScore) is VectorDataViewType)
             return PredictionKind.MultipleChoice;
         // MapKeyToValue, which often stands at the end, makes a value of any type of a predicted key.
         PredictionKind? kind = isVector && predicted is not null ? PredictionKind.MulticlassClassification

@@ -42,6 +42,9 @@ internal sealed record SweepPlan
 
     public int LatencyBatchSize { get; init; } = 1;
 
+    /// <summary>Measures a fitted pipeline on raw rows, so many at once.</summary>
+    public Func<ITransformer, IDataView, int, CancellationToken, Latency> MeasureLatency { get; init; } = LatencyMeter.Measure;
+
     /// <summary>Rows to find cascades' thresholds by; null without cascades.</summary>
     public IDataView? CalibrationData { get; init; }
 

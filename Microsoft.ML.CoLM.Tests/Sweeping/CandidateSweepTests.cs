@@ -1,0 +1,195 @@
+using Microsoft.ML.CoLM.Tests.Estimators;
+
+namespace Microsoft.ML.CoLM.Tests.Sweeping;
+
+/// <summary>Sweeps over candidates that are fitted.</summary>
+[TestClass]
+public sealed class CandidateSweepTests
+{
+    private readonly MLContext _mlContext = new(seed: 1);
+    private readonly CoLMModel _model = TextModels.Random(4, 4);
+    private readonly ElasticScoringTransformer _source;
+
+    public CandidateSweepTests() => _source = _mlContext.Scorer(_model);
+
+    [TestCleanup]
+    public void Dispose()
+    {
+        _source.Dispose();
+        _model.Dispose();
+    }
+
+    [TestMethod]
+    public void EveryCandidateOfAGridIsFittedOnceAndScoredAtEveryChainCount()
+    {
+        var (data, fits) = (_mlContext.Labelled(), 0);
+        var result = _mlContext.Over(Sweeps.Rates(1e-3, 3e-2, 1e-1), settings =>
+        {
+            fits++;
+            return Pipeline(settings);
+        }).SetMetric(SweepMetric.LogLoss).Run();
+        Assert.AreEqual(3, fits);
+        Assert.HasCount(6, result.Trials);
+        foreach (var trial in result.Trials)
+        {
+            var rate = trial.Settings.Get<double>("rate");
+            Assert.AreEqual(new[] { 1e-3, 3e-2, 1e-1 }[(trial.Id - 1) / 2], rate);
+            Assert.AreEqual(1 + (trial.Id - 1) % 2, trial.ChainCount);
+            Assert.AreEqual(SweepTrialState.Completed, trial.State);
+            Assert.IsGreaterThan(0, trial.TrainingSeconds);
+            Assert.IsFalse(trial.Settings.CancellationToken.CanBeCanceled);
+
+            // What its text says, by hand.
+            var fitted = Pipeline(new SweepSettings().Set("rate", rate)).Fit(data);
+            var view = fitted.WithChainCount(trial.ChainCount);
+            Assert.AreEqual(_mlContext.MulticlassClassification.Evaluate(view.Transform(data)).LogLoss, trial.Metric);
+            if (trial.Model is { } kept)
+                CollectionAssert.AreEqual(_mlContext.Predict(view, Tuning.Data).Scores(), _mlContext.Predict(kept, Tuning.Data).Scores());
+            (view as IDisposable)?.Dispose();
+            (fitted as IDisposable)?.Dispose();
+        }
+        Sweeps.HasTheModelsOfItsFrontier(result);
+        result.DisposeModels();
+    }
+
+    [TestMethod]
+    public void ARandomSearchTriesSoManyCandidatesAndTheSameAgain()
+    {
+        ChainSweep Sweep() => _mlContext.Over(new SweepSpace().Range("rate", 1e-4, 1e-1, logBase: true), Pipeline)
+            .SetRandomSearch(7).SetMaxModelToExplore(3);
+        var (first, second) = (Sweep().Run(), Sweep().Run());
+        Assert.HasCount(3, first.Trials.Select(trial => trial.Settings.Get<double>("rate")).Distinct().ToArray());
+        CollectionAssert.AreEqual(first.Describe(), second.Describe());
+        first.DisposeModels();
+        second.DisposeModels();
+    }
+
+    [TestMethod]
+    public void ASpaceThatIsExhaustedEndsTheSweep()
+    {
+        var result = _mlContext.Over(Sweeps.Rates(1e-3, 3e-2), Pipeline).SetRandomSearch(7).SetMaxModelToExplore(100).Run();
+        Assert.HasCount(4, result.Trials);
+        result.DisposeModels();
+    }
+
+    [TestMethod]
+    public void AFirstCandidateThatFailsDoesNotEndTheSweep()
+    {
+        var result = _mlContext.Over(new SweepSpace().Choice("what", "create", "fit", "null", "chain", "good"), settings =>
+            settings.Get<string>("what") switch
+            {
+                "create" => throw new FormatException("no pipeline"),
+                "fit" => FakeEstimator.Throwing(new InvalidOperationException("wrapped", new IOException("no disk"))),
+                "null" => null!,
+                "chain" => _mlContext.Transforms.CopyColumns("Copy", "Text"),
+                _ => _mlContext.Tuning(_source),
+            }).Run();
+        string[] errors =
+        [
+            "FormatException: no pipeline",
+            "InvalidOperationException: wrapped <- IOException: no disk",
+            "InvalidOperationException: The candidate's code gave null, not an estimator.",
+        ];
+        for (var i = 0; i < errors.Length; i++)
+            Assert.AreEqual(errors[i], result.Trials[i].Error);
+        Assert.Contains("exactly one ElasticScoringTransformer, found 0", result.Trials[3].Error!);
+        foreach (var failed in result.Trials.Take(4))
+        {
+            Assert.AreEqual(SweepTrialState.Failed, failed.State);
+            Assert.AreEqual(0, failed.ChainCount);
+            Assert.IsNull(failed.Metric);
+        }
+        Assert.HasCount(6, result.Trials);
+        Sweeps.HasTheModelsOfItsFrontier(result);
+        result.DisposeModels();
+    }
+
+    [TestMethod]
+    public void ASweepInWhichAllFailedSaysEachReason()
+    {
+        var error = Assert.ThrowsExactly<InvalidOperationException>(() => _mlContext.Over(Sweeps.Rates(0.5, 2), settings =>
+            throw new FormatException(FormattableString.Invariant($"rate {settings.Get<double>("rate")}"))).Run());
+        Assert.AreEqual("No trial of the sweep completed.\nTrial 1 (rate = 0.5): Failed: FormatException: rate 0.5\n" +
+            "Trial 2 (rate = 2): Failed: FormatException: rate 2", error.Message);
+    }
+
+    [TestMethod]
+    public void ASettingThatTheSpaceLacksIsTheTrialsReason()
+    {
+        var error = Assert.ThrowsExactly<InvalidOperationException>(() => _mlContext.Over(Sweeps.Rates(0.5), settings =>
+            _mlContext.Tuning(_source, settings.Get<double>("speed"))).Run());
+        Assert.Contains("There is no setting 'speed'. The settings are: 'rate'.", error.Message);
+    }
+
+    [TestMethod]
+    public void APipelineWithTwoModelsFails()
+    {
+        var error = Assert.ThrowsExactly<InvalidOperationException>(() => _mlContext.Over(Sweeps.Rates(0.5), _ =>
+            _mlContext.Tuning(_source).Append(_mlContext.Transforms.ElasticScoring(
+                new ElasticScoringEstimator.Options { Model = _model }))).Run());
+        Assert.Contains("exactly one ElasticScoringTransformer, found 2", error.Message);
+    }
+
+    [TestMethod]
+    public void AMetricThatDoesNotFitIsTheTrialsReason()
+    {
+        var error = Assert.ThrowsExactly<InvalidOperationException>(
+            () => _mlContext.Over(Sweeps.Rates(0.5), Pipeline).SetMetric(SweepMetric.Perplexity).Run());
+        Assert.Contains("Trial 1, chain count 2 (rate = 0.5): Failed: ArgumentException: ", error.Message);
+        Assert.Contains("Perplexity", error.Message);
+    }
+
+    [TestMethod]
+    public void AValidationSetWithoutWhatIsMappedSaysThatItMustGoThroughTheSameTransforms()
+    {
+        var error = Assert.ThrowsExactly<InvalidOperationException>(() => _mlContext.Over(Sweeps.Rates(0.5), Pipeline)
+            .SetDataset(_mlContext.Labelled(), _mlContext.Rows("a", "b")).Run());
+        Assert.Contains("The validation set", error.Message);
+        Assert.Contains("must go through the same transforms as the training data", error.Message);
+    }
+
+    [TestMethod]
+    public void WhereATrainerReadsTheFeaturesOnlyItsOwnChainCountIsATrial()
+    {
+        var result = _mlContext.Over(new SweepSpace().Choice("count", 1, 2),
+            settings => _mlContext.FeaturesPipeline(_model, settings.Get<int>("count"))).Run();
+        CollectionAssert.AreEqual(new[] { 1, 2 }, result.Trials.Select(trial => trial.ChainCount).ToArray());
+        Assert.IsTrue(result.Trials.All(trial => trial.State == SweepTrialState.Completed), result.ToString());
+        _ = _mlContext.Predict(result.Best.Model!, Tuning.Data);
+        result.DisposeModels();
+    }
+
+    [TestMethod]
+    public void AnEstimatorWithoutAPipelineAroundItIsACandidate()
+    {
+        var rows = _mlContext.Keyed();
+        var result = _mlContext.Over(Sweeps.Rates(3e-2), settings =>
+            _mlContext.Transforms.ChainTuning(Sweeps.Options(_source, settings.Get<double>("rate"), steps: 1)))
+            .SetDataset(rows, rows).Run();
+        Assert.HasCount(2, result.Trials);
+        result.DisposeModels();
+    }
+
+    [TestMethod]
+    public void NoTensorIsLeftOfCandidatesThatAreNotKept()
+    {
+        Run();
+        var before = LiveTensors.CountSettled();
+        Run();
+        Assert.AreEqual(before, LiveTensors.Count);
+
+        void Run() => _mlContext.Over(Sweeps.Rates(1e-3, 3e-2, 1e-1), settings => settings.Get<double>("rate") == 3e-2
+            ? FakeEstimator.Throwing(new FormatException()) : Pipeline(settings)).Run().DisposeModels();
+    }
+
+    [TestMethod]
+    public void ModelsAreThereWhenTheMonitorHearsOfThem()
+    {
+        var recorder = new TrialRecorder(trial => Assert.AreEqual(trial.Id == 1 || trial.Model is not null, trial.Model is not null));
+        var result = _mlContext.Over(Sweeps.Rates(3e-2), Pipeline).SetMonitor(recorder).Run();
+        CollectionAssert.AreEqual(result.Trials.ToArray(), recorder.Trials);
+        result.DisposeModels();
+    }
+
+    private IEstimator<ITransformer> Pipeline(SweepSettings settings) => _mlContext.Tuning(_source, settings.Get<double>("rate"));
+}
