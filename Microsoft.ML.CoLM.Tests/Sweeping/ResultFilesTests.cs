@@ -33,7 +33,7 @@ public sealed class ResultFilesTests
             Id = 2,
             ChainCount = 3,
             Cascade = new() { ChainCounts = [1, 3], Thresholds = [double.PositiveInfinity] },
-            Settings = new SweepSettings().Set("rate", 1e-5).Set("mixed", "one").Set("", "").Set("wait", double.NaN),
+            Settings = new SweepSettings().Set("rate", 1e-5).Set("mixed", "one").Set("empty", "").Set("wait", double.NaN),
             Metric = double.NaN,
         },
         Trials.Failed(3, "Half a pair \ud83d, and\n" + Awkward));
@@ -43,7 +43,7 @@ public sealed class ResultFilesTests
     {
         var frame = Result.ToDataFrame();
         CollectionAssert.AreEqual(
-            "Id,rate,chains,name,start,isAir,Settings.Metric,mixed,,wait,ChainCount,Cascade,State,Error,Metric,MetricDeviation,MedianLatency,Percentile95Latency,RowsPerSecond,Parameters,PeakMemory,TrainingSeconds,Frontier,Code"
+            "Id,rate,chains,name,start,isAir,Settings.Metric,mixed,empty,wait,ChainCount,Cascade,State,Error,Metric,MetricDeviation,MedianLatency,Percentile95Latency,RowsPerSecond,Parameters,PeakMemory,TrainingSeconds,Frontier,Code"
             .Split(','), frame.Columns.Select(column => column.Name).ToArray());
         Assert.IsTrue(frame.Columns.All(column => column is StringDataFrameColumn || column.IsNumericColumn()));
         Is<Int32DataFrameColumn>("Id", 1, 2, 3);

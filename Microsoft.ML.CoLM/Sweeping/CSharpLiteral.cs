@@ -7,26 +7,23 @@ namespace Microsoft.ML.CoLM.Sweeping;
 internal static class CSharpLiteral
 {
     /// <summary>A value of a search space: bool, number, text, enum, or an array of these.</summary>
-    public static string Of(object? value) => value switch
+    public static string Of(object value) => value switch
     {
-        null => "null",
         bool yes => yes ? "true" : "false",
         string text => Text(text),
-        char character => $"'{(character == '\'' ? "\\'" : character == '"' ? "\"" : Escaped(character))}'",
         Enum named => Enumeration(named),
         double number => Fraction(number),
         float number => Fraction(number),
         decimal number => number.ToString(CultureInfo.InvariantCulture) + "m",
-        Half number => $"(Half)({Fraction((double)number)})",
         int number => number.ToString(CultureInfo.InvariantCulture),
         uint number => number.ToString(CultureInfo.InvariantCulture) + "U",
         long number => number.ToString(CultureInfo.InvariantCulture) + "L",
         ulong number => number.ToString(CultureInfo.InvariantCulture) + "UL",
         byte or sbyte or short or ushort =>
             $"({TypeName(value.GetType())}){((IFormattable)value).ToString(null, CultureInfo.InvariantCulture)}",
-        Array { Rank: 1, Length: 0 } empty => EmptyArray(empty.GetType()),
-        Array { Rank: 1 } values => $"new[] {{ {string.Join(", ", values.Cast<object?>().Select(Of))} }}",
-        _ => Text(SettingText.Of(value)),
+        Array { Length: 0 } => $"new {TypeName(value.GetType().GetElementType()!)}[0]",
+        Array values => $"new[] {{ {string.Join(", ", values.Cast<object>().Select(Of))} }}",
+        _ => Text(SweepValue.TextOf(value)),
     };
 
     /// <summary>Text in quotes; what cannot be seen, or would end the line, is escaped.</summary>
@@ -90,21 +87,11 @@ internal static class CSharpLiteral
     // All keywords are of small letters.
     private static string Identifier(string name) => char.IsLower(name[0]) ? "@" + name : name;
 
-    private static string EmptyArray(Type type)
-    {
-        var element = type.GetElementType()!;
-        var ranks = "";
-        for (; element.IsArray; element = element.GetElementType()!)
-            ranks += "[]";
-        return $"new {TypeName(element)}[0]{ranks}";
-    }
-
     private static string TypeName(Type type) => type switch
     {
-        { IsEnum: false } when Type.GetTypeCode(type) is var code && code is not TypeCode.Object => code switch
+        { IsEnum: false } => Type.GetTypeCode(type) switch
         {
             TypeCode.Boolean => "bool",
-            TypeCode.SByte => "sbyte",
             TypeCode.Int16 => "short",
             TypeCode.UInt16 => "ushort",
             TypeCode.Int32 => "int",
@@ -112,7 +99,7 @@ internal static class CSharpLiteral
             TypeCode.Int64 => "long",
             TypeCode.UInt64 => "ulong",
             TypeCode.Single => "float",
-            _ => type.Name is "DateTime" or "DBNull" ? type.Name : type.Name.ToLowerInvariant(),
+            _ => type.Name.ToLowerInvariant(),
         },
         { DeclaringType: { } outer } => $"{TypeName(outer)}.{type.Name}",
         _ => type.Name,

@@ -18,6 +18,6 @@ internal static class TrialCode
         _ => "",
     };
 
-    private static string List<T>(IEnumerable<T> values) =>
+    private static string List<T>(IEnumerable<T> values) where T : struct =>
         $"[{string.Join(", ", values.Select(value => CSharpLiteral.Of(value)))}]";
 }

@@ -21,9 +21,9 @@ internal static class TrialColumns
     public static string Chains(ChainTrial trial)
     {
         if (trial.Cascade is not { } cascade)
-            return trial.ChainCount == 0 ? "" : SettingText.Of(trial.ChainCount);
+            return trial.ChainCount == 0 ? "" : SweepValue.TextOf(trial.ChainCount);
         return string.Concat(cascade.ChainCounts.Select((count, i) => i < cascade.Thresholds.Count
-            ? $"{SettingText.Of(count)} ({SettingText.Of(cascade.Thresholds[i])}) " : SettingText.Of(count)));
+            ? $"{SweepValue.TextOf(count)} ({SweepValue.TextOf(cascade.Thresholds[i])}) " : SweepValue.TextOf(count)));
     }
 
     public static TrialColumn[] Of(IReadOnlyList<ChainTrial> trials, IReadOnlyList<ChainTrial> frontier)
@@ -71,6 +71,6 @@ internal static class TrialColumns
         Type[] types = [.. values.OfType<object>().Select(value => value.GetType()).Distinct()];
         return types is [var type] && Numbers.Contains(type)
             ? new(name, type, values)
-            : new(name, typeof(string), Array.ConvertAll(values, value => value is null ? null : (object)SettingText.Of(value)));
+            : new(name, typeof(string), Array.ConvertAll(values, value => value is null ? null : (object)SweepValue.TextOf(value)));
     }
 }

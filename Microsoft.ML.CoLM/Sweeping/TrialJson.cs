@@ -109,7 +109,7 @@ internal static class TrialJson
                 json.WriteRawValue(((IFormattable)value).ToString(null, CultureInfo.InvariantCulture));
                 break;
             default: // JSON has neither enumerations nor infinity.
-                json.WriteStringValue(Sound(SettingText.Of(value)));
+                json.WriteStringValue(Sound(SweepValue.TextOf(value)));
                 break;
         }
     }

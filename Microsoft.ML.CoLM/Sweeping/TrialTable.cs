@@ -27,11 +27,11 @@ internal static class TrialTable
         }
 
         table.Add("", trials.Select(trial => result.Frontier.Contains(trial) ? "*" : ""));
-        table.Add("Id", trials.Select(trial => SettingText.Of(trial.Id)), isRight: true);
+        table.Add("Id", trials.Select(trial => trial.Id.ToString(CultureInfo.InvariantCulture)), isRight: true);
         foreach (var name in TrialColumns.SettingNames(trials))
         {
             object?[] values = [.. trials.Select(trial => TrialColumns.Setting(trial, name))];
-            table.Add(name, values.Select(SettingText.Of), isRight: values.All(value => value is ValueType and not (bool or Enum)));
+            table.Add(name, values.Select(value => value is null ? "" : SweepValue.TextOf(value)), isRight: values.All(value => value is ValueType and not (bool or Enum)));
         }
         table.Add("Chains", trials.Select(TrialColumns.Chains), widest: 40);
         var metricDecimals = Decimals(trials.Select(trial => trial.Metric), MetricDigits, fewest: MetricDigits);

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Microsoft.ML;
 using Microsoft.ML.CoLM;
 using Samples;
@@ -24,7 +23,7 @@ internal sealed class Job(Settings settings)
         options.AddedChains = settings.Chains ?? options.AddedChains;
         (options.KvSharing, options.LearningRate) = (settings.KvSharing, settings.LearningRate);
         using var grown = Fit("Training the added chains", train, validation, options, cancellation);
-        Compare(grown, validation, cancellation);
+        Compare(grown, train, validation, cancellation);
         Save(grown, train.Schema);
         cancellation.ThrowIfCancellationRequested();
         ScoreLoaded(_mlContext.Data.CreateEnumerable<Document>(validation, reuseRowObject: false).First().Text);
@@ -35,10 +34,13 @@ internal sealed class Job(Settings settings)
     {
         if (Directory.Exists(settings.Out.FullName))
             throw new IOException($"--out must name a zip, found the folder {settings.Out.FullName}.");
+        if (Directory.Exists(settings.Chart.FullName))
+            throw new IOException($"--chart must name a file, found the folder {settings.Chart.FullName}.");
         if (settings.OutFolder is { } folder && File.Exists(folder.FullName))
             throw new IOException($"--out-folder must name a folder, found the file {folder.FullName}.");
         settings.OutFolder?.Create();
         settings.Out.Directory?.Create();
+        settings.Chart.Directory?.Create();
         // The zip is written beside its place, too.
         using var written = new FileStream(
             settings.Out.FullName + ".tmp", FileMode.Create, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
@@ -65,7 +67,7 @@ internal sealed class Job(Settings settings)
                 options.DataType = settings.DataType;
                 options.ValidationSet = validation;
                 options.CancellationToken = cancellation;
-                options.Progress = new StepProgress(progress =>
+                options.Progress = new DirectProgress<TrainingProgress>(progress =>
                 {
                     bar.MaxValue = progress.TotalSteps;
                     bar.Value = progress.Step;
@@ -77,25 +79,30 @@ internal sealed class Job(Settings settings)
         return fitted!;
     }
 
-    private void Compare(ElasticScoringTransformer model, IDataView validation, CancellationToken cancellation)
+    private void Compare(ElasticScoringTransformer model, IDataView train, IDataView validation, CancellationToken cancellation)
     {
-        var table = new Table().AddColumns("Chains", "Parameters", "Validation loss", "Perplexity", "Rows/s");
-        for (var chainCount = 1; chainCount <= model.Model.Config.Layout.ChainCount; chainCount++)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            using var elastic = model.WithChainCount(chainCount);
-            var clock = Stopwatch.StartNew();
-            var scores = _mlContext.Data
-                .CreateEnumerable<Score>(elastic.Transform(validation), reuseRowObject: false)
-                .ToArray();
-            var rate = scores.Length / clock.Elapsed.TotalSeconds;
-            // Scored tokens are all but the first.
-            scores = [.. scores.Where(score => score.TokenCount < (settings.MaxTokens ?? int.MaxValue))];
-            var loss = -scores.Sum(score => (double)score.LogProbability) / scores.Sum(score => (long)score.TokenCount);
-            table.AddRow($"{chainCount}", $"{model.Model.ParameterCount(chainCount):N0}", $"{loss:F4}",
-                $"{Math.Exp(loss):F3}", $"{rate:F0}");
-        }
-        AnsiConsole.Write(table);
+        if (settings.MaxTokens is { } most)
+            validation = Shorter(model, validation, most);
+        var result = _mlContext.CoLM().CreateSweep().SetModel(model).SetDataset(train, validation).SetMetric(SweepMetric.Loss)
+            .RunAsync(cancellation).GetAwaiter().GetResult();
+        cancellation.ThrowIfCancellationRequested();
+        // As it is: Spectre.Console would break lines at the console's width.
+        Console.Out.Write(result);
+        Console.Out.WriteLine(SweepAdvice.Sentence(result));
+        Console.Out.WriteLine($"Drawn in {string.Join(" and ", SweepChart.Save(result, settings.Chart.FullName))}.");
+        foreach (var trial in result.Trials)
+            (trial.Model as IDisposable)?.Dispose();
+    }
+
+    private IDataView Shorter(ElasticScoringTransformer model, IDataView rows, int most)
+    {
+        using var fastest = model.WithChainCount(1);
+        // Scored tokens are all but the first.
+        return _mlContext.Data.LoadFromEnumerable(_mlContext.Data
+            .CreateEnumerable<Score>(fastest.Transform(rows), reuseRowObject: false, ignoreMissingColumns: true)
+            .Where(score => score.TokenCount < most)
+            .Select(score => new Document { Text = score.Text })
+            .ToArray());
     }
 
     private void Save(ElasticScoringTransformer model, DataViewSchema schema)

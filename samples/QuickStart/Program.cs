@@ -55,12 +55,16 @@ var outputFolder = new Option<DirectoryInfo>("--out-folder")
 {
     Description = "CoLM folder to write, too; without it, none",
 };
+var chart = new Option<FileInfo>("--chart")
+{
+    Description = "chart of loss against latency to write, as PNG and as SVG; without it, sweep beside the zip",
+};
 
 var command = new RootCommand(
     "Grows a language model by a chain, trains that on text, compares chain counts, saves one zip and scores from it. " +
     "Without arguments, all of it on stories of its own.")
 {
-    model, train, validation, chains, steps, learningRate, dtype, kvSharing, maxTokens, output, outputFolder,
+    model, train, validation, chains, steps, learningRate, dtype, kvSharing, maxTokens, output, outputFolder, chart,
 };
 // Validators see the text: a value that is none has its own error, and no value to ask for.
 command.Validators.Add(result =>
@@ -82,7 +86,7 @@ command.SetAction((result, cancellation) => Task.Run(() =>
             result.GetValue(chains) is { } text ? [.. ChainLayout.Parse(text).Heads] : null, result.GetValue(steps),
             result.GetValue(learningRate), Enum.Parse<ScalarType>(result.GetRequiredValue(dtype), ignoreCase: true),
             result.GetValue(kvSharing), result.GetValue(maxTokens), result.GetValue(output)!,
-            result.GetValue(outputFolder))).Run(cancellation);
+            result.GetValue(outputFolder), result.GetValue(chart) ?? BesideTheZip(result.GetValue(output)!))).Run(cancellation);
         return 0;
     }
     catch (OperationCanceledException)
@@ -101,6 +105,8 @@ command.SetAction((result, cancellation) => Task.Run(() =>
 
 // After Ctrl+C, the time for the step that training is in.
 return await command.Parse(args).InvokeAsync(new() { ProcessTerminationTimeout = TimeSpan.FromMinutes(1) });
+
+static FileInfo BesideTheZip(FileInfo zip) => new(Path.Combine(zip.DirectoryName ?? "", "sweep.png"));
 
 // ML.NET's loader and .NET wrap what a component throws.
 static string MessageOf(Exception error)

@@ -1,8 +1,10 @@
 namespace QuickStart;
 
-/// <summary>What elastic scoring adds to a row.</summary>
+/// <summary>A row that was scored.</summary>
 internal sealed class Score
 {
+    public string Text { get; set; } = "";
+
     public float LogProbability { get; set; }
 
     public int TokenCount { get; set; }

@@ -14,6 +14,7 @@ namespace QuickStart;
 /// <param name="MaxTokens">Validation rows of more tokens are left out of the comparison; null takes all.</param>
 /// <param name="Out">The zip to write.</param>
 /// <param name="OutFolder">A CoLM folder to write, too; null for none.</param>
+/// <param name="Chart">The chart to write, as PNG and as SVG.</param>
 internal sealed record Settings(
     DirectoryInfo? Model, FileInfo? Train, FileInfo? Validation, int[]? Chains, int Steps, double LearningRate,
-    ScalarType DataType, bool KvSharing, int? MaxTokens, FileInfo Out, DirectoryInfo? OutFolder);
+    ScalarType DataType, bool KvSharing, int? MaxTokens, FileInfo Out, DirectoryInfo? OutFolder, FileInfo Chart);

@@ -88,7 +88,7 @@ internal static class StoryModel
     {
         options.ValidationSet = validation;
         options.CancellationToken = cancellationToken;
-        options.Progress = new StepProgress(progress =>
+        options.Progress = new DirectProgress<TrainingProgress>(progress =>
         {
             if (progress.Step % StepsBetweenReports == 0)
                 Console.WriteLine($"  {title}: step {progress.Step} of {progress.TotalSteps}, loss {progress.Loss:F3}");

@@ -8,7 +8,7 @@ namespace Samples;
 /// Quality against latency: every completed trial is a point, the frontier a line of steps whose height at a budget is
 /// the best that can be had for it.
 /// </summary>
-internal sealed class SweepChart
+internal sealed class SweepChart : IDisposable
 {
     private const int Width = 1000;
     private const int Height = 640;
@@ -56,12 +56,14 @@ internal sealed class SweepChart
     public static string[] Save(ChainSweepResult result, string path, params double[] budgets)
     {
         string[] files = [Path.ChangeExtension(path, ".png"), Path.ChangeExtension(path, ".svg")];
-        var chart = new SweepChart(result, budgets);
+        using var chart = new SweepChart(result, budgets);
         var height = chart.Draw();
         chart._plot.SavePng(files[0], Width, height);
         chart._plot.SaveSvg(files[1], Width, height);
         return files;
     }
+
+    public void Dispose() => _plot.Dispose();
 
     private int Draw()
     {
