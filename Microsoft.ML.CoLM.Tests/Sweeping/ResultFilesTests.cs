@@ -43,8 +43,9 @@ public sealed class ResultFilesTests
     {
         var frame = Result.ToDataFrame();
         CollectionAssert.AreEqual(
-            "Id,rate,chains,name,start,isAir,Settings.Metric,mixed,empty,wait,ChainCount,Cascade,State,Error,Metric,MetricDeviation,MedianLatency,Percentile95Latency,RowsPerSecond,Parameters,PeakMemory,TrainingSeconds,Frontier,Code"
-            .Split(','), frame.Columns.Select(column => column.Name).ToArray());
+            ("Id rate chains name start isAir Settings.Metric mixed empty wait ChainCount Cascade State Error Metric " +
+            "MetricDeviation MedianLatency Percentile95Latency RowsPerSecond Parameters PeakMemory TrainingSeconds Frontier " +
+            "Code").Split(' '), frame.Columns.Select(column => column.Name).ToArray());
         Assert.IsTrue(frame.Columns.All(column => column is StringDataFrameColumn || column.IsNumericColumn()));
         Is<Int32DataFrameColumn>("Id", 1, 2, 3);
         Is<DoubleDataFrameColumn>("rate", 0.1 + 0.2, 1e-5, null);
@@ -114,8 +115,8 @@ public sealed class ResultFilesTests
         Assert.AreEqual(32, root.GetProperty("latencyBatchSize").GetInt32());
         var first = root.GetProperty("trials")[0];
         CollectionAssert.AreEqual(
-            "id settings chainCount cascade state error metric metricDeviation medianLatency percentile95Latency rowsPerSecond parameters peakMemory trainingSeconds isOnFrontier code"
-            .Split(' '), first.EnumerateObject().Select(property => property.Name).ToArray());
+            ("id settings chainCount cascade state error metric metricDeviation medianLatency percentile95Latency " +
+            "rowsPerSecond parameters peakMemory trainingSeconds isOnFrontier code").Split(' '), first.EnumerateObject().Select(property => property.Name).ToArray());
         Assert.AreEqual(1 / 3.0, first.GetProperty("metric").GetDouble());
         Assert.AreEqual(double.Epsilon, first.GetProperty("metricDeviation").GetDouble());
         Assert.AreEqual(double.MaxValue, first.GetProperty("percentile95Latency").GetDouble());
@@ -153,9 +154,11 @@ public sealed class ResultFilesTests
         Assert.HasCount(1, Directory.GetFiles(folder.Path));
     }
 
-    private static string[] Settings(JsonElement trial) => [.. trial.GetProperty("settings").EnumerateArray().Select(setting =>
-        $"{setting.GetProperty("name").GetString()} {setting.GetProperty("type").GetString()} " +
-        (setting.GetProperty("value") is { ValueKind: JsonValueKind.String } text ? text.GetString() : Compact(setting.GetProperty("value"))))];
+    private static string[] Settings(JsonElement trial) => [.. trial.GetProperty("settings").EnumerateArray()
+        .Select(setting => $"{Value(setting, "name")} {Value(setting, "type")} {Value(setting, "value")}")];
+
+    private static string? Value(JsonElement setting, string name) => setting.GetProperty(name) is var value &&
+        value.ValueKind == JsonValueKind.String ? value.GetString() : Compact(value);
 
     private static string Compact(JsonElement element) => JsonSerializer.Serialize(element);
 

@@ -6,7 +6,8 @@ namespace Microsoft.ML.CoLM.Tests.Sweeping;
 internal static class Trials
 {
     /// <summary>A completed trial.</summary>
-    public static ChainTrial Completed(int id, double? metric, double? latency, int chainCount = 1, SweepSettings? settings = null) => new()
+    public static ChainTrial Completed(
+        int id, double? metric, double? latency, int chainCount = 1, SweepSettings? settings = null) => new()
     {
         Id = id,
         ChainCount = chainCount,

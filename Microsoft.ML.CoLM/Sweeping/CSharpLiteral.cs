@@ -87,9 +87,11 @@ internal static class CSharpLiteral
     // All keywords are of small letters.
     private static string Identifier(string name) => char.IsLower(name[0]) ? "@" + name : name;
 
-    private static string TypeName(Type type) => type switch
+    private static string TypeName(Type type)
     {
-        { IsEnum: false } => Type.GetTypeCode(type) switch
+        if (type.DeclaringType is { } outer)
+            return $"{TypeName(outer)}.{type.Name}";
+        return type.IsEnum ? type.Name : Type.GetTypeCode(type) switch
         {
             TypeCode.Boolean => "bool",
             TypeCode.Int16 => "short",
@@ -99,9 +101,8 @@ internal static class CSharpLiteral
             TypeCode.Int64 => "long",
             TypeCode.UInt64 => "ulong",
             TypeCode.Single => "float",
+            TypeCode.Object => type.Name,
             _ => type.Name.ToLowerInvariant(),
-        },
-        { DeclaringType: { } outer } => $"{TypeName(outer)}.{type.Name}",
-        _ => type.Name,
-    };
+        };
+    }
 }

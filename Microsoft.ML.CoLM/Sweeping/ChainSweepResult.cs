@@ -21,7 +21,8 @@ public sealed class ChainSweepResult
     /// <param name="latencyBatchSize">Rows that were scored together where latency was measured.</param>
     internal ChainSweepResult(IReadOnlyList<ChainTrial> trials, string metric, bool isMaximized, int latencyBatchSize)
     {
-        (Trials, Metric, IsMaximized, LatencyBatchSize) = (Array.AsReadOnly([.. trials]), metric, isMaximized, latencyBatchSize);
+        Trials = Array.AsReadOnly([.. trials]);
+        (Metric, IsMaximized, LatencyBatchSize) = (metric, isMaximized, latencyBatchSize);
         _order = new TrialOrder(isMaximized);
         _ranked = [.. trials.Where(TrialOrder.IsRanked)];
         Frontier = Array.AsReadOnly(_order.Frontier(_ranked));
@@ -76,8 +77,9 @@ public sealed class ChainSweepResult
             .First();
         var misses = budgets.Where(budget => !budget.Allows(nearest)).Select(budget => budget.Miss(nearest));
         throw new InvalidOperationException(
-            $"No trial takes at most {string.Join(" and ", budgets.Select(budget => budget.ToString()))}. The nearest is trial " +
-            string.Create(CultureInfo.InvariantCulture, $"{nearest.Id}, {nearest}: {string.Join(", and ", misses)}."));
+            $"No trial takes at most {string.Join(" and ", budgets.Select(budget => budget.ToString()))}. " +
+            string.Create(CultureInfo.InvariantCulture, $"The nearest is trial {nearest.Id}, {nearest}: ") +
+            $"{string.Join(", and ", misses)}.");
     }
 
     /// <summary>The fastest trial whose metric is at most so far from the best one's; of several, the best.</summary>

@@ -28,8 +28,8 @@ internal static class TrialColumns
 
     public static TrialColumn[] Of(IReadOnlyList<ChainTrial> trials, IReadOnlyList<ChainTrial> frontier)
     {
-        TrialColumn Column<T>(string name, Func<ChainTrial, T?> value, Type? type = null) =>
-            new(name, type ?? Nullable.GetUnderlyingType(typeof(T)) ?? typeof(T), [.. trials.Select(trial => (object?)value(trial))]);
+        TrialColumn Column<T>(string name, Func<ChainTrial, T?> value) =>
+            new(name, Nullable.GetUnderlyingType(typeof(T)) ?? typeof(T), [.. trials.Select(trial => (object?)value(trial))]);
 
         TrialColumn[] after =
         [
@@ -71,6 +71,7 @@ internal static class TrialColumns
         Type[] types = [.. values.OfType<object>().Select(value => value.GetType()).Distinct()];
         return types is [var type] && Numbers.Contains(type)
             ? new(name, type, values)
-            : new(name, typeof(string), Array.ConvertAll(values, value => value is null ? null : (object)SweepValue.TextOf(value)));
+            : new(name, typeof(string), Array.ConvertAll<object?, object?>(
+                values, value => value is null ? null : SweepValue.TextOf(value)));
     }
 }

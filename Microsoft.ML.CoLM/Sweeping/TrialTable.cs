@@ -31,7 +31,8 @@ internal static class TrialTable
         foreach (var name in TrialColumns.SettingNames(trials))
         {
             object?[] values = [.. trials.Select(trial => TrialColumns.Setting(trial, name))];
-            table.Add(name, values.Select(value => value is null ? "" : SweepValue.TextOf(value)), isRight: values.All(value => value is ValueType and not (bool or Enum)));
+            table.Add(name, values.Select(value => value is null ? "" : SweepValue.TextOf(value)),
+                isRight: values.All(value => value is ValueType and not (bool or Enum)));
         }
         table.Add("Chains", trials.Select(TrialColumns.Chains), widest: 40);
         var metricDecimals = Decimals(trials.Select(trial => trial.Metric), MetricDigits, fewest: MetricDigits);

@@ -9,9 +9,10 @@ internal static class SweepAdvice
     /// <summary>What to take for which latency, in a sentence.</summary>
     public static string Sentence(ChainSweepResult result)
     {
-        var parts = result.Frontier.Select(trial => string.Create(CultureInfo.InvariantCulture,
-            $"from {trial.MedianLatency:G3} ms a row on take {Name(trial)} ({result.Metric} {trial.Metric:G4})"));
-        return $"For a budget {string.Join(", ", parts)}.";
+        var parts = result.Frontier.Select((trial, i) => string.Create(CultureInfo.InvariantCulture,
+            $"{Chains(trial)} (trial {trial.Id}, {result.Metric} {trial.Metric:G4}) {(i == 0 ? "for a budget of" : "for")} ") +
+            string.Create(CultureInfo.InvariantCulture, $"{trial.MedianLatency:G3} ms a row or more"));
+        return $"Take {string.Join(", ", parts)}.";
     }
 
     /// <summary>The best within a budget of milliseconds a row, or how far the nearest is from it.</summary>
@@ -29,10 +30,7 @@ internal static class SweepAdvice
         }
     }
 
-    private static string Name(ChainTrial trial)
-    {
-        var chains = trial.Cascade is { } cascade ? $"the cascade {string.Join(", ", cascade.ChainCounts)}"
-            : trial.ChainCount == 1 ? "1 chain" : $"{trial.ChainCount} chains";
-        return $"{chains} of trial {trial.Id}";
-    }
+    private static string Chains(ChainTrial trial) => trial.Cascade is { } cascade
+        ? $"the cascade {string.Join(", ", cascade.ChainCounts)}"
+        : trial.ChainCount == 1 ? "1 chain" : $"{trial.ChainCount} chains";
 }

@@ -42,7 +42,8 @@ internal sealed class SweepChart : IDisposable
         if (_points.Length == 0)
             throw new InvalidOperationException("No trial of the sweep has a metric and a latency to draw.");
         _labelled = _points.Length > MostLabels ? [.. _points.Where(point => point.IsOnFrontier)] : _points;
-        _candidates = [.. _labelled.OrderByDescending(point => point.IsOnFrontier).Select(point => point.Candidate).Distinct()];
+        _candidates =
+            [.. _labelled.OrderByDescending(point => point.IsOnFrontier).Select(point => point.Candidate).Distinct()];
         _x = new([.. _points.Select(point => point.Latency), .. _budgets]);
         _y = new([.. _points.SelectMany(Ends)], roomAbove: _budgets.Length > 0 ? 0.08 : 0);
     }
@@ -73,7 +74,8 @@ internal sealed class SweepChart : IDisposable
         _plot.Axes.Left.TickGenerator = _y.Ticks();
         var rows = _result.LatencyBatchSize == 1 ? "1 row" : $"{_result.LatencyBatchSize} rows";
         _plot.XLabel($"median latency in ms a row, scored {rows} at a time", FontSize + 1);
-        _plot.YLabel($"{Shortened(_result.Metric, 40)} ({(_result.IsMaximized ? "higher" : "lower")} is better)", FontSize + 1);
+        var better = _result.IsMaximized ? "higher" : "lower";
+        _plot.YLabel($"{Shortened(_result.Metric, 40)} ({better} is better)", FontSize + 1);
         _plot.Title("Quality against latency" +
             (_labelled.Length < _points.Length ? $": {_points.Length} trials, the frontier's with names" : ""), FontSize + 3);
         _plot.Axes.Bottom.TickLabelStyle.FontSize = _plot.Axes.Left.TickLabelStyle.FontSize = FontSize - 1;
@@ -170,7 +172,8 @@ internal sealed class SweepChart : IDisposable
         var area = _plot.LastRender.DataRect;
         Pixel[] corners = [.. steps.Select(Pixel)];
         var lines = corners.Zip(corners.Skip(1)).ToList();
-        lines.AddRange(_budgets.Select(budget => Pixel(new(_x.Place(budget), _y.Min))).Select(foot => (foot, new Pixel(foot.X, area.Top))));
+        lines.AddRange(_budgets.Select(budget => Pixel(new(_x.Place(budget), _y.Min)))
+            .Select(foot => (foot, new Pixel(foot.X, area.Top))));
         var placer = new LabelPlacer(area, [.. _points.Select(point => Pixel(Place(point)))], lines);
         AddBudgets(area, placer);
         // Points that lie on one another have one label.
@@ -236,7 +239,8 @@ internal sealed class SweepChart : IDisposable
 
     private Coordinates Place(SweepPoint point) => new(_x.Place(point.Latency), _y.Place(point.Metric));
 
-    private static string Letter(int index) => index < 26 ? $"{(char)('A' + index)}" : $"{(char)('A' + index % 26)}{index / 26}";
+    private static string Letter(int index) =>
+        $"{(char)('A' + index % 26)}{(index < 26 ? "" : index / 26)}";
 
     private static string Shortened(string text, int longest) =>
         text.Length <= longest ? text : string.Concat(text.AsSpan(0, longest - 3), "...");

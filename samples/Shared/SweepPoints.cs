@@ -12,11 +12,11 @@ internal static class SweepPoints
         // Settings are the columns between these two.
         var columns = result.ToDataFrame().Columns;
         var settings = columns.Skip(columns.IndexOf("Id") + 1).Take(columns.IndexOf("ChainCount") - 1).ToArray();
-        DataFrameColumn[] different =
-            [.. settings.Where(column => Enumerable.Range(0, result.Trials.Count).Select(row => column[row]).Distinct().Count() > 1)];
+        DataFrameColumn[] different = [.. settings.Where(column => column.Cast<object?>().Distinct().Count() > 1)];
         return [.. result.Trials
             .Select((trial, row) => new SweepPoint(trial, Describe(different, row), result.Frontier.Contains(trial)))
-            .Where(point => point.Trial is { State: SweepTrialState.Completed, Metric: { } metric, MedianLatency: { } latency } &&
+            .Where(point => point.Trial.State == SweepTrialState.Completed &&
+                point.Trial is { Metric: { } metric, MedianLatency: { } latency } &&
                 double.IsFinite(metric) && double.IsFinite(latency))];
     }
 

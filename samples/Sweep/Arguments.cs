@@ -55,8 +55,8 @@ internal static class Arguments
         }.AcceptExistingOnly();
         var cascade = new Option<double[]>("--cascade")
         {
-            Description = "tries cascades, too, that may be so far from all chains' metric: calibrated on every other row, " +
-                "all judged on the rest",
+            Description = "tries cascades, too, that may be so far from all chains' metric: calibrated on one half of the " +
+                "rows, and all is judged on the other",
             AllowMultipleArgumentsPerToken = true,
         };
         var command = new RootCommand("Sweeps the chain counts of a fitted model: which is good enough, and how fast is it?")

@@ -18,7 +18,7 @@ internal static class Lessons
             .Select(candidate => (candidate.Row, Metric: result.IsMaximized ? candidate.Metrics.Max() : candidate.Metrics.Min()))
             .ToArray();
         var count = candidates.Length;
-        Console.WriteLine($"What {count} candidates teach of each setting ({result.Metric} at a candidate's best chain count):");
+        Console.WriteLine($"What {count} candidates teach ({result.Metric}, each at its best chain count):");
         Console.WriteLine($"{"setting",-16}{"value",-18}{"candidates",10}{"mean",10}{"worst",10}{"best",10}");
         foreach (var setting in settings)
         {
@@ -27,7 +27,8 @@ internal static class Lessons
                 double[] metrics = [.. group.Select(candidate => candidate.Metric).Order()];
                 var (worst, best) = result.IsMaximized ? (metrics[0], metrics[^1]) : (metrics[^1], metrics[0]);
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"{setting.Name,-16}{group.Key,-18:G4}{metrics.Length,10}{metrics.Average(),10:F4}{worst,10:F4}{best,10:F4}"));
+                    $"{setting.Name,-16}{group.Key,-18:G4}{metrics.Length,10}{metrics.Average(),10:F4}") +
+                    string.Create(CultureInfo.InvariantCulture, $"{worst,10:F4}{best,10:F4}"));
             }
         }
     }

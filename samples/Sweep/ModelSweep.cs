@@ -18,7 +18,8 @@ internal static class ModelSweep
         var (train, rows) = StoryModel.Stories(mlContext);
         if (data is not null)
             rows = Rows.Load(mlContext, data, schema ?? train.Schema, settings);
-        var metric = settings.Metric ?? (rows.Schema.GetColumnOrNull("Label") is null ? SweepMetric.Loss : SweepMetric.MicroAccuracy);
+        var metric = settings.Metric ??
+            (rows.Schema.GetColumnOrNull("Label") is null ? SweepMetric.Loss : SweepMetric.MicroAccuracy);
 
         var sweep = mlContext.CoLM().CreateSweep().SetModel(model).SetMetric(metric).SetLatencyBatchSize(settings.BatchSize);
         if (tolerances.Length > 0)
