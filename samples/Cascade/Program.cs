@@ -17,7 +17,8 @@ foreach (var row in mlContext.Data.CreateEnumerable<Row>(cascade.Transform(Rows(
 
 IDataView Rows(params IEnumerable<string> some) => mlContext.Data.LoadFromEnumerable(some.Select(text => new Row { Text = text }));
 
-IEnumerable<string> Sentences(params string[] animals) => from animal in animals
+IEnumerable<string> Sentences(params string[] animals) =>
+    from animal in animals
     from verb in (string[])["sat", "ran", "slept", "waited", "sang"]
     from end in (string[])["on the mat", "to the cat", "by the old red tree, and it rained", "1 2 3 4 5", "as, hm, a Häuschen"]
     select $"the {animal} {verb} {end}.";
