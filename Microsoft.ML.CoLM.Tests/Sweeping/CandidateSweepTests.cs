@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Tests.Estimators;
+using TorchSharp;
 
 namespace Microsoft.ML.CoLM.Tests.Sweeping;
 
@@ -175,7 +176,8 @@ public sealed class CandidateSweepTests
     {
         var made = new FittedModels();
         var metrics = new Queue<double>([1, 1, 2, 2, 0, 0, 3, double.NaN]);
-        var result = _mlContext.Over(new SweepSpace().Choice("candidate", 1, 2, 3, 4), _ => made.Of(_mlContext.Tuning(_source)))
+        var result = _mlContext.Over(new SweepSpace().Choice("candidate", 1, 2, 3, 4), settings => made.Of(
+            settings.Get<int>("candidate") == 3 ? new FakeEstimator(FitWithMuchMemory) : _mlContext.Tuning(_source)))
             .SetMetric("x", _ => metrics.Dequeue(), isMaximized: true).Run();
         Assert.HasCount(4, made.Models);
         for (var i = 0; i < 4; i++)
@@ -184,10 +186,17 @@ public sealed class CandidateSweepTests
             Assert.AreEqual(isKept, !FittedModels.IsDisposed(made.Models[i]), $"candidate {i + 1}");
         }
         Assert.IsFalse(FittedModels.IsDisposed(made.Models[3])); // the best at one chain
-        Assert.IsTrue(made.Models.Any(FittedModels.IsDisposed), result.ToString());
+        Assert.IsTrue(FittedModels.IsDisposed(made.Models[2]), result.ToString()); // worse, and larger
         result.DisposeModels();
         Assert.IsTrue(made.Models.All(FittedModels.IsDisposed));
         _ = _source.Transform(_mlContext.Rows("a"));
+    }
+
+    private ITransformer FitWithMuchMemory(IDataView data)
+    {
+        using var large = torch.ones(64 << 20, dtype: torch.uint8);
+        GC.KeepAlive(large);
+        return _mlContext.Tuning(_source).Fit(data);
     }
 
     [TestMethod]

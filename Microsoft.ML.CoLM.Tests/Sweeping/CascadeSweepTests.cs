@@ -26,8 +26,12 @@ public sealed class CascadeSweepTests
         var result = _mlContext.CreateQuickSweep().SetModel(_source).SetDataset(rows, rows).SetMetric(SweepMetric.Loss)
             .SetCascadeCalibration(rows, 0, double.MaxValue).Run();
         Assert.HasCount(4, result.Trials);
-        Assert.IsNull(result.Trials[0].Cascade);
-        Assert.IsNull(result.Trials[1].Cascade);
+        var ofCounts = _mlContext.CoLM().EvaluateChainCounts(_source, rows);
+        for (var i = 0; i < 2; i++)
+        {
+            Assert.IsNull(result.Trials[i].Cascade);
+            Assert.AreEqual(ofCounts[i].Loss, result.Trials[i].Metric);
+        }
         foreach (var (trial, tolerance) in result.Trials.Skip(2).Zip([0, double.MaxValue]))
         {
             Assert.AreEqual(SweepTrialState.Completed, trial.State, trial.Error);

@@ -77,6 +77,20 @@ public sealed class ModelSweepTests
     }
 
     [TestMethod]
+    public void TheLogTellsOfEveryTrial()
+    {
+        var messages = new List<string>();
+        _mlContext.Log += (_, entry) => messages.Add(entry.Message);
+        var result = Sweep().Run();
+        foreach (var trial in result.Trials)
+        {
+            var expected = FormattableString.Invariant($"Trial {trial.Id}, chain count {trial.ChainCount}: LogLoss {trial.Metric:G6}, ");
+            Assert.ContainsSingle(message => message.Contains(expected, StringComparison.Ordinal), messages);
+        }
+        result.DisposeModels();
+    }
+
+    [TestMethod]
     public void TheSameSweepRunsAgain()
     {
         var sweep = Sweep();

@@ -32,7 +32,8 @@ public sealed class SweepLimitsTests
     public void AnEndlessTrainingIsStoppedWithoutBeingToldAndTheNextIsTried(bool expands)
     {
         var result = _mlContext.Over(new SweepSpace().Choice("steps", ManySteps, 1), settings => expands
-                ? Expansion(settings.Get<int>("steps")) : _mlContext.Tuning(_source, steps: settings.Get<int>("steps")))
+                ? Expansion(settings.Get<int>("steps"))
+                : _mlContext.Transforms.CopyColumns("Copy", "Text").Append(_mlContext.Tuning(_source, steps: settings.Get<int>("steps"))))
             .SetMetric("rows", _ => 1, isMaximized: true).SetTrialTimeInSeconds(Soon).Run();
         var stopped = result.Trials[0];
         Assert.AreEqual(SweepTrialState.Stopped, stopped.State);

@@ -91,8 +91,9 @@ internal sealed class JudgedLabels(IHostEnvironment environment, string name)
             label(ref index);
             if (!float.IsNaN(index) || value.Read() is not { } unknown)
                 continue;
-            throw new ArgumentException($"Column '{name}' of the validation set has the value '{unknown}', which no row had " +
-                "that the pipeline was fitted to" + (classes is null ? "." : $": it knows {Listed(classes)}."));
+            throw new ArgumentException(FormattableString.Invariant(
+                $"Column '{name}' of the validation set has the value '{unknown}', which no row had that the pipeline was fitted to") +
+                (classes is null ? "." : $": it knows {Listed(classes)}."));
         }
     }
 

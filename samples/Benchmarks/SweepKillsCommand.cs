@@ -10,7 +10,8 @@ namespace Benchmarks;
 /// </summary>
 internal sealed class SweepKillsCommand : Benchmark
 {
-    private const int Candidates = 12; // of two trials each
+    private const int Candidates = 24; // of two trials each
+    private const int MostCandidates = 3; // that are done between two kills
     private const string Begins = "begins";
 
     private readonly Option<DirectoryInfo> _model = new Option<DirectoryInfo>("--model")
@@ -67,7 +68,6 @@ internal sealed class SweepKillsCommand : Benchmark
         }
     }
 
-    // Waits so long that all of them together are about the time that the sweep needs.
     private List<string> KillAll(ParseResult result, string folder, TimeSpan alone)
     {
         var random = new Random(1);
@@ -81,7 +81,7 @@ internal sealed class SweepKillsCommand : Benchmark
             }
             if (kill < kills)
             {
-                var wait = random.NextDouble() * 2 * alone / kills;
+                var wait = random.NextDouble() * MostCandidates * alone / Candidates;
                 if (!process.WaitForExit(wait))
                     process.Kill();
             }
