@@ -1,15 +1,18 @@
 using Microsoft.ML.CoLM.Tests.Estimators;
+using Microsoft.ML.CoLM.Tests.Sweeping;
 using Microsoft.ML.CoLM.Tests.Training;
 
 namespace Microsoft.ML.CoLM.Tests;
 
-/// <summary>The tests run in a test host; as a program of its own this is the training, or the save, that one of them kills.</summary>
+/// <summary>The tests run in a test host; as a program of its own this is the training, the save or the sweep that one of them kills.</summary>
 internal static class Program
 {
     public static void Main(string[] arguments)
     {
         if (arguments is [KilledSave.Kind, var path])
             KilledSave.Save(path);
+        else if (arguments is [KilledSweep.Kind, var folder])
+            KilledSweep.Sweep(folder);
         else
             KilledTraining.Train(kind: arguments[0], checkpointFolder: arguments[1], weightsFile: arguments[2]);
     }

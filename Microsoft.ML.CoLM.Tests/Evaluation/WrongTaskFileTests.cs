@@ -51,7 +51,7 @@ public sealed class WrongTaskFileTests : IDisposable
     }
 
     [TestMethod]
-    [DataRow(LanguageBenchmark.Sst2, "sentence\tlabel\na\t0\nb\t2\n", "line 3", "label", "0 to 1", "found '2'")]
+    [DataRow(LanguageBenchmark.Sst2, "sentence\tlabel\na\t0\nb\t2\n", "line 3", "label", "0 to 1", "found \"2\"")]
     [DataRow(LanguageBenchmark.Sst2, "sentence\tlabel\na\tb\t0\n", "line 2", "2 fields", "found 3")]
     [DataRow(LanguageBenchmark.Sst2, "sentence\tlabel\na\n", "line 2", "2 fields", "found 1")]
     [DataRow(LanguageBenchmark.Sst2, "index\tsentence\n0\ta\n", "line 1", "'label'", "test files have no labels")]
@@ -61,10 +61,24 @@ public sealed class WrongTaskFileTests : IDisposable
     [DataRow(LanguageBenchmark.Mrpc, "index\t#1 ID\t#2 ID\t#1 String\t#2 String\n0\t1\t2\ta\tb\n", "line 1", "'Quality'", "test files have no labels")]
     [DataRow(LanguageBenchmark.Qqp, "id\tquestion1\tquestion2\n0\ta\tb\n", "line 1", "'is_duplicate'", "test files have no labels")]
     [DataRow(LanguageBenchmark.Mnli, "index\tsentence1\tsentence2\n0\ta\tb\n", "line 1", "'gold_label'", "test files have no labels")]
-    [DataRow(LanguageBenchmark.Rte, "index\tsentence1\tsentence2\tlabel\n0\ta\tb\tneutral\n", "line 2", "entailment, not_entailment", "found 'neutral'")]
-    [DataRow(LanguageBenchmark.StsB, "sentence1\tsentence2\tscore\na\tb\tNaN\n", "line 2", "0 to 5", "found 'NaN'")]
+    [DataRow(LanguageBenchmark.Rte, "index\tsentence1\tsentence2\tlabel\n0\ta\tb\tneutral\n", "line 2", "entailment, not_entailment", "found \"neutral\"")]
+    [DataRow(LanguageBenchmark.StsB, "sentence1\tsentence2\tscore\na\tb\tNaN\n", "line 2", "0 to 5", "found \"NaN\"")]
     public void AWrongRowIsRefusedByItsFileLineAndField(LanguageBenchmark task, string text, params string[] told) =>
         Refused(task, text, [_folder["items"], .. told]);
+
+    [TestMethod]
+    public void WhatAMessageQuotesOfAFileIsShort()
+    {
+        var text = new string('x', 500_000);
+        foreach (var (task, content) in ((LanguageBenchmark, string)[])[
+            (LanguageBenchmark.Sst2, $"sentence\tlabel\na\t{text}\n"), (LanguageBenchmark.Sst2, $"sentence\t{text}\n"),
+            (LanguageBenchmark.BoolQ, $$"""{"question": "q", "passage": "p", "answer": "{{text}}"}"""),
+            (LanguageBenchmark.ArcEasy, $$"""{"question": "q", "choices": {"text": ["a", "b"], "label": ["A", "{{text}}"]}, "answerKey": "C"}""")])
+        {
+            File.WriteAllText(_folder["items"], content);
+            Assert.IsLessThan(1000, Assert.ThrowsExactly<InvalidDataException>(() => Load(task)).Message.Length);
+        }
+    }
 
     [TestMethod]
     public void BytesThatAreNoTextAreRefused()
@@ -96,7 +110,7 @@ public sealed class WrongTaskFileTests : IDisposable
     [TestMethod]
     [DataRow("1\n", "expected 2 labels", "found 1")]
     [DataRow("1\n0\n1\n", "expected 2 labels", "found 3")]
-    [DataRow("1\n2\n", "line 2", "0 or 1", "found '2'")]
+    [DataRow("1\n2\n", "line 2", "0 or 1", "found \"2\"")]
     [DataRow("", "expected 2 labels", "found 0")]
     public void WrongLabelsAreRefusedByTheirFile(string labels, params string[] told)
     {

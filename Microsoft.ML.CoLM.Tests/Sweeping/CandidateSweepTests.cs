@@ -171,15 +171,32 @@ public sealed class CandidateSweepTests
     }
 
     [TestMethod]
-    public void NoTensorIsLeftOfCandidatesThatAreNotKept()
+    public void WeightsOfCandidatesThatAreNotKeptAreFreedAndOthersWithTheirModels()
     {
-        Run();
-        var before = LiveTensors.CountSettled();
-        Run();
-        Assert.AreEqual(before, LiveTensors.Count);
+        var made = new FittedModels();
+        var metrics = new Queue<double>([1, 1, 2, 2, 0, 0, 3, double.NaN]);
+        var result = _mlContext.Over(new SweepSpace().Choice("candidate", 1, 2, 3, 4), _ => made.Of(_mlContext.Tuning(_source)))
+            .SetMetric("x", _ => metrics.Dequeue(), isMaximized: true).Run();
+        Assert.HasCount(4, made.Models);
+        for (var i = 0; i < 4; i++)
+        {
+            var isKept = result.Trials.Any(trial => trial.Settings.Get<int>("candidate") == i + 1 && trial.Model is not null);
+            Assert.AreEqual(isKept, !FittedModels.IsDisposed(made.Models[i]), $"candidate {i + 1}");
+        }
+        Assert.IsFalse(FittedModels.IsDisposed(made.Models[3])); // the best at one chain
+        Assert.IsTrue(made.Models.Any(FittedModels.IsDisposed), result.ToString());
+        result.DisposeModels();
+        Assert.IsTrue(made.Models.All(FittedModels.IsDisposed));
+        _ = _source.Transform(_mlContext.Rows("a"));
+    }
 
-        void Run() => _mlContext.Over(Sweeps.Rates(1e-3, 3e-2, 1e-1), settings => settings.Get<double>("rate") == 3e-2
-            ? FakeEstimator.Throwing(new FormatException()) : Pipeline(settings)).Run().DisposeModels();
+    [TestMethod]
+    public void AMonitorThatThrowsEndsTheSweepAndLeavesNoModel()
+    {
+        var made = new FittedModels();
+        Assert.ThrowsExactly<FormatException>(() => _mlContext.Over(Sweeps.Rates(1, 2), _ => made.Of(_mlContext.Tuning(_source)))
+            .SetMonitor(new TrialRecorder(_ => throw new FormatException())).Run());
+        Assert.IsTrue(made.Models.All(FittedModels.IsDisposed));
     }
 
     [TestMethod]

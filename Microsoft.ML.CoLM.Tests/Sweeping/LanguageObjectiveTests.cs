@@ -77,12 +77,12 @@ public sealed class LanguageObjectiveTests
         using var scorer = _mlContext.Scorer(_model);
         var options = Tuning.Steps(scorer, 1);
         options.Task = TuningTask.Completion;
-        CompletionRow[] responses = [.. Enumerable.Range(4, 6).Select(
-            i => new CompletionRow { Prompt = TextModels.Sentence(i), Response = TextModels.Sentence(12 - i) })];
-        var rows = _mlContext.Data.LoadFromEnumerable(responses);
+        var rows = _mlContext.Data.LoadFromEnumerable(Enumerable.Range(4, 6).Select(
+            i => new PromptRow(TextModels.Sentence(i), TextModels.Sentence(12 - i))).ToArray());
         using var tuned = _mlContext.Tune(options, rows);
-        var scored = _mlContext.Scores(tuned.Transform(rows));
-        Assert.AreEqual(scored.MeanLoss(), Evaluated(SweepMetric.Loss, tuned, rows), 1e-6);
+        var scored = _mlContext.Data.CreateEnumerable<CompletionRow>(tuned.Transform(rows), reuseRowObject: false).ToArray();
+        Assert.AreEqual(-scored.Sum(row => (double)row.LogProbability) / scored.Sum(row => row.TokenCount),
+            Evaluated(SweepMetric.Loss, tuned, rows), 1e-9);
         Assert.IsNull(Objective(SweepMetric.Loss).EvaluateChainCounts(tuned, rows));
     }
 
@@ -149,4 +149,6 @@ public sealed class LanguageObjectiveTests
         Objective(metric, label).Check(model, rows);
         return Objective(metric, label).Evaluate(model, rows);
     }
+
+    private sealed record PromptRow(string Prompt, string Response);
 }

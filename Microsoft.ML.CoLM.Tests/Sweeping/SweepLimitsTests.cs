@@ -231,13 +231,12 @@ public sealed class SweepLimitsTests
             if (settings.Get<double>("rate") == 1)
             {
                 using var large = torch.ones(100 << 20, dtype: torch.uint8);
-                using var sum = large.sum();
-                Assert.AreEqual(100L << 20, sum.ToInt64());
+                GC.KeepAlive(large);
             }
             return _mlContext.Scorer(_model);
         })).SetMetric("rows", _ => 1, isMaximized: true).SetMaximumMemoryUsageInMegaByte(50).Run();
         Assert.AreEqual(SweepTrialState.Refused, result.Trials[0].State);
-        Assert.StartsWith("Fitting took 1", result.Trials[0].Error!);
+        Assert.StartsWith("Fitting took ", result.Trials[0].Error!);
         Assert.IsGreaterThan(90L << 20, result.Trials[0].PeakMemory);
         Assert.IsTrue(result.Trials.Skip(1).All(trial => trial.State == SweepTrialState.Completed), result.ToString());
         result.DisposeModels();

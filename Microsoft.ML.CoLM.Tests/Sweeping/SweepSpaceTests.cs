@@ -125,7 +125,7 @@ public sealed class SweepSpaceTests
         Refuses("found System.Object", () => space.Choice<object>("x", 1, 2));
         Refuses("The range of 'x' must be from a number to one that is not below it, found 2 to 1", () => space.Range("x", 2, 1));
         Refuses("found NaN to 1", () => space.Range("x", double.NaN, 1.0));
-        Refuses("found 1 to ∞", () => space.Range("x", 1.0, double.PositiveInfinity));
+        Refuses("found 1 to Infinity", () => space.Range("x", 1.0, double.PositiveInfinity));
         Refuses("The range of 'x' must begin above 0 with logBase, found 0", () => space.Range("x", 0.0, 1.0, logBase: true));
         Refuses("The range of 'x' must begin above 0 with logBase, found -1", () => space.Range("x", -1, 1, logBase: true));
         Refuses("The range of 'x' must have 1 step or more, found 0", () => space.Range("x", 1, 2, steps: 0));

@@ -67,6 +67,10 @@ internal static class Sweeps
     /// <summary>How many rows there are.</summary>
     public static long CountRows(this IDataView data) => data.GetTexts("Text").Length;
 
+    /// <summary>The mean loss of a token in rows that a language model scored.</summary>
+    public static double GetMeanLoss(this IDataView scored, MLContext mlContext) =>
+        mlContext.CoLM().EvaluateLanguageModel(scored).Loss;
+
     /// <summary>What two runs of a sweep have in common.</summary>
     public static string[] Describe(this ChainSweepResult result) => [.. result.Trials.Select(Describe)];
 

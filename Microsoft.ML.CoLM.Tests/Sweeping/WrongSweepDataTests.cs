@@ -1,5 +1,7 @@
+using System.Collections.Concurrent;
 using Microsoft.ML.CoLM.Sweeping;
 using Microsoft.ML.CoLM.Tests.Estimators;
+using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.CoLM.Tests.Sweeping;
 
@@ -104,7 +106,7 @@ public sealed class WrongSweepDataTests
     }
 
     [TestMethod]
-    public void AValueThatNoTrainingRowHasIsNamed()
+    public void AValueThatNoTrainingRowHasIsNamedAndAMissingOneIsWarnedOf()
     {
         var pipeline = _mlContext.Transforms.Conversion.MapValueToKey("Class")
             .Append(_mlContext.Transforms.ChainTuning(Options("Class")));
@@ -112,9 +114,18 @@ public sealed class WrongSweepDataTests
         var rows = _mlContext.Labelled(Tuning.Data[0], Tuning.Data[1] with { Class = "lukewarm" });
         Assert.AreEqual("Column 'Class' of the validation set has the value 'lukewarm', which no row had that the pipeline " +
             "was fitted to: it knows cold, warm, hot.", Refusal(SweepMetric.MicroAccuracy, "Class", fitted, rows));
-        // A row without a label is left out.
+
         var unlabelled = _mlContext.Labelled(Tuning.Data[0], Tuning.Data[1] with { Class = "" });
-        SweepObjective.Of(_mlContext, SweepMetric.MicroAccuracy, "Class").Check(fitted, unlabelled);
+        var warnings = new ConcurrentQueue<string>();
+        _mlContext.Log += (_, message) =>
+        {
+            if (message.Kind == ChannelMessageKind.Warning)
+                warnings.Enqueue(message.RawMessage);
+        };
+        var objective = SweepObjective.Of(_mlContext, SweepMetric.MicroAccuracy, "Class");
+        objective.Check(fitted, unlabelled);
+        objective.Check(fitted, unlabelled);
+        Assert.AreEqual("1 of 2 rows of the validation set have no label in column 'Class' and are left out.", warnings.Single());
     }
 
     [TestMethod]

@@ -17,9 +17,11 @@ internal static class ChoiceScorer
     /// <param name="items">For each item, the choices behind their contexts, at most one token more than the model's context.</param>
     /// <param name="chainCount">The chain count to score at.</param>
     /// <param name="checkAlive">Called before every forward pass; what it throws ends scoring.</param>
+    /// <param name="leastShare">Choices are computed apart where sharing saves less of their tokens.</param>
     /// <returns>For each item, a sum for each choice; the same for choices that are.</returns>
     public static double[][] Score(
-        CoLMModel model, IReadOnlyList<CompletionTokens[]> items, int chainCount, Action? checkAlive = null)
+        CoLMModel model, IReadOnlyList<CompletionTokens[]> items, int chainCount, Action? checkAlive = null,
+        double leastShare = LeastShare)
     {
         List<CompletionTokens> sequences = [];
         var places = new int[items.Count][];
@@ -31,7 +33,7 @@ internal static class ChoiceScorer
             places[i] = Place(items[i], sequences);
             var own = sequences.GetRange(first, sequences.Count - first);
             var tree = TokenTree.Of([.. own.Select(one => new ArraySegment<int>(one.Ids, 0, one.Ids.Length - 1))]);
-            if (IsWorthIt(tree))
+            if (IsWorthIt(tree, leastShare))
                 trees.Add((first, tree));
             else
                 alone.AddRange(Enumerable.Range(first, own.Count));
@@ -56,10 +58,10 @@ internal static class ChoiceScorer
         });
     }
 
-    private static bool IsWorthIt(TokenTree tree)
+    private static bool IsWorthIt(TokenTree tree, double leastShare)
     {
         var saved = (tree.Branches.Length - 1) * (long)tree.Stem.Length;
-        return saved > 0 && saved >= LeastShare * (saved + tree.Stem.Length + tree.BranchLength);
+        return saved > 0 && saved >= leastShare * (saved + tree.Stem.Length + tree.BranchLength);
     }
 
     private static void ScoreAlone(

@@ -1,5 +1,6 @@
 using Microsoft.ML.CoLM.Chains;
 using Microsoft.ML.CoLM.Interop;
+using Microsoft.ML.CoLM.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -75,6 +76,11 @@ internal static class SequenceScorer
     public static float[] LogProbabilities(
         IReadOnlyList<IReadOnlyList<int>> sequences, IReadOnlyList<WindowPosition> positions, Tensor logits)
     {
+        if (LogSoftmaxKernel.Suits(logits))
+        {
+            return LogSoftmaxKernel.Of(
+                logits, [.. positions.Select(position => sequences[position.Sequence][position.Next])]);
+        }
         var values = new float[positions.Count];
         var chunk = PositionsAtOnce((int)logits.size(1));
         for (var start = 0; start < values.Length; start += chunk)
@@ -147,9 +153,7 @@ internal static class SequenceScorer
             Tensor? logits = null;                                                          // [positions, V]
             for (var scale = 0; scale < reported.End; scale++)
             {
-                var earlier = logits;
-                logits = model.Head.Next(chosen, scale, earlier);
-                earlier?.Dispose();
+                logits = model.Head.Next(chosen, scale, logits);
                 if (scale < reported.First)
                     continue;
                 var values = LogProbabilities(sequences, positions, logits);

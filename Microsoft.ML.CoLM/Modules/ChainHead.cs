@@ -62,17 +62,20 @@ internal sealed class ChainHead : ChainModule
         return scales;
     }
 
-    /// <summary>Logits at one scale, from those at the one before.</summary>
+    /// <summary>Makes the logits at one scale of those at the one before, in their memory; without gradients.</summary>
     /// <param name="features">[rows, D], the normalised features of all chains from the first on.</param>
     /// <param name="chain">The chain to add.</param>
-    /// <param name="earlier">[rows, V], the logits at the scale before; null when the chain is the first.</param>
-    /// <returns>[rows, V].</returns>
-    public Tensor Next(Tensor features, int chain, Tensor? earlier)
+    /// <param name="logits">[rows, V], the logits at the scale before; null when the chain is the first.</param>
+    /// <returns>[rows, V], the same tensor where there was one.</returns>
+    public Tensor Next(Tensor features, int chain, Tensor? logits)
     {
         using var scope = NewDisposeScope();
         var start = Enumerable.Range(0, chain).Sum(before => HeadWeight(before).size(1));
-        return HeadProduct.Add(earlier, features.narrow(1, start, HeadWeight(chain).size(1)), HeadWeight(chain))
-            .MoveToOuterDisposeScope();
+        var own = features.narrow(1, start, HeadWeight(chain).size(1));
+        if (logits is null)
+            return HeadProduct.Add(null, own, HeadWeight(chain)).MoveToOuterDisposeScope();
+        HeadProduct.AddTo(logits, own, HeadWeight(chain));
+        return logits;
     }
 
     /// <summary>The cross-entropies at the scales of a range, weighted and summed: <see cref="ScaleCrossEntropyFunction"/>.</summary>

@@ -60,6 +60,7 @@ public sealed class ChainSweep
     private int _latencyBatchSize = 1;
     private IDataView? _calibrationData;
     private double[] _tolerances = [];
+    private CascadeCalibrationOptions _calibration = new();
     private IProgress<ChainTrial>? _monitor;
     private string? _checkpointFolder;
     private int _isRunning;
@@ -148,6 +149,11 @@ public sealed class ChainSweep
             throw new ArgumentException("The name of the label's column is empty.", nameof(labelColumnName));
         _objective = SweepObjective.Of(_mlContext, metric, labelColumnName);
         _metricText = $"{metric} of column '{labelColumnName}'";
+        _calibration = new()
+        {
+            LabelColumnName = labelColumnName,
+            Metric = metric == SweepMetric.LogLoss ? metric : null,
+        };
         return this;
     }
 
@@ -163,6 +169,7 @@ public sealed class ChainSweep
             throw new ArgumentException("The name of the metric is empty.", nameof(name));
         ArgumentNullException.ThrowIfNull(evaluate);
         _objective = SweepObjective.Of(name, evaluate, isMaximized);
+        _calibration = new();
         _metricText = $"'{name}', {(isMaximized ? "more" : "less")} is better";
         return this;
     }
@@ -240,7 +247,10 @@ public sealed class ChainSweep
 
     /// <summary>Adds a cascade to every model's trials for each tolerance, where the model has several chains.</summary>
     /// <param name="data">Rows to find thresholds by, neither trained nor judged on.</param>
-    /// <param name="tolerances">How far from all chains' metric a cascade may be, each at least 0 and there once.</param>
+    /// <param name="tolerances">
+    /// How much worse than with all chains the calibrated metric may be, each at least 0 and there once: the loss of language
+    /// models, and of classification the accuracy, or the log-loss where that is the sweep's metric.
+    /// </param>
     /// <returns>This sweep.</returns>
     /// <exception cref="ArgumentException">There is no tolerance, or one that is none.</exception>
     public ChainSweep SetCascadeCalibration(IDataView data, params double[] tolerances)
@@ -359,6 +369,7 @@ public sealed class ChainSweep
             MeasureLatency = MeasureLatency,
             CalibrationData = _calibrationData,
             Tolerances = _tolerances,
+            Calibration = _calibration,
             Monitor = _monitor,
             CheckpointFolder = _checkpointFolder,
         };

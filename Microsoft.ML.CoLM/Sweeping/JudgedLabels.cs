@@ -1,14 +1,18 @@
 using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.CoLM.Sweeping;
 
 /// <summary>The labels that predictions are compared with.</summary>
 /// <remarks>ML.NET's evaluators leave out rows without a label, and count what is left, without a word.</remarks>
+/// <param name="environment">Whose log says so.</param>
 /// <param name="name">Their column.</param>
-internal sealed class JudgedLabels(string name)
+internal sealed class JudgedLabels(IHostEnvironment environment, string name)
 {
     private const int ListedClasses = 10; // in a message
+
+    private bool _hasWarned; // of data that every trial is judged by
 
     private static DataRole Role => DataRole.ValidationSet;
 
@@ -111,6 +115,13 @@ internal sealed class JudgedLabels(string name)
         {
             throw new ArgumentException(FormattableString.Invariant($"None of the {count} rows of the validation set has a ") +
                 $"label in column '{name}' ({column.Type}).{Role.Advice}");
+        }
+        if (labelled < count && !_hasWarned)
+        {
+            _hasWarned = true;
+            using var channel = environment.Register(nameof(JudgedLabels)).Start("Labels");
+            channel.Warning(FormattableString.Invariant($"{count - labelled} of {count} rows of the validation set have no ") +
+                $"label in column '{name}' and are left out.");
         }
         // ML.NET's evaluator throws without saying whose labels they are.
         if (kind == PredictionKind.BinaryClassification && (positive == 0 || positive == labelled))

@@ -62,7 +62,7 @@ internal sealed class ModelTrials
         if (!_cascades.TryGetValue(tolerance, out var cascade))
         {
             cascade = _plan.Context.CoLM()
-                .CalibrateCascade(_model, clock.Stoppable(_plan.CalibrationData!), tolerance).Cascade;
+                .CalibrateCascade(_model, clock.Stoppable(_plan.CalibrationData!), tolerance, _plan.Calibration).Cascade;
             _cascades.Add(tolerance, cascade);
         }
         draft.Cascade = cascade;

@@ -9,7 +9,7 @@ namespace Microsoft.ML.CoLM.Sweeping;
 /// <param name="label">The label's column.</param>
 internal sealed class NamedMetric(MLContext mlContext, SweepMetric metric, string label)
 {
-    private readonly JudgedLabels _labels = new(label);
+    private readonly JudgedLabels _labels = new(mlContext, label);
 
     /// <summary>Refuses a pipeline whose rows have no such metric, and data without the labels that it needs.</summary>
     /// <exception cref="ArgumentException">The message names the metric, what is there, and the column.</exception>

@@ -19,7 +19,12 @@ internal sealed class SweepCheckpoint : IDisposable
     private const string ModelSuffix = ".zip";
     private const int Format = 1;
 
-    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, NewLine = "\n" };
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        WriteIndented = true,
+        NewLine = "\n",
+    };
 
     private readonly SweepPlan _plan;
     private readonly string _folder;
@@ -35,6 +40,7 @@ internal sealed class SweepCheckpoint : IDisposable
         {
             CheckHeader(SweepIdentity.Of(plan));
             _log = SweepLog.Open(PathOf(LogName));
+            DeleteLeftovers();
         }
         catch
         {
@@ -89,6 +95,13 @@ internal sealed class SweepCheckpoint : IDisposable
             if (int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var candidate) && !candidates.Contains(candidate))
                 File.Delete(path);
         }
+    }
+
+    // Of saves that were killed; nobody else saves here under the lock.
+    private void DeleteLeftovers()
+    {
+        foreach (var path in Directory.EnumerateFiles(_folder, $"{ModelPrefix}*{WholeFile.Suffix}"))
+            File.Delete(path);
     }
 
     /// <summary>The refusal of a line that is of another candidate than the space gives.</summary>

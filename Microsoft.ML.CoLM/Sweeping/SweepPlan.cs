@@ -48,6 +48,9 @@ internal sealed record SweepPlan
     /// <summary>Rows to find cascades' thresholds by; null without cascades.</summary>
     public IDataView? CalibrationData { get; init; }
 
+    /// <summary>By what cascades are calibrated, and of which label.</summary>
+    public CascadeCalibrationOptions Calibration { get; init; } = new();
+
     /// <summary>How far from all chains' metric each cascade may be.</summary>
     public IReadOnlyList<double> Tolerances { get; init; } = [];
 

@@ -71,7 +71,7 @@ internal sealed class SweepRun(SweepPlan plan, CancellationToken cancellationTok
                 using var trialClock = clock.StartTrial(plan.TrialSeconds);
                 trials.Judge(drafts[i], trialClock, measuresLatency: true);
                 var trial = drafts[i].ToTrial(_trials.Count + 1, new(), trainingSeconds: 0);
-                if (IsFinal([trial], clock))
+                if (IsFinal([drafts[i]], clock))
                     Append(checkpoint, candidate: i + 1, new(), [trial], clock);
                 _trials.Add(trial);
             }
@@ -121,12 +121,10 @@ internal sealed class SweepRun(SweepPlan plan, CancellationToken cancellationTok
         var fitted = run.Run();
         try
         {
-            ChainTrial[] Trials() => [.. run.Drafts.Select((draft, i) => draft.ToTrial(_trials.Count + 1 + i, settings, run.TrainingSeconds))];
-
-            var trials = Trials();
-            var isFinal = IsFinal(trials, clock);
-            if (checkpoint is not null && isFinal && fitted is not null && !TrySave(candidate, ref fitted, run.Drafts, checkpoint))
-                trials = Trials();
+            var isFinal = IsFinal(run.Drafts, clock);
+            if (checkpoint is not null && isFinal && fitted is not null)
+                isFinal = TrySave(candidate, ref fitted, run.Drafts, checkpoint, trialClock);
+            ChainTrial[] trials = [.. run.Drafts.Select((draft, i) => draft.ToTrial(_trials.Count + 1 + i, settings, run.TrainingSeconds))];
             if (isFinal)
                 Append(checkpoint, candidate, settings, trials, clock);
             _trials.AddRange(trials);
@@ -145,13 +143,19 @@ internal sealed class SweepRun(SweepPlan plan, CancellationToken cancellationTok
         }
     }
 
+    /// <returns>Whether the candidate is done: not where ML.NET was cancelled meanwhile.</returns>
     // A full disk ends the sweep, whose trials so far are safe. A transformer that cannot be saved at all is its candidate's failure.
-    private static bool TrySave(int candidate, ref ITransformer? fitted, IReadOnlyList<TrialDraft> drafts, SweepCheckpoint checkpoint)
+    private static bool TrySave(
+        int candidate, ref ITransformer? fitted, IReadOnlyList<TrialDraft> drafts, SweepCheckpoint checkpoint, TrialClock clock)
     {
         try
         {
             checkpoint.Save(candidate, fitted!);
             return true;
+        }
+        catch (OperationCanceledException) when (clock.IsSweepOver)
+        {
+            return false;
         }
         catch (Exception e) when (e is not (IOException or UnauthorizedAccessException))
         {
@@ -159,13 +163,13 @@ internal sealed class SweepRun(SweepPlan plan, CancellationToken cancellationTok
             fitted = null;
             foreach (var draft in drafts)
                 draft.End(SweepTrialState.Failed, $"The pipeline cannot be saved in the checkpoint folder. {TrialError.Text(e)}");
-            return false;
+            return true;
         }
     }
 
     // What the sweep's end cut short is done anew when it goes on.
-    private static bool IsFinal(IReadOnlyList<ChainTrial> trials, SweepClock clock) =>
-        !clock.IsOver || trials.All(trial => trial.State != SweepTrialState.Stopped);
+    private static bool IsFinal(IReadOnlyList<TrialDraft> drafts, SweepClock clock) =>
+        !clock.IsOver || drafts.All(draft => draft.State != SweepTrialState.Stopped);
 
     private static void Append(
         SweepCheckpoint? checkpoint, int candidate, SweepSettings settings, IReadOnlyList<ChainTrial> trials, SweepClock clock) =>
@@ -182,18 +186,16 @@ internal sealed class SweepRun(SweepPlan plan, CancellationToken cancellationTok
         foreach (var trial in trials)
         {
             if (trial.State == SweepTrialState.Completed)
-            {
-                channel.Info(string.Create(CultureInfo.InvariantCulture, $"{Name(trial)}: {plan.Objective.Name} {trial.Metric:G6}, " +
-                    $"{trial.MedianLatency:G3} ms a row, {trial.Parameters:N0} parameters."));
-            }
+                channel.Info(Summary(trial));
             else
-            {
                 channel.Warning($"{Name(trial)}: {trial.State}: {trial.Error}");
-            }
         }
         foreach (var trial in trials)
             plan.Monitor?.Report(trial);
     }
+
+    private string Summary(ChainTrial trial) => Name(trial) + string.Create(CultureInfo.InvariantCulture,
+        $": {plan.Objective.Name} {trial.Metric:G6}, {trial.MedianLatency:G3} ms a row, {trial.Parameters:N0} parameters.");
 
     private string Reasons(SweepClock clock) => _trials.Count == 0
         ? $"No trial of the sweep was run: {clock.Reason}"

@@ -66,6 +66,7 @@ internal static class TokenizerExtensions
     /// <summary>The token that a tokenizer by itself puts in front of a text; null for none.</summary>
     public static int? BeginningOfText(this Tokenizer tokenizer) => tokenizer switch
     {
+        ModelTokenizer model => model.BeginningOfTextId,
         SentencePieceTokenizer sentencePiece =>
             sentencePiece.AddBeginningOfSentence ? sentencePiece.BeginningOfSentenceId : null,
         _ => tokenizer.EncodeToIds("") is [var first, ..] ? first : null,

@@ -73,11 +73,11 @@ internal sealed class ChainSpeeds(ITransformer model, IDataView data, int batchS
         double[] latencies = [.. passes.SelectMany(pass => pass.Latencies).Order()];
         var values = new Dictionary<string, double>
         {
-            ["Median ms/row"] = Quantile(0.5),
-            ["95% ms/row"] = Quantile(0.95),
+            ["Median ms a row"] = Quantile(0.5),
+            ["95% ms a row"] = Quantile(0.95),
         };
         if (tokens is { } count)
-            values["Tokens/s"] = Math.Round(count * 1000.0 * passes.Count / passes.Sum(pass => pass.Milliseconds));
+            values["Tokens a second"] = Math.Round(count * 1000.0 * passes.Count / passes.Sum(pass => pass.Milliseconds));
         return values;
 
         // The smallest of the values that a share of the rows are at most.

@@ -13,11 +13,14 @@ var root = new RootCommand("Measures the library: ratios of things that take tur
     new DecodeCommand(),
     new SpeculateCommand(),
     new ScoreCommand(),
+    new ChoicesCommand(),
     new EvaluateCommand(),
     new CascadeCommand(),
     new CalibrateCommand(),
     new LoadCommand(),
     new MemoryCommand(),
+    new SweepMemoryCommand(),
+    new SweepKillsCommand(),
 };
 try
 {

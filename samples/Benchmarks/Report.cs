@@ -86,7 +86,7 @@ internal sealed class Report(string title, IReadOnlyDictionary<string, object> s
         samples is not { Count: > 1 } ? "" : $"{Number(samples.FirstQuartile)} to {Number(samples.ThirdQuartile)}";
 
     private static string Value(double value) =>
-        value.ToString(value == Math.Truncate(value) ? "F0" : "F4", CultureInfo.InvariantCulture);
+        value.ToString(value == Math.Truncate(value) ? "F0" : value >= 10 ? "F2" : "F4", CultureInfo.InvariantCulture);
 
     // Four digits that count, whatever the size.
     private static string Number(double? value, string unit = "") => value is not { } number ? "" : string.Create(

@@ -13,6 +13,9 @@ internal static class ResidentMemory
         return Status("VmRSS");
     }
 
+    /// <summary>What is resident now.</summary>
+    public static double Now() => Status("VmRSS");
+
     /// <summary>The peak since it was forgotten.</summary>
     public static double Peak() => Status("VmHWM");
 

@@ -41,7 +41,7 @@ internal static class SchemaRows
             Array.FindIndex(table.Names, name => name.Equals(column.Name, StringComparison.OrdinalIgnoreCase)));
         int[] unmatched = [.. Enumerable.Range(0, wanted.Length).Where(i =>
             sources[i] < 0 && wanted[i].Type is TextDataViewType && !IsLabel(wanted[i].Name))];
-        int[] left = [.. Enumerable.Range(0, table.Names.Length).Except(sources)];
+        int[] left = [.. Enumerable.Range(0, table.Names.Length).Except(sources).Where(i => !IsLabel(table.Names[i]))];
         if (unmatched.Length == 1 && left.Length == 1)
             sources[unmatched[0]] = left[0];
         var missing = Array.FindIndex(sources, source => source < 0);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Microsoft.ML.CoLM.Checkpoints;
 using Microsoft.ML.CoLM.Interop;
 
 namespace Microsoft.ML.CoLM.Evaluation;
@@ -61,7 +62,7 @@ internal sealed class GlueTable(GlueTask task, string path, Action<string> warn)
             throw Refuse(number, $"expected {width} fields between tabs, found {fields.Length}");
         var label = fields[places[^1]];
         return _items.Create(fields[places[0]], places.Length > 2 ? fields[places[1]] : "", label)
-            ?? throw Refuse(number, $"label: expected {_items.ExpectedLabel}, found '{label}'");
+            ?? throw Refuse(number, $"label: expected {_items.ExpectedLabel}, found {ErrorText.Quote(label)}");
     }
 
     // Where a header names the columns; null where it names none of them.
@@ -71,7 +72,7 @@ internal sealed class GlueTable(GlueTask task, string path, Action<string> warn)
         if (Array.TrueForAll(places, place => place < 0))
             return null;
         return !places.Contains(-1) ? places : throw Refuse(number, $"expected a header with {ColumnNames()}, found " +
-            $"{string.Join(", ", header.Select(name => $"'{name}'"))}; published test files have no labels");
+            $"{ErrorText.Quote(string.Join(", ", header))}; published test files have no labels");
     }
 
     // Of a file without a header, or with names of its own.

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Microsoft.ML.CoLM.Checkpoints;
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Tokenizers;
 
@@ -40,7 +41,7 @@ internal static class PiqaItems
         {
             var text = Encoding.UTF8.GetString(line);
             labels.Add(Answers.TryIndex(text, ChoiceCount) ?? throw new InvalidDataException(string.Create(
-                CultureInfo.InvariantCulture, $"{path}, line {number}: label: expected 0 or 1, found '{text}'.")));
+                CultureInfo.InvariantCulture, $"{path}, line {number}: label: expected 0 or 1, found {ErrorText.Quote(text)}.")));
         }
         return labels;
     }
