@@ -14,15 +14,23 @@ public sealed class CascadeCalibrationTests
     private readonly MLContext _mlContext = new(seed: 1);
 
     [TestMethod]
-    [DataRow(0.0)]
-    [DataRow(0.3)]
-    [DataRow(1.0)]
-    [DataRow(double.PositiveInfinity)]
-    public void TheClaimedLossIsWhatScoringTheSameTextsWithTheCascadeGives(double tolerance)
+    [DataRow(0.0, null)]
+    [DataRow(0.3, null)]
+    [DataRow(0.3, 5)]
+    [DataRow(0.3, 16)]
+    [DataRow(1.0, null)]
+    [DataRow(double.PositiveInfinity, null)]
+    public void TheClaimedLossIsWhatScoringTheSameTextsWithTheCascadeGives(double tolerance, int? stride)
     {
         using var model = TextModels.Random(TextModels.Config(4, 2, 4) with { KvSharing = true });
-        using var transformer = _mlContext.Scorer(model, batchSize: 7);
         var rows = _mlContext.Rows(Texts);
+        using var transformer = _mlContext.Transforms.ElasticScoring(new ElasticScoringEstimator.Options
+        {
+            Model = model,
+            BatchSize = 7,
+            Window = stride is null ? null : 16,
+            Stride = stride,
+        }).Fit(rows);
         var found = _mlContext.CoLM().CalibrateCascade(transformer, rows, tolerance, new() { Confidence = 0.6 });
         found.Cascade.Check();
         using var cascade = transformer.WithCascade(found.Cascade);
@@ -46,9 +54,10 @@ public sealed class CascadeCalibrationTests
     public void TheClaimedMetricIsWhatMLNetSaysOfTheSameRows(string label, SweepMetric? metric)
     {
         using var tuned = Tuned(label);
-        var rows = _mlContext.Keyed(Many);
+        var rows = PredictedRows(tuned, label);
         var options = new CascadeCalibrationOptions { LabelColumnName = label, Metric = metric, Confidence = 0.6 };
-        foreach (var tolerance in (double[])[0.2, 0.5])
+        var stages = 0;
+        foreach (var tolerance in (double[])[0.02, 0.05, 0.1, 0.15, 0.2, 0.3])
         {
             var found = _mlContext.CoLM().CalibrateCascade(tuned, rows, tolerance, options);
             found.Cascade.Check();
@@ -57,7 +66,9 @@ public sealed class CascadeCalibrationTests
             Assert.AreEqual(Evaluate(tuned.Transform(rows), label, metric), found.AllChainsMetric, 1e-5);
             Assert.AreEqual(cascade.Transform(rows).GetColumn<int>("ChainsUsed").Average(), found.MeanChainsUsed, 1e-9);
             Assert.AreEqual(metric ?? SweepMetric.Accuracy, found.Kind);
+            stages = Math.Max(stages, found.Cascade.ChainCounts.Count);
         }
+        Assert.AreEqual(2, stages);
     }
 
     [TestMethod]
@@ -217,6 +228,18 @@ public sealed class CascadeCalibrationTests
         var options = Tuning.Steps(source, steps: 5);
         options.LabelColumnName = label;
         return _mlContext.Tune(options);
+    }
+
+    /// <summary>Rows whose labels all chains know, but for every sixth, so that one chain alone is worse.</summary>
+    private IDataView PredictedRows(ElasticScoringTransformer tuned, string label)
+    {
+        var keys = _mlContext.Transforms.Conversion.MapValueToKey("Label", "Class").Fit(_mlContext.Labelled());
+        var predicted = tuned.Transform(_mlContext.Labelled(Many));
+        var isWarm = label == "IsWarm" ? predicted.GetColumn<bool>("PredictedLabel").ToArray() : [];
+        var classes = label == "Label" ? predicted.GetColumn<uint>("PredictedLabel").ToArray() : [];
+        return keys.Transform(_mlContext.Labelled([.. Many.Select((row, i) => label == "Label"
+            ? row with { Class = Tuning.Classes[(classes[i] - 1 + (i % 6 == 0 ? 1 : 0)) % 3] }
+            : row with { IsWarm = isWarm[i] != (i % 6 == 0) })]));
     }
 
     private double Evaluate(IDataView scored, string label, SweepMetric? metric)

@@ -8,7 +8,8 @@ namespace Microsoft.ML.CoLM;
 /// <remarks>
 /// Goes beyond the paper, whose structure allows it: chains that are added read the features of earlier ones and change
 /// none (arXiv 2505.11820, section 3). A row that stops at a count costs the chains up to it, one that goes on pays the
-/// chains that are added, and each has the scores of the count at which it ends.
+/// chains that are added, and each has the scores of the count at which it ends. <see cref="CoLMOperations.CalibrateCascade"/>
+/// finds the thresholds that keep a metric at the least cost.
 /// </remarks>
 public sealed class CascadeOptions
 {

@@ -59,7 +59,7 @@ public sealed class CascadeCalibration
             return $"All rows with all chains: no cascade keeps the promise for less. {figures}.";
         var thresholds = string.Join(", ", Cascade.Thresholds.Select(
             threshold => threshold.ToString("F4", CultureInfo.InvariantCulture)));
-        return $"Chains {string.Join(", ", Cascade.ChainCounts)}" + (thresholds.Length > 0 ? $" up to {thresholds}: " : ": ") +
+        return $"Chains {string.Join(", ", Cascade.ChainCounts)}" + (thresholds.Length > 0 ? $", thresholds {thresholds}: " : ": ") +
             string.Create(CultureInfo.InvariantCulture, $"{figures}, at most {DifferenceBound:F4} worse on others; ") +
             string.Create(CultureInfo.InvariantCulture, $"{MeanChainsUsed:F2} chains and {RelativeCost:P0} of the cost.");
     }

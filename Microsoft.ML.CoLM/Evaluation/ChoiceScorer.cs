@@ -9,7 +9,8 @@ namespace Microsoft.ML.CoLM.Evaluation;
 /// <summary>Log-probabilities of the choices of items; what choices of an item share is computed once.</summary>
 internal static class ChoiceScorer
 {
-    // Sharing is worth it where it saves so much of all tokens: those of the branches also read what they do not use.
+    // Sharing is worth it where it saves so much of all tokens: those of the branches also read what they do not use. A quarter,
+    // as in `choices --model stories260K --tokens 20 --choices 2 --length 20`, saves an eighth of the time.
     private const double LeastShare = 0.2;
 
     /// <summary>The natural-log probability of each choice, summed over its tokens.</summary>

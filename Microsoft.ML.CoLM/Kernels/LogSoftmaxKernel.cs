@@ -77,9 +77,9 @@ internal static unsafe class LogSoftmaxKernel
 
     private static double Of<TIn>(void* memory, int width, int target)
         where TIn : struct, IElement => VectorWidth.Floats switch
-    {
-        16 => Of<TIn, Floats16>(memory, width, target),
-        8 => Of<TIn, Floats8>(memory, width, target),
-        _ => Of<TIn, Floats4>(memory, width, target),
-    };
+        {
+            16 => Of<TIn, Floats16>(memory, width, target),
+            8 => Of<TIn, Floats8>(memory, width, target),
+            _ => Of<TIn, Floats4>(memory, width, target),
+        };
 }

@@ -10,7 +10,8 @@ namespace Microsoft.ML.CoLM.Modules;
 /// </summary>
 internal sealed class TreeBatch : IDisposable
 {
-    // Of many branches, each is read with few others: what they do not read of each other is worked on all the same.
+    // Of many branches, as in `choices --choices 64`, each is read with few others: what they do not read of each other is
+    // worked on all the same.
     private const int BranchTokensAtOnce = 256;
 
     // Elements of a mask, as in AttentionFunction.

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Microsoft.ML.CoLM.Sweeping;
 
 /// <summary>Trials as columns of numbers and text: what goes into data frames and CSV.</summary>
@@ -18,12 +20,15 @@ internal static class TrialColumns
         trial.Settings.Values.FirstOrDefault(value => value.Key == name).Value;
 
     /// <summary>The chain count, and those before it in a cascade with what ends a row there.</summary>
-    public static string Chains(ChainTrial trial)
+    /// <param name="trial">The trial.</param>
+    /// <param name="format">How to write thresholds; R is exact.</param>
+    public static string Chains(ChainTrial trial, string format)
     {
         if (trial.Cascade is not { } cascade)
             return trial.ChainCount == 0 ? "" : SweepValue.TextOf(trial.ChainCount);
-        return string.Concat(cascade.ChainCounts.Select((count, i) => i < cascade.Thresholds.Count
-            ? $"{SweepValue.TextOf(count)} ({SweepValue.TextOf(cascade.Thresholds[i])}) " : SweepValue.TextOf(count)));
+        var thresholds = cascade.Thresholds.Select(threshold => threshold.ToString(format, CultureInfo.InvariantCulture));
+        return string.Join(' ', cascade.ChainCounts.Zip(thresholds.Append(null), (count, threshold) =>
+            threshold is null ? SweepValue.TextOf(count) : $"{SweepValue.TextOf(count)} ({threshold})"));
     }
 
     public static TrialColumn[] Of(IReadOnlyList<ChainTrial> trials, IReadOnlyList<ChainTrial> frontier)
@@ -34,7 +39,7 @@ internal static class TrialColumns
         TrialColumn[] after =
         [
             Column("ChainCount", trial => trial.ChainCount),
-            Column("Cascade", trial => trial.Cascade is null ? null : Chains(trial)),
+            Column("Cascade", trial => trial.Cascade is null ? null : Chains(trial, "R")),
             Column("State", trial => trial.State.ToString()),
             Column("Error", trial => trial.Error),
             Column("Metric", trial => trial.Metric),

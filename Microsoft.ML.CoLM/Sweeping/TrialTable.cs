@@ -34,7 +34,7 @@ internal static class TrialTable
             table.Add(name, values.Select(value => value is null ? "" : SweepValue.TextOf(value)),
                 isRight: values.All(value => value is ValueType and not (bool or Enum)));
         }
-        table.Add("Chains", trials.Select(TrialColumns.Chains), widest: 40);
+        table.Add("Chains", trials.Select(trial => TrialColumns.Chains(trial, "G4")), widest: 40);
         var metricDecimals = Decimals(trials.Select(trial => trial.Metric), MetricDigits, fewest: MetricDigits);
         table.Add(result.Metric, trials.Select(trial => Metric(trial, metricDecimals)), isRight: true, widest: 40);
         Numbers("Median ms", trial => trial.MedianLatency);

@@ -21,7 +21,7 @@ internal static class SearchSweep
             .Choice<int[]>("addedChains", [heads], [heads, heads])
             .Choice("kvSharing", true, false)
             .Choice("initialization", ChainInitialization.Normal, ChainInitialization.CopyFirstChain)
-            .Range("learningRate", 2.5e-4, 4e-3, logBase: true, steps: 5);
+            .Choice("learningRate", 5e-4, 1e-3, 2e-3, 4e-3);
 
         // The label becomes a key, the key is learnt, and the predicted key becomes a label again.
         IEstimator<ITransformer> Create(SweepSettings candidate) => mlContext.Transforms.Conversion.MapValueToKey("Label")
@@ -33,7 +33,7 @@ internal static class SearchSweep
                 KvSharing = candidate.Get<bool>("kvSharing"),
                 Initialization = candidate.Get<ChainInitialization>("initialization"),
                 LearningRate = candidate.Get<double>("learningRate"),
-                Epochs = 1,
+                Epochs = 2,
             }))
             .Append(mlContext.Transforms.Conversion.MapKeyToValue("Predicted", "PredictedLabel"));
 
@@ -44,7 +44,8 @@ internal static class SearchSweep
             .SetRandomSearch(Seed)
             .SetTrainingTimeInSeconds(seconds)
             .SetLatencyBatchSize(settings.BatchSize)
-            .SetMonitor(new DirectProgress<ChainTrial>(trial => Console.WriteLine($"{trial.State}: {trial}")));
+            .SetMonitor(new DirectProgress<ChainTrial>(trial =>
+                Console.WriteLine($"{trial.Id}: {trial.State} {trial.Metric:F4} {trial}")));
         if (checkpoint is not null)
             sweep.SetCheckpoint(checkpoint);
         var result = sweep.RunAsync(cancellation).GetAwaiter().GetResult();
