@@ -11,7 +11,7 @@ namespace Benchmarks;
 internal sealed class SweepKillsCommand : Benchmark
 {
     private const int Candidates = 40; // of two trials each
-    private const double LongestWait = 4; // seconds; a process takes one or two for its first candidate, and little for others
+    private const double LongestWait = 8; // seconds; a process takes some for its first candidate, and less than one for others
     private const string Begins = "begins";
 
     private readonly Option<DirectoryInfo> _model = new Option<DirectoryInfo>("--model")
