@@ -10,8 +10,8 @@ namespace Benchmarks;
 /// </summary>
 internal sealed class SweepKillsCommand : Benchmark
 {
-    private const int Candidates = 40; // of two trials each
-    private const double LongestWait = 8; // seconds; a process takes some for its first candidate, and less than one for others
+    private const int Candidates = 120; // of two trials each
+    private const double LongestWait = 6; // seconds; a process takes some for its first candidate, and less than one for others
     private const string Begins = "begins";
 
     private readonly Option<DirectoryInfo> _model = new Option<DirectoryInfo>("--model")
