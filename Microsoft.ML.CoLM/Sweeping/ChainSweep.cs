@@ -27,8 +27,8 @@ namespace Microsoft.ML.CoLM;
 /// <para>
 /// Models are kept (<see cref="ChainTrial.Model"/>) of trials that no other beats in metric, latency, parameters and memory
 /// together, so that the answer to every budget is ready to score; all others are disposed when they are known not to be
-/// among these. Differences in memory of less than a megabyte, or a twentieth, are noise, and keep no model. The trials of one candidate share its weights, which are freed with the last of their models; those of
-/// <see cref="SetModel"/> share the model's own.
+/// among these. Differences in memory of less than a megabyte, or a twentieth, are noise, and keep no model. The trials of one candidate share its weights, and with other candidates those that are the same, which
+/// are freed with the last of their models; those of <see cref="SetModel"/> share the model's own.
 /// </para>
 /// <para>
 /// With folds, a trial's metric is the mean over the folds, each judged by a model that was fitted to the others, and its

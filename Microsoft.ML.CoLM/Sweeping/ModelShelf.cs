@@ -63,6 +63,7 @@ internal sealed class ModelShelf(bool isMaximized)
             (fitted as IDisposable)?.Dispose();
             return;
         }
+        ShareWeights(ElasticChain.Find(fitted));
         _fitted.Add(candidate, fitted);
         foreach (var trial in kept)
             trial.Model = ModelTrials.View(fitted, trial.ChainCount, trial.Cascade);
@@ -78,6 +79,15 @@ internal sealed class ModelShelf(bool isMaximized)
             Dispose(trial);
         foreach (var candidate in _kept.Keys.ToArray())
             Forget(candidate);
+    }
+
+    // Candidates that were grown from one model have a copy of it each.
+    private void ShareWeights(ElasticScoringTransformer own)
+    {
+        var other = KeptTrials().Where(trial => trial.Model is not null).Select(trial => ElasticChain.Find(trial.Model!))
+            .FirstOrDefault(other => other.OwnsModel && other.Model.Device.ToString() == own.Model.Device.ToString());
+        if (own.OwnsModel && other is not null)
+            own.Model.ShareWeights(other.Model);
     }
 
     private IEnumerable<ChainTrial> KeptTrials() => _kept.Values.SelectMany(kept => kept);
