@@ -10,7 +10,7 @@ namespace Microsoft.ML.CoLM.Sweeping;
 /// </remarks>
 internal static class LatencyMeter
 {
-    // So many that the 95th percentile has ten above it.
+    // So many that the 95th percentile has ten above it; then all rows as often, since long ones decide it.
     private const int EnoughBatches = 200;
 
     // So few that a slow model is measured at all, and its median is not the largest of them.
@@ -20,10 +20,10 @@ internal static class LatencyMeter
     private const int MostRows = 2048;
 
     // The first calls compile code, start threads and page weights in.
-    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(0.2);
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(1);
 
     // A trial of a small model ends sooner, with enough batches; a large one's few batches take longer.
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
 
     /// <param name="model">The fitted pipeline, at the chain count that it has.</param>
     /// <param name="data">Raw rows.</param>
@@ -65,10 +65,11 @@ internal static class LatencyMeter
             _ = ReadBatch(cursor, readers, batchSize, cancellationToken);
         while (Stopwatch.GetElapsedTime(started) < WarmUp);
 
+        var ofAllRows = (rows.Count + batchSize - 1) / batchSize;
+        var enough = (EnoughBatches + ofAllRows - 1) / ofAllRows * ofAllRows;
         List<double> batches = []; // milliseconds
         started = Stopwatch.GetTimestamp();
-        while (batches.Count < FewestBatches ||
-            (batches.Count < EnoughBatches && Stopwatch.GetElapsedTime(started) < Limit))
+        while (batches.Count < FewestBatches || (batches.Count < enough && Stopwatch.GetElapsedTime(started) < Limit))
         {
             batches.Add(ReadBatch(cursor, readers, batchSize, cancellationToken).TotalMilliseconds);
         }

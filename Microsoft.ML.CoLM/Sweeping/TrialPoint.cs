@@ -18,12 +18,21 @@ internal readonly record struct TrialPoint(double Quality, double Latency, long 
         Of(trial.Metric!.Value, trial.MedianLatency, trial.Parameters, trial.PeakMemory, isMaximized);
 
     /// <summary>
-    /// Whether it is as good in everything, in memory but for noise, and better in something: no budget leads to the other one.
+    /// Whether no other is both better and faster, or better and smaller in parameters or, but for noise, in memory: then it
+    /// is the answer to a budget of one of these.
     /// </summary>
-    public bool Beats(TrialPoint other) =>
-        Quality >= other.Quality && Latency <= other.Latency && Parameters <= other.Parameters
-        && Memory <= other.Memory + Math.Max(MemoryNoise, other.Memory / 20)
-        && (Quality > other.Quality || Latency < other.Latency || Parameters < other.Parameters || Memory < other.Memory);
+    public bool IsNeededBeside(IReadOnlyCollection<TrialPoint> others)
+    {
+        var own = this;
+        return !others.Any(other => other.Beats(own, other.Latency.CompareTo(own.Latency)))
+            || !others.Any(other => other.Beats(own, other.Parameters.CompareTo(own.Parameters)))
+            || !others.Any(other => other.Beats(own, other.Memory.CompareTo(own.Memory) <= 0 ? other.Memory.CompareTo(own.Memory)
+                : other.Memory <= own.Memory + Math.Max(MemoryNoise, own.Memory / 20) ? 0 : 1));
+    }
+
+    // Of two that are alike in a cost and in quality, the faster one.
+    private bool Beats(TrialPoint other, int cost) => Quality >= other.Quality && cost <= 0
+        && (Quality > other.Quality || cost < 0 || Latency < other.Latency);
 
     private static TrialPoint Of(double metric, double? latency, long parameters, long memory, bool isMaximized) =>
         new(isMaximized ? metric : -metric, latency ?? double.PositiveInfinity, parameters, memory);

@@ -35,7 +35,7 @@ internal sealed class SweepKillsCommand : Benchmark
         if (result.GetValue(_child) is { } folder)
         {
             Console.WriteLine(Begins);
-            SweepWork.DisposeModels(work.Create(Candidates, measuresLatency: false).SetCheckpoint(folder).SetMonitor(new Teller()).Run());
+            work.Create(Candidates, measuresLatency: false).SetCheckpoint(folder).SetMonitor(new Teller()).Run().Dispose();
             return null;
         }
         var clock = Stopwatch.StartNew();
@@ -58,8 +58,8 @@ internal sealed class SweepKillsCommand : Benchmark
             report.Add("trials", new Samples([trials.Length]), "", new Samples([expected.Length]));
             report.Add("the same", new Samples([trials.Zip(expected).Count(pair => pair.First == pair.Second)]), "", new Samples([expected.Length]));
             report.Add("told twice", new Samples([told.Count - told.Distinct().Count()]), "");
-            SweepWork.DisposeModels(whole);
-            SweepWork.DisposeModels(found);
+            whole.Dispose();
+            found.Dispose();
             return report;
         }
         finally

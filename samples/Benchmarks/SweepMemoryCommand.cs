@@ -27,9 +27,8 @@ internal sealed class SweepMemoryCommand : Benchmark
     {
         using var work = new SweepWork(result.GetRequiredValue(_model));
         var looks = new List<double>();
-        var found = work.Create(Candidates, measuresLatency: true).SetMonitor(new Looks(looks)).Run();
+        using var found = work.Create(Candidates, measuresLatency: true).SetMonitor(new Looks(looks)).Run();
         var kept = found.Trials.Count(trial => trial.Model is not null);
-        SweepWork.DisposeModels(found);
         var report = new Report("Resident memory after each trial of a sweep", new Dictionary<string, object>
         {
             ["model"] = result.GetRequiredValue(_model).FullName,

@@ -65,12 +65,6 @@ internal sealed class SweepWork : IDisposable
         _mlContext.Data.CreateEnumerable<Answer>(trial.Model!.Transform(_rows), reuseRowObject: false)
             .Select(answer => FormattableString.Invariant($"{answer.Score:R}")));
 
-    public static void DisposeModels(ChainSweepResult result)
-    {
-        foreach (var trial in result.Trials)
-            (trial.Model as IDisposable)?.Dispose();
-    }
-
     public void Dispose() => _source.Dispose();
 
     private sealed class Answer
