@@ -223,6 +223,34 @@ public sealed class CandidateSweepTests
     }
 
     [TestMethod]
+    [Timeout(60_000, CooperativeCancellation = true)]
+    public void ATrainingThatItsOwnTokenEndedIsNotRanked()
+    {
+        using var source = new CancellationTokenSource();
+        var result = _mlContext.Over(Sweeps.Rates(1e-3, 3e-2), settings =>
+        {
+            var options = Sweeps.Options(_source, rate: 3e-2, steps: 3);
+            if (settings.Get<double>("rate") == 1e-3)
+            {
+                options.CancellationToken = source.Token;
+                options.Progress = new StepRecorder(_ => source.Cancel());
+            }
+            return _mlContext.Transforms.Conversion.MapValueToKey("Label", "Class").Append(_mlContext.Transforms.ChainTuning(options));
+        }).Run();
+        Assert.AreEqual(SweepTrialState.Stopped, result.Trials[0].State);
+        Assert.StartsWith("Training was cancelled after 1 steps", result.Trials[0].Error!);
+        Assert.IsNull(result.Trials[0].Metric);
+        Assert.HasCount(3, result.Trials);
+        Sweeps.HasTheModelsOfItsFrontier(result);
+        result.DisposeModels();
+    }
+
+    private sealed class StepRecorder(Action<TrainingProgress> report) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value) => report(value);
+    }
+
+    [TestMethod]
     public void AMonitorThatThrowsEndsTheSweepAndLeavesNoModel()
     {
         var made = new FittedModels();

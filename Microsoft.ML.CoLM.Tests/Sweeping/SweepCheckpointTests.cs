@@ -179,6 +179,43 @@ public sealed class SweepCheckpointTests : IDisposable
     }
 
     [TestMethod]
+    public void AFolderOfTheSameWeightsWithOtherWindowsIsRefused()
+    {
+        OfModel().Run().DisposeModels();
+        using var same = _mlContext.Scorer(_model);
+        OfModel().SetModel(same).Run().DisposeModels();
+        using var other = _mlContext.Transforms.ElasticScoring(new ElasticScoringEstimator.Options { Model = _model, Window = 16 })
+            .Fit(_mlContext.Rows("a"));
+        Assert.Contains("Model was ", Assert.ThrowsExactly<ArgumentException>(() => OfModel().SetModel(other).Run()).Message);
+    }
+
+    [TestMethod]
+    public void AFolderOfAnotherTrainerBehindTheSameFeaturesIsRefusedAndAZipOfTheSameIsNot()
+    {
+        using var fitted = (IDisposable)_mlContext.FeaturesPipeline(_model, 2).Fit(_mlContext.Labelled());
+        ChainSweep Sweep(object model) => _mlContext.CreateQuickSweep().SetModel((ITransformer)model)
+            .SetDataset(_mlContext.Labelled(), _mlContext.Labelled()).SetMetric(SweepMetric.LogLoss).SetCheckpoint(_folder.Path);
+        Sweep(fitted).Run().DisposeModels();
+        _mlContext.CoLM().Save((ITransformer)fitted, _mlContext.Labelled().Schema, _folder["model.zip"]);
+        using (var loaded = (IDisposable)_mlContext.CoLM().Load(_folder["model.zip"], out _))
+            Sweep(loaded).Run().DisposeModels();
+        using var other = (IDisposable)_mlContext.FeaturesPipeline(_model, 2).Fit(_mlContext.Labelled([.. Tuning.Data.Take(6)]));
+        Assert.Contains("Model was ", Assert.ThrowsExactly<ArgumentException>(() => Sweep(other).Run()).Message);
+    }
+
+    [TestMethod]
+    public void AZipOfAnotherModelInTheFolderIsRefused()
+    {
+        Candidates().Run().DisposeModels();
+        var zip = Directory.GetFiles(_folder.Path, "*.zip")[0];
+        var other = _mlContext.Tuning(_source, rate: 0.5).Fit(_mlContext.Labelled());
+        _mlContext.CoLM().Save(other, _mlContext.Labelled().Schema, zip);
+        (other as IDisposable)!.Dispose();
+        Assert.StartsWith($"{zip}: not the model that was saved",
+            Assert.ThrowsExactly<InvalidDataException>(() => Candidates().Run()).Message);
+    }
+
+    [TestMethod]
     public void DamageIsSaidByFileAndLine()
     {
         Candidates().Run().DisposeModels();

@@ -38,7 +38,7 @@ namespace Microsoft.ML.CoLM;
 /// </para>
 /// <para>
 /// <see cref="ChainTrial.PeakMemory"/> is the largest of what fitting added to the process's memory and of what scoring
-/// takes: the weights that the chain count reads and what was added beside them.
+/// takes: the weights that the chain count reads and what was added beside them. Of a GPU's memory the weights alone count.
 /// </para>
 /// <para>A sweep runs once at a time. Messages go to the MLContext's log.</para>
 /// </remarks>
@@ -314,6 +314,7 @@ public sealed class ChainSweep
     /// </exception>
     /// <exception cref="InvalidDataException">The checkpoint folder is damaged; the message names the file, and the line.</exception>
     /// <exception cref="IOException">The checkpoint folder cannot be written, or another sweep writes to it.</exception>
+    /// <exception cref="UnauthorizedAccessException">The checkpoint folder may not be written.</exception>
     public ChainSweepResult Run() => Enter(plan => Run(plan, CancellationToken.None));
 
     /// <summary>Runs the sweep on a thread of its own; see <see cref="Run()"/> for what it throws.</summary>
