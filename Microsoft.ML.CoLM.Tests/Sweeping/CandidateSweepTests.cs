@@ -260,6 +260,15 @@ public sealed class CandidateSweepTests
     }
 
     [TestMethod]
+    public void AMonitorMayDisposeModels()
+    {
+        var result = _mlContext.Over(Sweeps.Rates(1e-3, 3e-2, 1e-1), Pipeline)
+            .SetMonitor(new TrialRecorder(trial => (trial.Model as IDisposable)?.Dispose())).Run();
+        Assert.IsTrue(result.Trials.All(trial => trial.State == SweepTrialState.Completed), result.ToString());
+        result.DisposeModels();
+    }
+
+    [TestMethod]
     public void ModelsAreThereWhenTheMonitorHearsOfThem()
     {
         var recorder = new TrialRecorder(trial => Assert.AreEqual(trial.Id == 1 || trial.Model is not null, trial.Model is not null));

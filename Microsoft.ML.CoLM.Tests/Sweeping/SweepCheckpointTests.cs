@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Sweeping;
 using Microsoft.ML.CoLM.Tests.Checkpoints;
 using Microsoft.ML.CoLM.Tests.Estimators;
 
@@ -84,6 +85,14 @@ public sealed class SweepCheckpointTests : IDisposable
         Assert.IsEmpty(recorder.Trials);
         Candidates().SetMonitor(recorder).Run().DisposeModels();
         Assert.HasCount(4, recorder.Trials);
+    }
+
+    [TestMethod]
+    public void TheTimeToOpenTheFolderCounts()
+    {
+        var slow = new StoppableDataView(_mlContext.Labelled(), () => Thread.Sleep(20));
+        Assert.StartsWith("No trial of the sweep was run: ", Assert.ThrowsExactly<InvalidOperationException>(
+            () => Candidates().SetDataset(slow, slow).SetTrainingTimeInSeconds(0.2).Run()).Message);
     }
 
     [TestMethod]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.Runtime;
@@ -16,8 +17,10 @@ internal sealed class SweepRun(SweepPlan plan, CancellationToken cancellationTok
     public ChainSweepResult Run()
     {
         using var channel = plan.Host.Start("Sweep");
+        var began = Stopwatch.GetTimestamp(); // weights and rows are read to tell whose the folder is
         using var checkpoint = SweepCheckpoint.Open(plan);
-        using var clock = new SweepClock(plan.Host, plan.TotalSeconds, checkpoint?.Elapsed ?? 0, cancellationToken);
+        var before = (checkpoint?.Elapsed ?? 0) + Stopwatch.GetElapsedTime(began).TotalSeconds;
+        using var clock = new SweepClock(plan.Host, plan.TotalSeconds, before, cancellationToken);
         try
         {
             if (checkpoint?.Records.Count > 0)
