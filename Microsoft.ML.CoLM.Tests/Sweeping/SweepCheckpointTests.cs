@@ -300,6 +300,19 @@ public sealed class SweepCheckpointTests : IDisposable
     }
 
     [TestMethod]
+    public void AModelWithAPartThatCannotBeSavedIsSweptAllTheSame()
+    {
+        using var fitted = _mlContext.Transforms.ElasticScoring(new ElasticScoringEstimator.Options { Model = _model })
+            .Append(_mlContext.Transforms.CustomMapping<LabelledRow, LabelledRow>((_, _) => { }, contractName: null))
+            .Fit(_mlContext.Labelled());
+        var whole = OfModel().SetModel(fitted).Run();
+        var again = OfModel().SetModel(fitted).Run();
+        AreTheSame(whole, again);
+        whole.DisposeModels();
+        again.DisposeModels();
+    }
+
+    [TestMethod]
     public void AFileInTheFoldersPlaceIsRefused()
     {
         File.WriteAllText(_folder["file"], "");

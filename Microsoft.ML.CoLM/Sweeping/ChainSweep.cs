@@ -16,8 +16,9 @@ namespace Microsoft.ML.CoLM;
 /// trained on its features, other chain counts do not fit, and the candidate's own is its only trial.
 /// <para>
 /// A trial that throws is recorded as failed, with the exception's type and message, and the sweep goes on, whether others
-/// succeeded before it or not. One whose time is over is recorded as stopped, one that takes more memory than is allowed as
-/// refused; these are not ranked. A candidate that never gave a model is one trial, with chain count 0.
+/// succeeded before it or not. One whose time is over, or whose training a token of its own options ended, is recorded as
+/// stopped, one that takes more memory than is allowed as refused; these are not ranked. A candidate that never gave a model
+/// is one trial, with chain count 0.
 /// </para>
 /// <para>
 /// Limits and cancellation reach this library's estimators in a candidate's pipeline by themselves, also in pipelines in it,

@@ -43,7 +43,7 @@ internal static class PipelineDigest
         {
             mlContext.Model.Save(transformer, inputSchema: null, stream);
         }
-        catch (Exception e) when (e is InvalidOperationException or NotSupportedException or NotImplementedException)
+        catch (Exception e) when (e is not OutOfMemoryException)
         {
             fingerprint.Add(transformer.GetType().ToString());
             return;
