@@ -223,12 +223,49 @@ public sealed class CandidateSweepTests
     }
 
     [TestMethod]
+    [Timeout(60_000, CooperativeCancellation = true)]
+    public void ATrainingThatItsOwnTokenEndedIsNotRanked()
+    {
+        using var source = new CancellationTokenSource();
+        var result = _mlContext.Over(Sweeps.Rates(1e-3, 3e-2), settings =>
+        {
+            var options = Sweeps.Options(_source, rate: 3e-2, steps: 3);
+            if (settings.Get<double>("rate") == 1e-3)
+            {
+                options.CancellationToken = source.Token;
+                options.Progress = new StepRecorder(_ => source.Cancel());
+            }
+            return _mlContext.Transforms.Conversion.MapValueToKey("Label", "Class").Append(_mlContext.Transforms.ChainTuning(options));
+        }).Run();
+        Assert.AreEqual(SweepTrialState.Stopped, result.Trials[0].State);
+        Assert.StartsWith("Training was cancelled after 1 steps", result.Trials[0].Error!);
+        Assert.IsNull(result.Trials[0].Metric);
+        Assert.HasCount(3, result.Trials);
+        Sweeps.HasTheModelsOfItsFrontier(result);
+        result.DisposeModels();
+    }
+
+    private sealed class StepRecorder(Action<TrainingProgress> report) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value) => report(value);
+    }
+
+    [TestMethod]
     public void AMonitorThatThrowsEndsTheSweepAndLeavesNoModel()
     {
         var made = new FittedModels();
         Assert.ThrowsExactly<FormatException>(() => _mlContext.Over(Sweeps.Rates(1, 2), _ => made.Of(_mlContext.Tuning(_source)))
             .SetMonitor(new TrialRecorder(_ => throw new FormatException())).Run());
         Assert.IsTrue(made.Models.All(FittedModels.IsDisposed));
+    }
+
+    [TestMethod]
+    public void AMonitorMayDisposeModels()
+    {
+        var result = _mlContext.Over(Sweeps.Rates(1e-3, 3e-2, 1e-1), Pipeline)
+            .SetMonitor(new TrialRecorder(trial => (trial.Model as IDisposable)?.Dispose())).Run();
+        Assert.IsTrue(result.Trials.All(trial => trial.State == SweepTrialState.Completed), result.ToString());
+        result.DisposeModels();
     }
 
     [TestMethod]

@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Sweeping;
 using Microsoft.ML.CoLM.Tests.Estimators;
 
 namespace Microsoft.ML.CoLM.Tests.Sweeping;
@@ -62,6 +63,23 @@ public sealed class CascadeSweepTests
             .SetCascadeCalibration(data, 0.5).Run();
         Assert.IsNotNull(result.Trials[2].Cascade, result.Trials[2].Error);
         Assert.IsNotNull(result.Trials[2].MetricDeviation);
+        result.DisposeModels();
+    }
+
+    [TestMethod]
+    public void ACascadeThatFailsOnAllRowsFailsAlone()
+    {
+        var (data, fits) = (_mlContext.Labelled(), 0);
+        var rows = new StoppableDataView(data, () => _ = fits < 3 ? 0 : throw new FormatException("no more"));
+        var result = _mlContext.Over(Sweeps.Rates(3e-2), _ => new FakeEstimator(train =>
+        {
+            fits++;
+            return _mlContext.Tuning(_source).Fit(train);
+        })).SetDataset(data, fold: 2).SetCascadeCalibration(rows, 0.5).Run();
+        Assert.AreEqual(SweepTrialState.Failed, result.Trials[2].State);
+        Assert.Contains("no more", result.Trials[2].Error!);
+        Assert.AreEqual(SweepTrialState.Completed, result.Trials[0].State, result.Trials[0].Error);
+        Sweeps.HasTheModelsOfItsFrontier(result);
         result.DisposeModels();
     }
 

@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Tests.Checkpoints;
 using Microsoft.ML.CoLM.Tests.Estimators;
 using Microsoft.ML.Data;
 
@@ -150,6 +151,40 @@ public sealed class ModelSweepTests
         var error = Assert.ThrowsExactly<InvalidOperationException>(() => Sweep().SetMetric("x", _ => double.NaN, isMaximized: true).Run());
         Assert.AreEqual("No trial of the sweep completed.\n" + string.Join('\n', Enumerable.Range(1, 3).Select(count =>
             $"Trial {count}, chain count {count}: Failed: The metric is not a number (NaN).")), error.Message);
+    }
+
+    [TestMethod]
+    [DataRow(true)]
+    [DataRow(false)]
+    public void TrialsOfAFolderComeBackAlsoWhereTheSweepIsOverAtOnce(bool byToken)
+    {
+        using var folder = new TemporaryFolder();
+        var whole = Sweep().SetCheckpoint(folder.Path).Run();
+        var sweep = Sweep().SetCheckpoint(folder.Path);
+        var again = byToken
+            ? sweep.RunAsync(new CancellationToken(canceled: true)).GetAwaiter().GetResult()
+            : sweep.SetTrainingTimeInSeconds(1e-6).Run();
+        CollectionAssert.AreEqual(whole.Describe(), again.Describe());
+        _ = _mlContext.Predict(again.Best.Model!, Tuning.Data);
+        whole.DisposeModels();
+        again.DisposeModels();
+    }
+
+    [TestMethod]
+    public void ASweepThatEndsWhileLabelsAreReadSaysWhy() => Assert.AreEqual("No trial of the sweep was run: The sweep was cancelled.",
+        Assert.ThrowsExactly<InvalidOperationException>(
+            () => Sweep().RunAsync(new CancellationToken(canceled: true)).GetAwaiter().GetResult()).Message);
+
+    [TestMethod]
+    public void AMeanOverFoldsThatIsNoNumberIsAFailure()
+    {
+        var metrics = new Queue<double>([double.PositiveInfinity, double.NegativeInfinity, 1, 2, 3, 4]);
+        var result = _mlContext.CreateQuickSweep().SetModel(_fitted).SetDataset(_mlContext.Labelled(), fold: 2)
+            .SetMetric("x", _ => metrics.Dequeue(), isMaximized: true).Run();
+        Assert.AreEqual(SweepTrialState.Failed, result.Trials[0].State);
+        Assert.AreEqual("The metric's mean over folds is not a number (NaN).", result.Trials[0].Error);
+        Assert.AreEqual(3.5, result.Best.Metric);
+        result.DisposeModels();
     }
 
     [TestMethod]

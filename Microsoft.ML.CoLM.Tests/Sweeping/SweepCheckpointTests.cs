@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Sweeping;
 using Microsoft.ML.CoLM.Tests.Checkpoints;
 using Microsoft.ML.CoLM.Tests.Estimators;
 
@@ -84,6 +85,14 @@ public sealed class SweepCheckpointTests : IDisposable
         Assert.IsEmpty(recorder.Trials);
         Candidates().SetMonitor(recorder).Run().DisposeModels();
         Assert.HasCount(4, recorder.Trials);
+    }
+
+    [TestMethod]
+    public void TheTimeToOpenTheFolderCounts()
+    {
+        var slow = new StoppableDataView(_mlContext.Labelled(), () => Thread.Sleep(20));
+        Assert.StartsWith("No trial of the sweep was run: ", Assert.ThrowsExactly<InvalidOperationException>(
+            () => Candidates().SetDataset(slow, slow).SetTrainingTimeInSeconds(0.2).Run()).Message);
     }
 
     [TestMethod]
@@ -179,6 +188,43 @@ public sealed class SweepCheckpointTests : IDisposable
     }
 
     [TestMethod]
+    public void AFolderOfTheSameWeightsWithOtherWindowsIsRefused()
+    {
+        OfModel().Run().DisposeModels();
+        using var same = _mlContext.Scorer(_model);
+        OfModel().SetModel(same).Run().DisposeModels();
+        using var other = _mlContext.Transforms.ElasticScoring(new ElasticScoringEstimator.Options { Model = _model, Window = 16 })
+            .Fit(_mlContext.Rows("a"));
+        Assert.Contains("Model was ", Assert.ThrowsExactly<ArgumentException>(() => OfModel().SetModel(other).Run()).Message);
+    }
+
+    [TestMethod]
+    public void AFolderOfAnotherTrainerBehindTheSameFeaturesIsRefusedAndAZipOfTheSameIsNot()
+    {
+        using var fitted = (IDisposable)_mlContext.FeaturesPipeline(_model, 2).Fit(_mlContext.Labelled());
+        ChainSweep Sweep(object model) => _mlContext.CreateQuickSweep().SetModel((ITransformer)model)
+            .SetDataset(_mlContext.Labelled(), _mlContext.Labelled()).SetMetric(SweepMetric.LogLoss).SetCheckpoint(_folder.Path);
+        Sweep(fitted).Run().DisposeModels();
+        _mlContext.CoLM().Save((ITransformer)fitted, _mlContext.Labelled().Schema, _folder["model.zip"]);
+        using (var loaded = (IDisposable)_mlContext.CoLM().Load(_folder["model.zip"], out _))
+            Sweep(loaded).Run().DisposeModels();
+        using var other = (IDisposable)_mlContext.FeaturesPipeline(_model, 2).Fit(_mlContext.Labelled([.. Tuning.Data.Take(6)]));
+        Assert.Contains("Model was ", Assert.ThrowsExactly<ArgumentException>(() => Sweep(other).Run()).Message);
+    }
+
+    [TestMethod]
+    public void AZipOfAnotherModelInTheFolderIsRefused()
+    {
+        Candidates().Run().DisposeModels();
+        var zip = Directory.GetFiles(_folder.Path, "*.zip")[0];
+        var other = _mlContext.Tuning(_source, rate: 0.5).Fit(_mlContext.Labelled());
+        _mlContext.CoLM().Save(other, _mlContext.Labelled().Schema, zip);
+        (other as IDisposable)!.Dispose();
+        Assert.StartsWith($"{zip}: not the model that was saved",
+            Assert.ThrowsExactly<InvalidDataException>(() => Candidates().Run()).Message);
+    }
+
+    [TestMethod]
     public void DamageIsSaidByFileAndLine()
     {
         Candidates().Run().DisposeModels();
@@ -251,6 +297,19 @@ public sealed class SweepCheckpointTests : IDisposable
             _mlContext.Transforms.CustomMapping<LabelledRow, LabelledRow>((_, _) => { }, contractName: null))).Run());
         Assert.Contains("Failed: The pipeline cannot be saved in the checkpoint folder. ", error.Message);
         Assert.IsEmpty(Directory.GetFiles(_folder.Path, "*.zip"));
+    }
+
+    [TestMethod]
+    public void AModelWithAPartThatCannotBeSavedIsSweptAllTheSame()
+    {
+        using var fitted = _mlContext.Transforms.ElasticScoring(new ElasticScoringEstimator.Options { Model = _model })
+            .Append(_mlContext.Transforms.CustomMapping<LabelledRow, LabelledRow>((_, _) => { }, contractName: null))
+            .Fit(_mlContext.Labelled());
+        var whole = OfModel().SetModel(fitted).Run();
+        var again = OfModel().SetModel(fitted).Run();
+        AreTheSame(whole, again);
+        whole.DisposeModels();
+        again.DisposeModels();
     }
 
     [TestMethod]

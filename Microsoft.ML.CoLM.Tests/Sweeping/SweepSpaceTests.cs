@@ -61,6 +61,14 @@ public sealed class SweepSpaceTests
     }
 
     [TestMethod]
+    [Timeout(60_000)]
+    public void ARandomSearchOfARangeOfFewNumbersEnds()
+    {
+        var space = new SweepSpace().Range("x", 1, Math.BitIncrement(1.0));
+        Assert.HasCount(2, new RandomSearch(1).Candidates(space.Dimensions).ToArray());
+    }
+
+    [TestMethod]
     public void ARandomSearchOfAVeryLargeSpaceTakesNoMemoryOfIt()
     {
         var space = new SweepSpace().Range("x", 1, int.MaxValue, logBase: true).Range("y", 1, int.MaxValue).Range("z", 1, int.MaxValue);
@@ -128,7 +136,8 @@ public sealed class SweepSpaceTests
         Refuses("found 1 to Infinity", () => space.Range("x", 1.0, double.PositiveInfinity));
         Refuses("The range of 'x' must begin above 0 with logBase, found 0", () => space.Range("x", 0.0, 1.0, logBase: true));
         Refuses("The range of 'x' must begin above 0 with logBase, found -1", () => space.Range("x", -1, 1, logBase: true));
-        Refuses("The range of 'x' must have 1 step or more, found 0", () => space.Range("x", 1, 2, steps: 0));
+        Refuses("The range of 'x' must have from 1 to 65536 steps, found 0", () => space.Range("x", 1, 2, steps: 0));
+        Refuses("The range of 'x' must have from 1 to 65536 steps, found 2147483647", () => space.Range("x", 0, 1.5, steps: int.MaxValue));
         Assert.HasCount(1, space.Dimensions);
         Assert.Throws<ArgumentNullException>(() => space.Choice<int>("x", null!));
 

@@ -14,6 +14,9 @@ internal sealed record CandidateRecord
 
     public required TrialRecord[] Trials { get; init; }
 
+    /// <summary>The SHA-256 of the candidate's zip; null where none was saved.</summary>
+    public string? Model { get; init; }
+
     /// <summary>What no candidate has, as the end of a sentence; null for a candidate.</summary>
     public string? Fault(int expectedCandidate, int expectedId)
     {

@@ -88,7 +88,16 @@ internal sealed class CandidateRun(
         fitted = Fit(estimator, plan.Data.Train);
         var trials = new ModelTrials(plan, fitted, plan.Folds[0].Validation);
         foreach (var draft in _drafts.Where(draft => draft.IsAlive && draft.Tolerance is not null))
-            trials.Calibrate(draft, clock);
+        {
+            try
+            {
+                trials.Calibrate(draft, clock);
+            }
+            catch (Exception e)
+            {
+                draft.End(e, clock);
+            }
+        }
     }
 
     private ITransformer Fit(IEstimator<ITransformer> estimator, IDataView rows)
@@ -101,6 +110,8 @@ internal sealed class CandidateRun(
             fitted = estimator.Fit(clock.Stoppable(rows))
                 ?? throw new InvalidOperationException("The candidate's estimator gave null, not a transformer.");
             clock.ThrowIfStopped();
+            if (ElasticOutputs.Find(fitted)?.Training is { Cancelled: true, Steps: var steps })
+                throw new TrainingCutException(steps);
             _fittingMemory = Math.Max(_fittingMemory, meter.PeakAdded);
             TrialRefusedException.ThrowIfAbove(plan.MemoryLimit, "Fitting took", meter.PeakAdded);
             return fitted;

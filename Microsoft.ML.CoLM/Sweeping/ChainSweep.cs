@@ -16,8 +16,9 @@ namespace Microsoft.ML.CoLM;
 /// trained on its features, other chain counts do not fit, and the candidate's own is its only trial.
 /// <para>
 /// A trial that throws is recorded as failed, with the exception's type and message, and the sweep goes on, whether others
-/// succeeded before it or not. One whose time is over is recorded as stopped, one that takes more memory than is allowed as
-/// refused; these are not ranked. A candidate that never gave a model is one trial, with chain count 0.
+/// succeeded before it or not. One whose time is over, or whose training a token of its own options ended, is recorded as
+/// stopped, one that takes more memory than is allowed as refused; these are not ranked. A candidate that never gave a model
+/// is one trial, with chain count 0.
 /// </para>
 /// <para>
 /// Limits and cancellation reach this library's estimators in a candidate's pipeline by themselves, also in pipelines in it,
@@ -38,7 +39,7 @@ namespace Microsoft.ML.CoLM;
 /// </para>
 /// <para>
 /// <see cref="ChainTrial.PeakMemory"/> is the largest of what fitting added to the process's memory and of what scoring
-/// takes: the weights that the chain count reads and what was added beside them.
+/// takes: the weights that the chain count reads and what was added beside them. Of a GPU's memory the weights alone count.
 /// </para>
 /// <para>A sweep runs once at a time. Messages go to the MLContext's log.</para>
 /// </remarks>
@@ -314,6 +315,7 @@ public sealed class ChainSweep
     /// </exception>
     /// <exception cref="InvalidDataException">The checkpoint folder is damaged; the message names the file, and the line.</exception>
     /// <exception cref="IOException">The checkpoint folder cannot be written, or another sweep writes to it.</exception>
+    /// <exception cref="UnauthorizedAccessException">The checkpoint folder may not be written.</exception>
     public ChainSweepResult Run() => Enter(plan => Run(plan, CancellationToken.None));
 
     /// <summary>Runs the sweep on a thread of its own; see <see cref="Run()"/> for what it throws.</summary>

@@ -21,7 +21,7 @@ internal sealed class MemoryMeter : IDisposable
     private readonly Timer? _timer;
     private long _peak;
 
-    private MemoryMeter()
+    private MemoryMeter(bool isQuiet)
     {
         ProcessMemory.ReturnFree();
         lock (Gate)
@@ -32,12 +32,15 @@ internal sealed class MemoryMeter : IDisposable
             _start = _peak = ProcessMemory.Resident;
             Running.Add(this);
         }
-        if (!_isKept)
+        if (!_isKept && !isQuiet)
             _timer = new Timer(_ => Look(), state: null, Interval, Interval);
     }
 
     /// <summary>Begins a measurement.</summary>
-    public static MemoryMeter Start() => new();
+    /// <param name="isQuiet">
+    /// Whether no timer is to disturb what is measured: where the system keeps no peak, what is resident in the end counts.
+    /// </param>
+    public static MemoryMeter Start(bool isQuiet = false) => new(isQuiet);
 
     /// <summary>Bytes at the peak since the beginning, above what there was then; at least 0.</summary>
     public long PeakAdded

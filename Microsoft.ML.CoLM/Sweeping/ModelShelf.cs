@@ -85,9 +85,24 @@ internal sealed class ModelShelf(bool isMaximized)
     private void ShareWeights(ElasticScoringTransformer own)
     {
         var other = KeptTrials().Where(trial => trial.Model is not null).Select(trial => ElasticChain.Find(trial.Model!))
-            .FirstOrDefault(other => other.OwnsModel && other.Model.Device.ToString() == own.Model.Device.ToString());
+            .FirstOrDefault(other => IsUsable(other) && other.OwnsModel
+                && other.Model.Device.ToString() == own.Model.Device.ToString());
         if (own.OwnsModel && other is not null)
             own.Model.ShareWeights(other.Model);
+    }
+
+    // Whoever hears of a trial may dispose its model.
+    private static bool IsUsable(ElasticScoringTransformer transformer)
+    {
+        try
+        {
+            transformer.CheckUsable();
+            return true;
+        }
+        catch (ObjectDisposedException)
+        {
+            return false;
+        }
     }
 
     private IEnumerable<ChainTrial> KeptTrials() => _kept.Values.SelectMany(kept => kept);

@@ -88,7 +88,7 @@ internal sealed class ModelTrials
                 {
                     metrics.ForEach(draft.Add);
                     if (measuresLatency && draft.IsAlive)
-                        Measure(draft, () => MeasureLatency(draft, view, clock));
+                        Measure(draft, () => MeasureLatency(draft, view, clock), isQuiet: true);
                 }
                 else
                 {
@@ -119,9 +119,9 @@ internal sealed class ModelTrials
         draft.Latency = _plan.MeasureLatency(view, _validations[0], _plan.LatencyBatchSize, clock.Token);
 
     // The weights that a chain count reads are its memory, whoever loaded them, and what scoring adds.
-    private void Measure(TrialDraft draft, Action score)
+    private void Measure(TrialDraft draft, Action score, bool isQuiet = false)
     {
-        using var meter = MemoryMeter.Start();
+        using var meter = MemoryMeter.Start(isQuiet);
         score();
         var weights = draft.Parameters * Elastic.Model.DataType.ElementSize();
         draft.Memory = Math.Max(draft.Memory, weights + meter.PeakAdded);

@@ -17,10 +17,13 @@ internal sealed class RandomSearch(int seed) : SweepSearch
         var count = space.All(dimension => dimension.Count is not null)
             ? space.Aggregate(Int128.One, (product, dimension) => Int128.Min(long.MaxValue, product * dimension.Count!.Value))
             : (Int128?)null;
-        while (count is null || drawn.Count < count)
+        var repeated = 0; // a range of numbers may be so narrow that it has few
+        while ((count is null || drawn.Count < count) && repeated < Patience)
         {
             var settings = count is null ? Draw(space, random) : DrawAmongSome(space, random, drawn);
-            if (drawn.Add(Key(settings)))
+            var isNew = drawn.Add(Key(settings));
+            repeated = isNew ? 0 : repeated + 1;
+            if (isNew)
                 yield return settings;
         }
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.ML.CoLM.Checkpoints;
 using Microsoft.ML.CoLM.Interop;
@@ -63,19 +64,25 @@ internal sealed class SweepCheckpoint : IDisposable
         plan.CheckpointFolder is { } folder ? new(plan, folder) : null;
 
     /// <summary>Writes a candidate's pipeline, whole or not at all; before its line.</summary>
-    public void Save(int candidate, ITransformer fitted) =>
+    /// <returns>The file's SHA-256.</returns>
+    public string Save(int candidate, ITransformer fitted)
+    {
         _plan.Context.CoLM().Save(fitted, _plan.Data.Train.Schema, ModelPath(candidate));
+        return DigestOf(ModelPath(candidate));
+    }
 
     /// <summary>Adds a candidate's line.</summary>
     public void Append(CandidateRecord record) => _log.Append(record);
 
     /// <summary>Reads a candidate's pipeline.</summary>
-    /// <exception cref="InvalidDataException">It is damaged, or missing.</exception>
+    /// <exception cref="InvalidDataException">It is damaged, or another one, or missing.</exception>
     public ITransformer Load(int candidate)
     {
         var path = ModelPath(candidate);
         if (!File.Exists(path))
             throw new InvalidDataException($"{path} is missing, the model of a trial in {PathOf(LogName)}.");
+        if (DigestOf(path) != Records[candidate - 1].Model)
+            throw new InvalidDataException($"{path}: not the model that was saved for {PathOf(LogName)}: its SHA-256 is another.");
         try
         {
             return _plan.Context.CoLM().Load(path, out _);
@@ -160,6 +167,12 @@ internal sealed class SweepCheckpoint : IDisposable
         {
             throw new InvalidDataException($"{path}: not valid JSON of a sweep: {e.Message}", e);
         }
+    }
+
+    private static string DigestOf(string path)
+    {
+        using var file = OrdinaryFile.OpenRead(path);
+        return Convert.ToHexStringLower(SHA256.HashData(file));
     }
 
     private string ModelPath(int candidate) => PathOf(FormattableString.Invariant($"{ModelPrefix}{candidate}{ModelSuffix}"));

@@ -16,7 +16,7 @@ internal sealed class SweepClock : IDisposable
 
     /// <param name="environment">Whose execution can be cancelled.</param>
     /// <param name="limit">Seconds that the sweep may take, over all its runs; null for any.</param>
-    /// <param name="before">Seconds that earlier runs of it took.</param>
+    /// <param name="before">Seconds that earlier runs of it took, and this one so far.</param>
     /// <param name="callersToken">Cancels the sweep.</param>
     public SweepClock(IHostEnvironment environment, double? limit, double before, CancellationToken callersToken)
     {

@@ -5,6 +5,9 @@ namespace Microsoft.ML.CoLM.Sweeping;
 /// <summary>A name of a space, and the values that it can have.</summary>
 internal abstract class SweepDimension(string name, IReadOnlyList<object> grid)
 {
+    // Each is a value in memory; nobody fits so many candidates.
+    private const int MostSteps = 1 << 16;
+
     public string Name => name;
 
     /// <summary>What a grid search goes through, in order.</summary>
@@ -33,8 +36,8 @@ internal abstract class SweepDimension(string name, IReadOnlyList<object> grid)
             throw Wrong($"The range of '{name}' must be from a number to one that is not below it, found {min} to {max}.");
         if (isLogarithmic && min <= 0)
             throw Wrong($"The range of '{name}' must begin above 0 with logBase, found {min}.");
-        if (steps < 1)
-            throw Wrong($"The range of '{name}' must have 1 step or more, found {steps}.");
+        if (steps is < 1 or > MostSteps)
+            throw Wrong($"The range of '{name}' must have from 1 to {MostSteps} steps, found {steps}.");
     }
 
     /// <summary>The places of steps, from 0 to 1.</summary>

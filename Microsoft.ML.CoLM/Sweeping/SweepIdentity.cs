@@ -1,4 +1,3 @@
-using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Training;
 
@@ -20,7 +19,7 @@ internal static class SweepIdentity
             ["Seed"] = HostSettings.SeedOf(plan.Host) is { } seed ? FormattableString.Invariant($"{seed}") : DecisiveOptions.None,
         };
         if (plan.Model is { } model)
-            texts["Model"] = Fingerprint.Of(fingerprint => Add(fingerprint, ElasticChain.Find(model)));
+            texts["Model"] = PipelineDigest.Of(plan.Context, model);
         else
             texts["Search"] = plan.Search.Describe();
         foreach (var dimension in plan.Space)
@@ -37,17 +36,5 @@ internal static class SweepIdentity
             texts["Cascade tolerances"] = string.Join(", ", plan.Tolerances.Select(tolerance => SweepValue.TextOf(tolerance)));
         }
         return texts;
-    }
-
-    private static void Add(Fingerprint fingerprint, ElasticScoringTransformer transformer)
-    {
-        var model = transformer.Model;
-        using var use = model.Enter();
-        fingerprint.Add($"{transformer.Settings.Task.Kind}");
-        fingerprint.Add(model);
-        foreach (var (name, parameter) in model.Adapters?.named_parameters() ?? [])
-            fingerprint.Add($"adapters.{name}", parameter);
-        foreach (var (name, parameter) in transformer.Settings.Task.Head?.named_parameters() ?? [])
-            fingerprint.Add($"head.{name}", parameter);
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.Runtime;
@@ -16,8 +17,10 @@ internal sealed class SweepRun(SweepPlan plan, CancellationToken cancellationTok
     public ChainSweepResult Run()
     {
         using var channel = plan.Host.Start("Sweep");
+        var began = Stopwatch.GetTimestamp(); // weights and rows are read to tell whose the folder is
         using var checkpoint = SweepCheckpoint.Open(plan);
-        using var clock = new SweepClock(plan.Host, plan.TotalSeconds, checkpoint?.Elapsed ?? 0, cancellationToken);
+        var before = (checkpoint?.Elapsed ?? 0) + Stopwatch.GetElapsedTime(began).TotalSeconds;
+        using var clock = new SweepClock(plan.Host, plan.TotalSeconds, before, cancellationToken);
         try
         {
             if (checkpoint?.Records.Count > 0)
@@ -44,44 +47,49 @@ internal sealed class SweepRun(SweepPlan plan, CancellationToken cancellationTok
     private void SweepChainCounts(ITransformer model, SweepClock clock, SweepCheckpoint? checkpoint, IChannel channel)
     {
         var trials = new ModelTrials(plan, model, [.. plan.Folds.Select(fold => fold.Validation)]);
-        using (var checking = clock.StartTrial(limit: null))
-        {
-            try
-            {
-                trials.Check(checking);
-            }
-            catch (OperationCanceledException) when (clock.IsOver)
-            {
-                return;
-            }
-        }
         TrialDraft[] drafts = [.. trials.Drafts()];
-        var records = checkpoint?.Records ?? [];
-        for (var i = 0; i < Math.Max(drafts.Length, records.Count); i++)
+        foreach (var record in checkpoint?.Records ?? [])
         {
-            if (i < records.Count)
-            {
-                if (i >= drafts.Length || records[i].Settings.Count > 0 || records[i].Trials.Length != 1)
-                    throw checkpoint!.Refuse(records[i], "a chain count of the model, or none");
-                _trials.Add(records[i].Trials[0].ToTrial(new()));
-            }
-            else
-            {
-                if (clock.IsOver)
-                    break;
-                using var trialClock = clock.StartTrial(plan.TrialSeconds);
-                trials.Judge(drafts[i], trialClock, measuresLatency: true);
-                var trial = drafts[i].ToTrial(_trials.Count + 1, new(), trainingSeconds: 0);
-                if (IsFinal([drafts[i]], clock))
-                    Append(checkpoint, candidate: i + 1, new(), [trial], clock);
-                _trials.Add(trial);
-            }
-            var last = _trials[^1];
-            if (last.State == SweepTrialState.Completed)
-                last.Model = ModelTrials.View(model, last.ChainCount, last.Cascade);
-            if (i >= records.Count)
-                Report([last], channel);
+            if (_trials.Count == drafts.Length || record.Settings.Count > 0 || record.Trials.Length != 1)
+                throw checkpoint!.Refuse(record, "a chain count of the model, or none");
+            Add(record.Trials[0].ToTrial(new()), model);
         }
+        if (_trials.Count == drafts.Length || !IsChecked(trials, clock))
+            return;
+        foreach (var draft in drafts[_trials.Count..])
+        {
+            if (clock.IsOver)
+                return;
+            using var trialClock = clock.StartTrial(plan.TrialSeconds);
+            trials.Judge(draft, trialClock, measuresLatency: true);
+            var trial = draft.ToTrial(_trials.Count + 1, new(), trainingSeconds: 0);
+            if (IsFinal([draft], clock))
+                Append(checkpoint, candidate: trial.Id, new(), [trial], clock);
+            Add(trial, model);
+            Report([trial], channel);
+        }
+    }
+
+    /// <returns>Whether the rows were read to their end: not where the sweep ended meanwhile.</returns>
+    private static bool IsChecked(ModelTrials trials, SweepClock clock)
+    {
+        using var checking = clock.StartTrial(limit: null);
+        try
+        {
+            trials.Check(checking);
+            return true;
+        }
+        catch (Exception e) when (clock.IsOver && TrialError.IsCancellation(e))
+        {
+            return false;
+        }
+    }
+
+    private void Add(ChainTrial trial, ITransformer model)
+    {
+        _trials.Add(trial);
+        if (trial.State == SweepTrialState.Completed)
+            trial.Model = ModelTrials.View(model, trial.ChainCount, trial.Cascade);
     }
 
     private void SweepCandidates(SweepClock clock, SweepCheckpoint? checkpoint, IChannel channel)
@@ -123,11 +131,12 @@ internal sealed class SweepRun(SweepPlan plan, CancellationToken cancellationTok
         try
         {
             var isFinal = IsFinal(run.Drafts, clock);
+            string? digest = null;
             if (checkpoint is not null && isFinal && fitted is not null)
-                isFinal = TrySave(candidate, ref fitted, run.Drafts, checkpoint, trialClock);
+                isFinal = TrySave(candidate, ref fitted, run.Drafts, checkpoint, trialClock, out digest);
             ChainTrial[] trials = [.. run.Drafts.Select((draft, i) => draft.ToTrial(_trials.Count + 1 + i, settings, run.TrainingSeconds))];
             if (isFinal)
-                Append(checkpoint, candidate, settings, trials, clock);
+                Append(checkpoint, candidate, settings, trials, clock, digest);
             _trials.AddRange(trials);
             _shelf.Add(candidate, trials);
             if (fitted is not null)
@@ -150,11 +159,13 @@ internal sealed class SweepRun(SweepPlan plan, CancellationToken cancellationTok
     /// <returns>Whether the candidate is done: not where ML.NET was cancelled meanwhile.</returns>
     // A full disk ends the sweep, whose trials so far are safe. A transformer that cannot be saved at all is its candidate's failure.
     private static bool TrySave(
-        int candidate, ref ITransformer? fitted, IReadOnlyList<TrialDraft> drafts, SweepCheckpoint checkpoint, TrialClock clock)
+        int candidate, ref ITransformer? fitted, IReadOnlyList<TrialDraft> drafts, SweepCheckpoint checkpoint, TrialClock clock,
+        out string? digest)
     {
+        digest = null;
         try
         {
-            checkpoint.Save(candidate, fitted!);
+            digest = checkpoint.Save(candidate, fitted!);
             return true;
         }
         catch (OperationCanceledException) when (clock.IsSweepOver)
@@ -176,13 +187,14 @@ internal sealed class SweepRun(SweepPlan plan, CancellationToken cancellationTok
         !clock.IsOver || drafts.All(draft => draft.State != SweepTrialState.Stopped);
 
     private static void Append(
-        SweepCheckpoint? checkpoint, int candidate, SweepSettings settings, IReadOnlyList<ChainTrial> trials, SweepClock clock) =>
-        checkpoint?.Append(new()
+        SweepCheckpoint? checkpoint, int candidate, SweepSettings settings, IReadOnlyList<ChainTrial> trials, SweepClock clock,
+        string? digest = null) => checkpoint?.Append(new()
         {
             Candidate = candidate,
             Elapsed = clock.Elapsed,
             Settings = settings.Texts(),
             Trials = [.. trials.Select(TrialRecord.Of)],
+            Model = digest,
         });
 
     private void Report(IReadOnlyList<ChainTrial> trials, IChannel channel)

@@ -45,7 +45,7 @@ public sealed class SweepSpace
     /// <param name="max">The largest, one of the steps where there are two or more.</param>
     /// <param name="logBase">Whether steps are even in the logarithm; <paramref name="min"/> is then above 0.</param>
     /// <param name="steps">
-    /// Values of a grid search, at least 1, the ends among them; those between are rounded to 15 digits.
+    /// Values of a grid search, from 1 to 65,536, the ends among them; those between are rounded to 15 digits.
     /// </param>
     /// <returns>This space.</returns>
     /// <exception cref="ArgumentException">The name is empty or taken, or the range is none.</exception>
@@ -59,7 +59,7 @@ public sealed class SweepSpace
     /// <param name="max">The largest, one of the steps where there are two or more.</param>
     /// <param name="logBase">Whether steps are even in the logarithm; <paramref name="min"/> is then above 0.</param>
     /// <param name="steps">
-    /// Values of a grid search, at least 1, the ends among them; fewer where the range has fewer whole numbers.
+    /// Values of a grid search, from 1 to 65,536, the ends among them; fewer where the range has fewer whole numbers.
     /// </param>
     /// <returns>This space.</returns>
     /// <exception cref="ArgumentException">The name is empty or taken, or the range is none.</exception>

@@ -41,6 +41,8 @@ internal sealed class TrialDraft(int chainCount, double? tolerance = null)
             End(SweepTrialState.Failed, "The metric is not a number (NaN).");
         else
             _metrics.Add(metric);
+        if (IsAlive && double.IsNaN(Metric)) // infinities of both signs
+            End(SweepTrialState.Failed, "The metric's mean over folds is not a number (NaN).");
     }
 
     /// <summary>Ends it, unless it has ended.</summary>

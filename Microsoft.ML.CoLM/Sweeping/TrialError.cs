@@ -14,6 +14,7 @@ internal static class TrialError
     /// <summary>The state and the reason of a trial that threw.</summary>
     public static (SweepTrialState State, string Reason) Of(Exception exception, TrialClock clock) =>
         exception is TrialRefusedException refused ? (SweepTrialState.Refused, refused.Message)
+        : exception is TrainingCutException ? (SweepTrialState.Stopped, exception.Message)
         : clock.IsStopped && IsCancellation(exception) ? (SweepTrialState.Stopped, clock.Reason)
         : (SweepTrialState.Failed, Text(exception));
 
@@ -32,11 +33,12 @@ internal static class TrialError
         return text.Length <= Longest ? text : string.Concat(text.AsSpan(0, Longest), "...");
     }
 
+    /// <summary>Whether it says that something was cancelled, also in the wrappings of threads that read rows.</summary>
+    public static bool IsCancellation(Exception exception) => exception is OperationCanceledException
+        || (exception is AggregateException many && many.InnerExceptions.Any(IsCancellation))
+        || (exception.InnerException is { } inner && IsCancellation(inner));
+
     private static bool IsWrapper(Exception exception) =>
         exception is TargetInvocationException or AggregateException { InnerExceptions.Count: 1 } or TypeInitializationException
         || exception.Message.StartsWith(ReaderWrapper, StringComparison.Ordinal);
-
-    private static bool IsCancellation(Exception exception) => exception is OperationCanceledException
-        || (exception is AggregateException many && many.InnerExceptions.Any(IsCancellation))
-        || (exception.InnerException is { } inner && IsCancellation(inner));
 }
