@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.CoLM.Tests.Estimators;
 using TorchSharp;
 
@@ -190,6 +191,28 @@ public sealed class CandidateSweepTests
         result.DisposeModels();
         Assert.IsTrue(made.Models.All(FittedModels.IsDisposed));
         _ = _source.Transform(_mlContext.Rows("a"));
+    }
+
+    [TestMethod]
+    public void CandidatesThatWereGrownFromOneModelShareItsWeights()
+    {
+        var metrics = new Queue<double>([1, 1, 5, 4, 1, 1]);
+        var result = _mlContext.Over(Sweeps.Rates(1e-3, 3e-2), settings =>
+        {
+            var options = Sweeps.Options(_source, settings.Get<double>("rate"), steps: 1);
+            options.AddedChains = [4];
+            return _mlContext.Transforms.Conversion.MapValueToKey("Label", "Class").Append(_mlContext.Transforms.ChainTuning(options));
+        }).SetMetric("x", _ => metrics.Dequeue(), isMaximized: true).Run();
+        var (one, other) = (Parameters(result.Trials[2]), Parameters(result.Trials[3]));
+        foreach (var name in one.Keys)
+            Assert.AreEqual(!name.EndsWith("chain_3", StringComparison.Ordinal), Tuning.ShareMemory(one[name], other[name]), name);
+        (result.Trials[2].Model as IDisposable)!.Dispose();
+        _ = _mlContext.Predict(result.Trials[3].Model!, Tuning.Data);
+        result.DisposeModels();
+
+        static Dictionary<string, torch.Tensor> Parameters(ChainTrial trial) => ElasticChain.Find(trial.Model!).Model.ChainParameters()
+            .Where(entry => entry.name.Contains("proj", StringComparison.Ordinal))
+            .ToDictionary(entry => entry.name, entry => (torch.Tensor)entry.parameter);
     }
 
     private ITransformer FitWithMuchMemory(IDataView data)

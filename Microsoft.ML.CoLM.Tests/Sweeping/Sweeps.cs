@@ -83,7 +83,7 @@ internal static class Sweeps
         ChainTrial[] ranked = [.. result.Trials.Where(trial => trial.State == SweepTrialState.Completed)];
         TrialPoint[] points = [.. ranked.Select(trial => TrialPoint.Of(trial, result.IsMaximized))];
         for (var i = 0; i < ranked.Length; i++)
-            Assert.AreEqual(!Array.Exists(points, point => point.Beats(points[i])), ranked[i].Model is not null, Describe(ranked[i]));
+            Assert.AreEqual(points[i].IsNeededBeside(points), ranked[i].Model is not null, Describe(ranked[i]));
         foreach (var trial in result.Trials.Except(ranked))
             Assert.IsNull(trial.Model);
         Assert.IsNotNull(result.Best.Model);

@@ -117,6 +117,9 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     /// <summary>The model; shared by all transformers made from this one.</summary>
     public CoLMModel Model => _shared.Model;
 
+    /// <summary>Whether the model is that of its transformers alone, and nobody's beside.</summary>
+    internal bool OwnsModel => _shared.IsOwned;
+
     /// <summary>How many chains are scored with; in a cascade, the most that a row may use.</summary>
     public int ChainCount => Settings.Task.ChainCount;
 

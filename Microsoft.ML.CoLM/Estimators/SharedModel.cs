@@ -9,6 +9,8 @@ internal sealed class SharedModel(CoLMModel model, bool isOwned)
 
     public CoLMModel Model => model;
 
+    public bool IsOwned => isOwned;
+
     /// <summary>Adds a user, as long as there is one, or before the first.</summary>
     public SharedModel Acquire()
     {

@@ -25,10 +25,11 @@ namespace Microsoft.ML.CoLM;
 /// rows or was handed <see cref="SweepSettings.CancellationToken"/>. What was done until then is returned.
 /// </para>
 /// <para>
-/// Models are kept (<see cref="ChainTrial.Model"/>) of trials that no other beats in metric, latency, parameters and memory
-/// together, so that the answer to every budget is ready to score; all others are disposed when they are known not to be
-/// among these. The trials of one candidate share its weights, which are freed with the last of their models; those of
-/// <see cref="SetModel"/> share the model's own.
+/// Models are kept (<see cref="ChainTrial.Model"/>) of trials that no other beats in metric and latency, in metric and
+/// parameters, or in metric and memory, so that the answer to a budget of one of these is ready to score; all others are
+/// disposed when they are known not to be among these. Differences in memory of less than a megabyte, or a twentieth, are
+/// noise, and keep no model. The trials of one candidate share its weights, and with other candidates those that are the
+/// same, which are freed with the last of their models; those of <see cref="SetModel"/> share the model's own.
 /// </para>
 /// <para>
 /// With folds, a trial's metric is the mean over the folds, each judged by a model that was fitted to the others, and its
@@ -302,7 +303,7 @@ public sealed class ChainSweep
     }
 
     /// <summary>Runs the sweep.</summary>
-    /// <returns>The trials; their models are the caller's to dispose.</returns>
+    /// <returns>The trials, with their models: disposing it disposes these.</returns>
     /// <exception cref="InvalidOperationException">
     /// A model or a pipeline, the data or the metric was not set, or both model and pipeline; it runs already; or no trial
     /// completed: the message has the reason of each.
@@ -317,7 +318,7 @@ public sealed class ChainSweep
 
     /// <summary>Runs the sweep on a thread of its own; see <see cref="Run()"/> for what it throws.</summary>
     /// <param name="cancellationToken">Ends it after the step or row that it is in, with the trials that are done.</param>
-    /// <returns>The trials; their models are the caller's to dispose.</returns>
+    /// <returns>The trials, with their models: disposing it disposes these.</returns>
     public Task<ChainSweepResult> RunAsync(CancellationToken cancellationToken = default) => Enter(plan => Task.Factory.StartNew(
         () => Run(plan, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default));
 

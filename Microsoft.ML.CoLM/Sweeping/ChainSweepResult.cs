@@ -7,10 +7,10 @@ namespace Microsoft.ML.CoLM;
 
 /// <summary>The trials of a sweep, and which of them to take.</summary>
 /// <remarks>
-/// Trials that completed are ranked, and one whose metric is not a number is not. A model that a trial holds is disposed
-/// by whoever ran the sweep.
+/// Trials that completed are ranked, and one whose metric is not a number is not. Disposing the result disposes the models
+/// that its trials hold, each of which may also be disposed by itself.
 /// </remarks>
-public sealed class ChainSweepResult
+public sealed class ChainSweepResult : IDisposable
 {
     private readonly TrialOrder _order;
     private readonly ChainTrial[] _ranked;
@@ -51,8 +51,9 @@ public sealed class ChainSweepResult
     public int LatencyBatchSize { get; }
 
     /// <summary>
-    /// The trial with the best metric within all budgets that are given; of several, the fastest. Only budgets of memory or
-    /// parameters lead to trials that are not on the frontier, and whose model may not be there.
+    /// The trial with the best metric within all budgets that are given, of those whose model is there, where there is one;
+    /// of several, the fastest. A sweep keeps the models that answer to one budget; of several budgets at once, the best of
+    /// them may not be the best of all trials.
     /// </summary>
     /// <param name="latency">Milliseconds a row at most, of the median row at the sweep's batch size.</param>
     /// <param name="memory">Bytes of <see cref="ChainTrial.PeakMemory"/> at most.</param>
@@ -67,8 +68,9 @@ public sealed class ChainSweepResult
         var budgets = TrialBudget.Of(latency, memory, parameters);
         if (_ranked.Length == 0)
             throw NoneCompleted();
-        var within = _ranked.Where(trial => Array.TrueForAll(budgets, budget => budget.Allows(trial)));
-        if (_order.BestFirst(within).FirstOrDefault() is { } best)
+        ChainTrial[] within = [.. _ranked.Where(trial => Array.TrueForAll(budgets, budget => budget.Allows(trial)))];
+        ChainTrial[] ready = [.. within.Where(trial => trial.Model is not null)];
+        if (_order.BestFirst(ready.Length > 0 ? ready : within).FirstOrDefault() is { } best)
             return best;
         // The one with the least to give up: of the budgets that it misses, the one that it misses most counts.
         var nearest = _order.BestFirst(_ranked)
@@ -154,6 +156,13 @@ public sealed class ChainSweepResult
     /// batch size.
     /// </summary>
     public override string ToString() => TrialTable.Of(this);
+
+    /// <summary>Disposes the models of all trials; what they say stays.</summary>
+    public void Dispose()
+    {
+        foreach (var trial in Trials)
+            (trial.Model as IDisposable)?.Dispose();
+    }
 
     private static InvalidOperationException NoneCompleted() => new("No trial of the sweep completed with a metric.");
 }

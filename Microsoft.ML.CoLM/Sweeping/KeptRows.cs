@@ -21,6 +21,9 @@ internal sealed class KeptRows : IDataView
     private KeptRows(DataViewSchema schema, Dictionary<int, Array> values, int count) =>
         (Schema, _values, _count) = (schema, values, count);
 
+    /// <summary>Different rows.</summary>
+    public int Count => _count;
+
     public bool CanShuffle => false;
 
     public DataViewSchema Schema { get; }

@@ -10,7 +10,7 @@ namespace Microsoft.ML.CoLM.Sweeping;
 /// </remarks>
 internal static class LatencyMeter
 {
-    // So many that the 95th percentile has ten above it.
+    // So many that the 95th percentile has ten above it; then all rows as often, since long ones decide it.
     private const int EnoughBatches = 200;
 
     // So few that a slow model is measured at all, and its median is not the largest of them.
@@ -19,11 +19,14 @@ internal static class LatencyMeter
     // Lengths of more rows than these tell no more; at 64 rows a batch they come again after 32 of them.
     private const int MostRows = 2048;
 
-    // The first calls compile code, start threads and page weights in.
-    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(0.2);
+    // The first calls compile code, start threads and page weights in, and code that is called often is compiled anew: rows
+    // are scored for so long, and again as long as that makes them faster by more than this share, for so many times at most.
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(0.5);
+    private const double WarmUpGain = 0.03;
+    private const int MostWarmUps = 6;
 
     // A trial of a small model ends sooner, with enough batches; a large one's few batches take longer.
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
 
     /// <param name="model">The fitted pipeline, at the chain count that it has.</param>
     /// <param name="data">Raw rows.</param>
@@ -60,21 +63,33 @@ internal static class LatencyMeter
         ColumnReader[] readers = [.. predictions.Select(column => ColumnReader.Of(cursor, column))];
         Settle();
 
-        var started = Stopwatch.GetTimestamp();
-        do
-            _ = ReadBatch(cursor, readers, batchSize, cancellationToken);
-        while (Stopwatch.GetElapsedTime(started) < WarmUp);
-
+        Warm(() => ReadBatch(cursor, readers, batchSize, cancellationToken));
+        var ofAllRows = (rows.Count + batchSize - 1) / batchSize;
+        var enough = (EnoughBatches + ofAllRows - 1) / ofAllRows * ofAllRows;
         List<double> batches = []; // milliseconds
-        started = Stopwatch.GetTimestamp();
-        while (batches.Count < FewestBatches ||
-            (batches.Count < EnoughBatches && Stopwatch.GetElapsedTime(started) < Limit))
+        var started = Stopwatch.GetTimestamp();
+        while (batches.Count < FewestBatches || (batches.Count < enough && Stopwatch.GetElapsedTime(started) < Limit))
         {
             batches.Add(ReadBatch(cursor, readers, batchSize, cancellationToken).TotalMilliseconds);
         }
         var ordered = batches.Select(batch => batch / batchSize).Order().ToArray();
         return new(Quantile(ordered, 0.5), Quantile(ordered, 0.95),
             RowsPerSecond: 1000 * (double)batchSize * batches.Count / batches.Sum());
+    }
+
+    private static void Warm(Action readBatch)
+    {
+        var (best, isFaster) = (0.0, true); // batches a second
+        for (var i = 0; i < MostWarmUps && isFaster; i++)
+        {
+            var started = Stopwatch.GetTimestamp();
+            var batches = 0;
+            for (; batches == 0 || Stopwatch.GetElapsedTime(started) < WarmUp; batches++)
+                readBatch();
+            var speed = batches / Stopwatch.GetElapsedTime(started).TotalSeconds;
+            isFaster = speed > best * (1 + WarmUpGain);
+            best = Math.Max(best, speed);
+        }
     }
 
     private static TimeSpan ReadBatch(

@@ -3,8 +3,8 @@ using Microsoft.ML.CoLM.Estimators;
 namespace Microsoft.ML.CoLM.Sweeping;
 
 /// <summary>
-/// The trials so far, and the models of those that no other trial beats in metric, latency, parameters and memory together:
-/// among them is the answer to every budget. All other models are disposed.
+/// The trials so far, and the models of those that are the answer to a budget of latency, parameters or memory: that no other
+/// trial beats in metric and this. All other models are disposed.
 /// </summary>
 /// <param name="isMaximized">Whether more of the metric is better.</param>
 internal sealed class ModelShelf(bool isMaximized)
@@ -22,7 +22,8 @@ internal sealed class ModelShelf(bool isMaximized)
     public bool Wants(IReadOnlyList<TrialDraft> drafts)
     {
         TrialPoint[] points = [.. drafts.Where(draft => draft.IsAlive).Select(draft => TrialPoint.Of(draft, isMaximized))];
-        return points.Any(point => !KeptTrials().Any(trial => TrialPoint.Of(trial, isMaximized).Beats(point)));
+        TrialPoint[] all = [.. points, .. KeptTrials().Select(trial => TrialPoint.Of(trial, isMaximized))];
+        return Array.Exists(points, point => point.IsNeededBeside(all));
     }
 
     /// <summary>Adds a candidate's trials, without models yet.</summary>
@@ -40,8 +41,7 @@ internal sealed class ModelShelf(bool isMaximized)
         {
             foreach (var trial in kept.ToArray())
             {
-                var point = TrialPoint.Of(trial, isMaximized);
-                if (Array.Exists(points, found => found.Beats(point)))
+                if (!TrialPoint.Of(trial, isMaximized).IsNeededBeside(points))
                 {
                     kept.Remove(trial);
                     Dispose(trial);
@@ -63,6 +63,7 @@ internal sealed class ModelShelf(bool isMaximized)
             (fitted as IDisposable)?.Dispose();
             return;
         }
+        ShareWeights(ElasticChain.Find(fitted));
         _fitted.Add(candidate, fitted);
         foreach (var trial in kept)
             trial.Model = ModelTrials.View(fitted, trial.ChainCount, trial.Cascade);
@@ -78,6 +79,15 @@ internal sealed class ModelShelf(bool isMaximized)
             Dispose(trial);
         foreach (var candidate in _kept.Keys.ToArray())
             Forget(candidate);
+    }
+
+    // Candidates that were grown from one model have a copy of it each.
+    private void ShareWeights(ElasticScoringTransformer own)
+    {
+        var other = KeptTrials().Where(trial => trial.Model is not null).Select(trial => ElasticChain.Find(trial.Model!))
+            .FirstOrDefault(other => other.OwnsModel && other.Model.Device.ToString() == own.Model.Device.ToString());
+        if (own.OwnsModel && other is not null)
+            own.Model.ShareWeights(other.Model);
     }
 
     private IEnumerable<ChainTrial> KeptTrials() => _kept.Values.SelectMany(kept => kept);

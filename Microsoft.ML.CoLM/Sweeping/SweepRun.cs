@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.CoLM.Sweeping;
@@ -134,6 +135,9 @@ internal sealed class SweepRun(SweepPlan plan, CancellationToken cancellationTok
             fitted = null;
             if (isFinal)
                 checkpoint?.DeleteModelsBut(_shelf.Candidates);
+
+            // What a candidate freed is not to pile up in the allocators' hands over many of them.
+            ProcessMemory.ReturnFree();
             Report(trials, channel);
         }
         catch

@@ -7,15 +7,32 @@ namespace Microsoft.ML.CoLM.Sweeping;
 /// <param name="Memory">Bytes that were added.</param>
 internal readonly record struct TrialPoint(double Quality, double Latency, long Parameters, long Memory)
 {
+    // By so much, or a twentieth where that is more, two measurements of the same candidate can differ (sweep-memory): without
+    // it, of many candidates that are alike each would be kept that happened to be measured smaller than all better ones.
+    private const long MemoryNoise = 1 << 20;
+
     public static TrialPoint Of(TrialDraft draft, bool isMaximized) =>
         Of(draft.Metric, draft.Latency?.Median, draft.Parameters, draft.Memory, isMaximized);
 
     public static TrialPoint Of(ChainTrial trial, bool isMaximized) =>
         Of(trial.Metric!.Value, trial.MedianLatency, trial.Parameters, trial.PeakMemory, isMaximized);
 
-    /// <summary>Whether it is as good in everything and better in something, so that no budget leads to the other one.</summary>
-    public bool Beats(TrialPoint other) => this != other && Quality >= other.Quality && Latency <= other.Latency
-        && Parameters <= other.Parameters && Memory <= other.Memory;
+    /// <summary>
+    /// Whether no other is both better and faster, or better and smaller in parameters or, but for noise, in memory: then it
+    /// is the answer to a budget of one of these.
+    /// </summary>
+    public bool IsNeededBeside(IReadOnlyCollection<TrialPoint> others)
+    {
+        var own = this;
+        return !others.Any(other => other.Beats(own, other.Latency.CompareTo(own.Latency)))
+            || !others.Any(other => other.Beats(own, other.Parameters.CompareTo(own.Parameters)))
+            || !others.Any(other => other.Beats(own, other.Memory.CompareTo(own.Memory) <= 0 ? other.Memory.CompareTo(own.Memory)
+                : other.Memory <= own.Memory + Math.Max(MemoryNoise, own.Memory / 20) ? 0 : 1));
+    }
+
+    // Of two that are alike in a cost and in quality, the faster one.
+    private bool Beats(TrialPoint other, int cost) => Quality >= other.Quality && cost <= 0
+        && (Quality > other.Quality || cost < 0 || Latency < other.Latency);
 
     private static TrialPoint Of(double metric, double? latency, long parameters, long memory, bool isMaximized) =>
         new(isMaximized ? metric : -metric, latency ?? double.PositiveInfinity, parameters, memory);

@@ -10,8 +10,8 @@ namespace Benchmarks;
 /// </summary>
 internal sealed class SweepKillsCommand : Benchmark
 {
-    private const int Candidates = 24; // of two trials each
-    private const int MostCandidates = 3; // that are done between two kills
+    private const int Candidates = 120; // of two trials each
+    private const double LongestWait = 6; // seconds; a process takes some for its first candidate, and less than one for others
     private const string Begins = "begins";
 
     private readonly Option<DirectoryInfo> _model = new Option<DirectoryInfo>("--model")
@@ -35,17 +35,17 @@ internal sealed class SweepKillsCommand : Benchmark
         if (result.GetValue(_child) is { } folder)
         {
             Console.WriteLine(Begins);
-            SweepWork.DisposeModels(work.Create(Candidates).SetCheckpoint(folder).SetMonitor(new Teller()).Run());
+            work.Create(Candidates, measuresLatency: false).SetCheckpoint(folder).SetMonitor(new Teller()).Run().Dispose();
             return null;
         }
         var clock = Stopwatch.StartNew();
-        var whole = work.Create(Candidates).Run();
+        var whole = work.Create(Candidates, measuresLatency: false).Run();
         var alone = clock.Elapsed;
         var checkpoints = Directory.CreateTempSubdirectory("colm-sweep-");
         try
         {
-            var told = KillAll(result, checkpoints.FullName, alone);
-            var found = work.Create(Candidates).SetCheckpoint(checkpoints.FullName).Run();
+            var told = KillAll(result, checkpoints.FullName);
+            var found = work.Create(Candidates, measuresLatency: false).SetCheckpoint(checkpoints.FullName).Run();
             string[] expected = [.. whole.Trials.Select(SweepWork.Describe)];
             string[] trials = [.. found.Trials.Select(SweepWork.Describe)];
             var report = new Report("A sweep that is killed, against one that is not", new Dictionary<string, object>
@@ -58,8 +58,8 @@ internal sealed class SweepKillsCommand : Benchmark
             report.Add("trials", new Samples([trials.Length]), "", new Samples([expected.Length]));
             report.Add("the same", new Samples([trials.Zip(expected).Count(pair => pair.First == pair.Second)]), "", new Samples([expected.Length]));
             report.Add("told twice", new Samples([told.Count - told.Distinct().Count()]), "");
-            SweepWork.DisposeModels(whole);
-            SweepWork.DisposeModels(found);
+            whole.Dispose();
+            found.Dispose();
             return report;
         }
         finally
@@ -68,7 +68,7 @@ internal sealed class SweepKillsCommand : Benchmark
         }
     }
 
-    private List<string> KillAll(ParseResult result, string folder, TimeSpan alone)
+    private List<string> KillAll(ParseResult result, string folder)
     {
         var random = new Random(1);
         var told = new List<string>();
@@ -81,8 +81,7 @@ internal sealed class SweepKillsCommand : Benchmark
             }
             if (kill < kills)
             {
-                var wait = random.NextDouble() * MostCandidates * alone / Candidates;
-                if (!process.WaitForExit(wait))
+                if (!process.WaitForExit(TimeSpan.FromSeconds(random.NextDouble() * LongestWait)))
                     process.Kill();
             }
             var before = told.Count;

@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.CoLM;
+using Microsoft.ML.CoLM.Estimators;
 
 namespace Benchmarks;
 
@@ -22,7 +23,23 @@ internal sealed class SweepWork : IDisposable
     }
 
     /// <summary>Fits so many candidates, in the same order each time.</summary>
-    public ChainSweep Create(int candidates)
+    /// <param name="candidates">How many.</param>
+    /// <param name="measuresLatency">Or takes a millisecond for each chain, at once: it is most of the time otherwise.</param>
+    public ChainSweep Create(int candidates, bool measuresLatency)
+    {
+        var sweep = Create(candidates);
+        if (!measuresLatency)
+        {
+            sweep.MeasureLatency = (model, _, _, _) =>
+            {
+                var chains = ElasticChain.Find(model).ChainCount;
+                return new(chains, chains, 1000.0 / chains);
+            };
+        }
+        return sweep;
+    }
+
+    private ChainSweep Create(int candidates)
     {
         var space = new SweepSpace().Range("learningRate", 1e-4, 1e-2, logBase: true).Choice("kvSharing", true, false);
         return _mlContext.CoLM().CreateSweep().SetPipeline(space, settings => _mlContext.Transforms.ChainTuning(new()
@@ -47,12 +64,6 @@ internal sealed class SweepWork : IDisposable
     public string Predictions(ChainTrial trial) => string.Join(' ',
         _mlContext.Data.CreateEnumerable<Answer>(trial.Model!.Transform(_rows), reuseRowObject: false)
             .Select(answer => FormattableString.Invariant($"{answer.Score:R}")));
-
-    public static void DisposeModels(ChainSweepResult result)
-    {
-        foreach (var trial in result.Trials)
-            (trial.Model as IDisposable)?.Dispose();
-    }
 
     public void Dispose() => _source.Dispose();
 

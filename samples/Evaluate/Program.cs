@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Reflection;
 using Evaluate;
 using Microsoft.ML;
 using Microsoft.ML.CoLM;
@@ -44,58 +43,23 @@ rows.Validators.Add(result =>
     if (result.Tokens is [var token] && int.TryParse(token.Value, out var count) && count < 1)
         result.AddError("--rows must be at least 1.");
 });
-command.SetAction((result, cancellation) => Task.Run(() =>
+SampleCommand.SetAction(command, (result, cancellation) =>
 {
-    try
-    {
-        var mlContext = new MLContext(seed: 1);
-        var fitted = result.GetValue(modelFolder) is { } folder ? null
-            : result.GetValue(zip) is { } file ? mlContext.CoLM().Load(file.FullName, out _)
-            : StoryModel.LoadOrTrain(mlContext, cancellation);
-        using var owner = fitted as IDisposable;
-        using var model = fitted is null ? CoLMModel.Load(result.GetValue(modelFolder)!.FullName) : null;
-        var report = new Report(mlContext, model ?? ModelOf(fitted!), result.GetValue(rows), cancellation);
-        var isGenerated = result.GetValue(tasks) is null && result.GetValue(texts) is null;
-        if (result.GetValue(tasks) is { } taskFolder)
-            report.WriteAccuracies(TaskFiles.Load(mlContext, taskFolder));
-        else if (isGenerated)
-            report.WriteAccuracies(StoryTasks.Make(mlContext));
-        if (result.GetValue(texts) is { } textFile)
-            report.WriteLanguageMetrics(JsonLines.Texts(textFile.FullName));
-        else if (isGenerated)
-            report.WriteLanguageMetrics(StoryTasks.Texts());
-        return 0;
-    }
-    catch (OperationCanceledException)
-    {
-        Console.Error.WriteLine("Cancelled.");
-        return 1;
-    }
-    catch (Exception e) when (e is ArgumentException or IOException or UnauthorizedAccessException or InvalidDataException
-        or InvalidOperationException or NotSupportedException or DllNotFoundException or FormatException
-        or TargetInvocationException or TypeInitializationException)
-    {
-        Console.Error.WriteLine(MessageOf(e));
-        return 1;
-    }
-}, CancellationToken.None));
-
-return await command.Parse(args).InvokeAsync(new() { ProcessTerminationTimeout = TimeSpan.FromMinutes(1) });
-
-static CoLMModel ModelOf(ITransformer fitted) => fitted switch
-{
-    ElasticScoringTransformer scorer => scorer.Model,
-    IEnumerable<ITransformer> chain when chain.OfType<ElasticScoringTransformer>().FirstOrDefault() is { } scorer => scorer.Model,
-    _ => throw new InvalidDataException("The zip holds no model of this library."),
-};
-
-// ML.NET's loader and .NET wrap what a component throws.
-static string MessageOf(Exception error)
-{
-    for (var inner = error; inner is not null; inner = inner.InnerException)
-    {
-        if (inner is TargetInvocationException or TypeInitializationException)
-            error = inner.InnerException ?? inner;
-    }
-    return error.Message;
-}
+    var mlContext = new MLContext(seed: 1);
+    var fitted = result.GetValue(modelFolder) is { } folder ? null
+        : result.GetValue(zip) is { } file ? mlContext.CoLM().Load(file.FullName, out _)
+        : StoryModel.LoadOrTrain(mlContext, cancellation);
+    using var owner = fitted as IDisposable;
+    using var model = fitted is null ? CoLMModel.Load(result.GetValue(modelFolder)!.FullName) : null;
+    var report = new Report(mlContext, model ?? FittedModel.Of(fitted!), result.GetValue(rows), cancellation);
+    var isGenerated = result.GetValue(tasks) is null && result.GetValue(texts) is null;
+    if (result.GetValue(tasks) is { } taskFolder)
+        report.WriteAccuracies(TaskFiles.Load(mlContext, taskFolder));
+    else if (isGenerated)
+        report.WriteAccuracies(StoryTasks.Make(mlContext));
+    if (result.GetValue(texts) is { } textFile)
+        report.WriteLanguageMetrics(JsonLines.Texts(textFile.FullName));
+    else if (isGenerated)
+        report.WriteLanguageMetrics(StoryTasks.Texts());
+});
+return await SampleCommand.RunAsync(command, args);

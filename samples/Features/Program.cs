@@ -24,25 +24,16 @@ command.Validators.Add(result =>
     if (result.GetResult(folder) is not null && result.GetResult(zip) is not null)
         result.AddError("Give --model or --zip.");
 });
-command.SetAction(result =>
+SampleCommand.SetAction(command, (result, cancellation) =>
 {
     var mlContext = new MLContext(seed: 1);
-    try
-    {
-        var (rows, others) = result.GetValue(train) is { } file
-            ? (Read(file), Read(result.GetValue(test)!)) : (Stories(seed: 2, 400), Stories(seed: 3, 300));
-        var pipeline = result.GetValue(zip) is { } path ? mlContext.CoLM().Load(path.FullName, out _)
-            : result.GetValue(folder) is { } name ? mlContext.Transforms.ElasticScoring(name.FullName).Fit(rows)
-            : StoryModel.LoadOrTrain(mlContext);
-        using var disposing = pipeline as IDisposable;
-        new Job(mlContext, ModelOf(pipeline)).Run(rows, others);
-        return 0;
-    }
-    catch (Exception e) when (e is ArgumentException or IOException or InvalidDataException or InvalidOperationException)
-    {
-        Console.Error.WriteLine(e.Message);
-        return 1;
-    }
+    var (rows, others) = result.GetValue(train) is { } file
+        ? (Read(file), Read(result.GetValue(test)!)) : (Stories(seed: 2, 400), Stories(seed: 3, 300));
+    var pipeline = result.GetValue(zip) is { } path ? mlContext.CoLM().Load(path.FullName, out _)
+        : result.GetValue(folder) is { } name ? mlContext.Transforms.ElasticScoring(name.FullName).Fit(rows)
+        : StoryModel.LoadOrTrain(mlContext, cancellation);
+    using var disposing = pipeline as IDisposable;
+    new Job(mlContext, FittedModel.Of(pipeline)).Run(rows, others);
 
     IDataView Read(FileInfo file) => mlContext.Data.LoadFromTextFile<Sentence>(file.FullName, hasHeader: true);
 
@@ -53,11 +44,4 @@ command.SetAction(result =>
             .Select(story => new Sentence { Text = story.Text, Label = story.Animal is "bird" or "frog" or "fox" or "mouse" }).ToArray());
     }
 });
-return await command.Parse(args).InvokeAsync();
-
-static CoLMModel ModelOf(ITransformer pipeline) => pipeline switch
-{
-    ElasticScoringTransformer transformer => transformer.Model,
-    IEnumerable<ITransformer> chain => chain.OfType<ElasticScoringTransformer>().Single().Model,
-    _ => throw new ArgumentException($"The zip holds no model of this library, found {pipeline.GetType().Name}."),
-};
+return await SampleCommand.RunAsync(command, args);

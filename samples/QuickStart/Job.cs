@@ -83,15 +83,13 @@ internal sealed class Job(Settings settings)
     {
         if (settings.MaxTokens is { } most)
             validation = Shorter(model, validation, most);
-        var result = _mlContext.CoLM().CreateSweep().SetModel(model).SetDataset(train, validation).SetMetric(SweepMetric.Loss)
+        using var result = _mlContext.CoLM().CreateSweep().SetModel(model).SetDataset(train, validation).SetMetric(SweepMetric.Loss)
             .RunAsync(cancellation).GetAwaiter().GetResult();
         cancellation.ThrowIfCancellationRequested();
         // As it is: Spectre.Console would break lines at the console's width.
         Console.Out.Write(result);
         Console.Out.WriteLine(SweepAdvice.Sentence(result));
         Console.Out.WriteLine($"Drawn in {string.Join(" and ", SweepChart.Save(result, settings.Chart.FullName))}.");
-        foreach (var trial in result.Trials)
-            (trial.Model as IDisposable)?.Dispose();
     }
 
     private IDataView Shorter(ElasticScoringTransformer model, IDataView rows, int most)

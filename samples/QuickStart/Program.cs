@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Reflection;
 using Microsoft.ML.CoLM;
 using QuickStart;
 using Samples;
@@ -77,44 +76,13 @@ steps.Validators.Add(result =>
     if (result.Tokens is [var token] && int.TryParse(token.Value, out var count) && count < 0)
         result.AddError("--steps must be at least 0.");
 });
-command.SetAction((result, cancellation) => Task.Run(() =>
-{
-    try
-    {
-        new Job(new Settings(
-            result.GetValue(model), result.GetValue(train), result.GetValue(validation),
-            result.GetValue(chains) is { } text ? [.. ChainLayout.Parse(text).Heads] : null, result.GetValue(steps),
-            result.GetValue(learningRate), Enum.Parse<ScalarType>(result.GetRequiredValue(dtype), ignoreCase: true),
-            result.GetValue(kvSharing), result.GetValue(maxTokens), result.GetValue(output)!,
-            result.GetValue(outputFolder), result.GetValue(chart) ?? BesideTheZip(result.GetValue(output)!))).Run(cancellation);
-        return 0;
-    }
-    catch (OperationCanceledException)
-    {
-        Console.Error.WriteLine("Cancelled.");
-        return 1;
-    }
-    catch (Exception e) when (e is ArgumentException or IOException or UnauthorizedAccessException or InvalidDataException
-        or InvalidOperationException or NotSupportedException or DllNotFoundException or FormatException
-        or TargetInvocationException or TypeInitializationException)
-    {
-        Console.Error.WriteLine(MessageOf(e));
-        return 1;
-    }
-}, CancellationToken.None));
-
-// After Ctrl+C, the time for the step that training is in.
-return await command.Parse(args).InvokeAsync(new() { ProcessTerminationTimeout = TimeSpan.FromMinutes(1) });
+SampleCommand.SetAction(command, (result, cancellation) =>
+    new Job(new Settings(
+        result.GetValue(model), result.GetValue(train), result.GetValue(validation),
+        result.GetValue(chains) is { } text ? [.. ChainLayout.Parse(text).Heads] : null, result.GetValue(steps),
+        result.GetValue(learningRate), Enum.Parse<ScalarType>(result.GetRequiredValue(dtype), ignoreCase: true),
+        result.GetValue(kvSharing), result.GetValue(maxTokens), result.GetValue(output)!,
+        result.GetValue(outputFolder), result.GetValue(chart) ?? BesideTheZip(result.GetValue(output)!))).Run(cancellation));
+return await SampleCommand.RunAsync(command, args);
 
 static FileInfo BesideTheZip(FileInfo zip) => new(Path.Combine(zip.DirectoryName ?? "", "sweep.png"));
-
-// ML.NET's loader and .NET wrap what a component throws.
-static string MessageOf(Exception error)
-{
-    for (var inner = error; inner is not null; inner = inner.InnerException)
-    {
-        if (inner is TargetInvocationException or TypeInitializationException)
-            error = inner.InnerException ?? inner;
-    }
-    return error.Message;
-}

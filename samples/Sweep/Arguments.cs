@@ -1,6 +1,6 @@
 using System.CommandLine;
-using System.Reflection;
 using Microsoft.ML.CoLM;
+using Samples;
 
 namespace SweepSample;
 
@@ -69,7 +69,7 @@ internal static class Arguments
             if (result.GetResult(zip) is not null && result.GetResult(data) is null)
                 result.AddError("Give --data with --zip.");
         });
-        SetAction(command, (result, cancellation) => ModelSweep.Run(result.GetValue(zip), result.GetValue(data),
+        SampleCommand.SetAction(command, (result, cancellation) => ModelSweep.Run(result.GetValue(zip), result.GetValue(data),
             Common(result), result.GetValue(cascade) ?? [], cancellation));
         return command;
     }
@@ -109,7 +109,7 @@ internal static class Arguments
         {
             model, train, validation, rows, seconds, checkpoint, Metric, TextColumn, LabelColumn, Budget, BatchSize, Chart,
         };
-        SetAction(command, (result, cancellation) => SearchSweep.Run(result.GetRequiredValue(model).FullName,
+        SampleCommand.SetAction(command, (result, cancellation) => SearchSweep.Run(result.GetRequiredValue(model).FullName,
             result.GetRequiredValue(train), result.GetRequiredValue(validation), result.GetValue(rows),
             result.GetValue(seconds), result.GetValue(checkpoint)?.FullName, Common(result), cancellation));
         return command;
@@ -125,29 +125,4 @@ internal static class Arguments
         if (!result.Errors.Any() && result.Tokens.Any(token => double.TryParse(token.Value, out var value) && !(value > 0)))
             result.AddError($"{name} must be above 0.");
     }
-
-    private static void SetAction(Command command, Action<ParseResult, CancellationToken> action) =>
-        command.SetAction((result, cancellation) => Task.Run(() =>
-        {
-            try
-            {
-                action(result, cancellation);
-                return 0;
-            }
-            catch (OperationCanceledException)
-            {
-                Console.Error.WriteLine("Cancelled.");
-                return 1;
-            }
-            catch (Exception e) when (e is ArgumentException or IOException or UnauthorizedAccessException
-                or InvalidDataException or InvalidOperationException or NotSupportedException or DllNotFoundException
-                or FormatException or TargetInvocationException or TypeInitializationException)
-            {
-                // ML.NET's loader and .NET wrap what a component throws.
-                for (var inner = e; inner is not null; inner = inner.InnerException)
-                    e = inner is TargetInvocationException or TypeInitializationException ? inner.InnerException ?? inner : e;
-                Console.Error.WriteLine(e.Message);
-                return 1;
-            }
-        }, CancellationToken.None));
 }

@@ -29,7 +29,7 @@ internal static class ModelSweep
             rows = halves.TestSet;
             sweep.SetCascadeCalibration(halves.TrainSet, tolerances);
         }
-        var result = sweep.SetDataset(train: rows, validation: rows).RunAsync(cancellation).GetAwaiter().GetResult();
+        using var result = sweep.SetDataset(train: rows, validation: rows).RunAsync(cancellation).GetAwaiter().GetResult();
         Report.Write(result, settings);
     }
 }

@@ -14,7 +14,5 @@ internal static class Report
         foreach (var budget in settings.Budgets)
             Console.WriteLine(SweepAdvice.Under(result, budget));
         Console.WriteLine($"Drawn in {string.Join(" and ", SweepChart.Save(result, settings.Chart, settings.Budgets))}.");
-        foreach (var trial in result.Trials)
-            (trial.Model as IDisposable)?.Dispose();
     }
 }

@@ -48,7 +48,7 @@ internal static class SearchSweep
                 Console.WriteLine($"{trial.Id}: {trial.State} {trial.Metric:F4} {trial}")));
         if (checkpoint is not null)
             sweep.SetCheckpoint(checkpoint);
-        var result = sweep.RunAsync(cancellation).GetAwaiter().GetResult();
+        using var result = sweep.RunAsync(cancellation).GetAwaiter().GetResult();
         Report.Write(result, settings);
         Lessons.Write(result);
     }
