@@ -35,7 +35,9 @@ internal sealed class GlueTask
     /// <summary>The choices in the order of the classes; none where the label is a number.</summary>
     public string[] Choices { get; init; } = [];
 
-    /// <summary>The classes' names in published files or exports, which have these or their indices; null where there are no classes.</summary>
+    /// <summary>
+    /// The classes' names in published files and in exports, which have these or their indices; null where the label is a number.
+    /// </summary>
     public string[]? ClassNames { get; init; }
 
     /// <summary>What precedes the choices, of the sentences.</summary>
