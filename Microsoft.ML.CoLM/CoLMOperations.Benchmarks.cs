@@ -27,8 +27,9 @@ public sealed partial class CoLMOperations
     /// GLUE's files are rows of fields between tabs, without quoting; but CoLA's begin with a header, whose names tell the
     /// columns, and where the names are others, the published places do. Exports of JSON lines are read, too, with the
     /// fields <c>sentence</c>, <c>sentence1</c>, <c>sentence2</c>, <c>question</c>, <c>question1</c>, <c>question2</c>,
-    /// <c>premise</c>, <c>hypothesis</c> and <c>label</c>. Blank lines are passed over. Rows of QQP that end early, of
-    /// which the published training file has a few, are left out, which the <see cref="MLContext"/> logs.
+    /// <c>premise</c>, <c>hypothesis</c> and <c>label</c>, a class's number or its name. Blank lines are
+    /// passed over. Rows of QQP that end early, of which the published training file has a few, are left out, which the
+    /// <see cref="MLContext"/> logs.
     /// </para>
     /// </remarks>
     /// <param name="benchmark">The task.</param>

@@ -120,6 +120,16 @@ public sealed class ChoiceScorerTests
     }
 
     [TestMethod]
+    public void ChoicesOfAModelOfLowPrecisionAreNotEquallyLikelyByRounding()
+    {
+        using var model = Model("4,2", kvSharing: true, ScalarType.BFloat16);
+        int[] context = [ByteTokenizer.BeginningOfTextId, .. Tokens(30, seed: 3)];
+        CompletionTokens[] item = [.. Enumerable.Range(0, 250).Select(token => new CompletionTokens([.. context, token], context.Length))];
+        for (var chainCount = 1; chainCount <= 2; chainCount++)
+            Assert.HasCount(250, ChoiceScorer.Score(model, [item], chainCount)[0].Distinct().ToArray());
+    }
+
+    [TestMethod]
     public void ScoringLeavesNoTensorBehind()
     {
         using var model = Model("4,4", kvSharing: true);

@@ -42,14 +42,28 @@ public sealed class CommonsenseFileTests : IDisposable
         Assert.AreEqual(expected, HellaSwagItems.Clean(text));
 
     [TestMethod]
-    [DataRow("", "")]
-    [DataRow("a", "A")]
-    [DataRow("tHE iPod", "The ipod")]
-    [DataRow(" leading Space", " leading space")]
-    [DataRow("élan ÉTÉ", "Élan été")]
-    [DataRow("𐐨𐐀", "𐐀𐐨")]
-    public void CapitalizingLowersAllButTheFirstLetter(string text, string expected) =>
-        Assert.AreEqual(expected, HellaSwagItems.Capitalize(text));
+    public void OpeningBracketsAloneTakeNoLonger()
+    {
+        var brackets = new string('[', 1 << 20);
+        Assert.AreEqual(brackets, HellaSwagItems.Clean(brackets));
+    }
+
+    // Its str.strip takes four separators away that .NET's Trim does not.
+    [TestMethod]
+    public void WhiteSpaceIsPythonsAsTheHarnesss()
+    {
+        var hellaSwag = Single(LanguageBenchmark.HellaSwag, """
+            {"activity_label": "\u001cA", "ctx_a": "b", "ctx_b": "c\u001f", "endings": ["d\u001e", "\u001de"], "label": 0}
+            """);
+        Assert.AreEqual("A: b C", hellaSwag.Contexts.Single());
+        CollectionAssert.AreEqual((string[])["d", "e"], hellaSwag.Choices);
+        CollectionAssert.AreEqual((string[])["b", "b"], Single(LanguageBenchmark.WinoGrande, """
+            {"sentence": "a _\u001c b\u001f", "option1": "x", "option2": "y", "answer": "1"}
+            """).Choices);
+        AssertRow(LanguageBenchmark.SciQ, """
+            {"question": "Why?", "distractor1": "a", "distractor2": "b", "distractor3": "c", "correct_answer": "d", "support": "\u001c s."}
+            """, "s.\nQuestion: Why?\nAnswer:", ["a", "b", "c", "d"], 3);
+    }
 
     [TestMethod]
     [DataRow("""{"question": {"stem": "The sun", "choices": [{"text": "one", "label": "A"}, {"text": "two", "label": "B"}]}, "answerKey": "B"}""")]

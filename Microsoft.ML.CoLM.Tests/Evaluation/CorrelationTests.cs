@@ -77,7 +77,7 @@ public sealed class CorrelationTests
     {
         var error = Assert.ThrowsExactly<InvalidOperationException>(() => Evaluate([1, 2, 3], [1, score, 2]));
         Assert.Contains("'Score'", error.Message);
-        Assert.Contains("row 1", error.Message);
+        Assert.Contains("row 1, counted from 0", error.Message);
     }
 
     [TestMethod]

@@ -46,6 +46,7 @@ public sealed class GlueFileTests : IDisposable
     [DataRow(" It rains", "neutral", 1, "It rains.")]
     [DataRow("It rains. ", "entailment", 0, "It rains.")]
     [DataRow("It rains?", "contradiction", 2, "It rains?.")]
+    [DataRow("It rains.\u3000", "contradiction", 2, "It rains.")]
     public void Mnli(string hypothesis, string label, int expected, string asked)
     {
         var context = $"It is wet.\nQuestion: {asked} True, False or Neither?\nAnswer:";
@@ -90,6 +91,23 @@ public sealed class GlueFileTests : IDisposable
         var label = 0f;
         cursor.GetGetter<float>(data.Schema["Label"])(ref label);
         Assert.AreEqual(3.75f, label);
+    }
+
+    [TestMethod]
+    [DataRow(LanguageBenchmark.Cola, "unacceptable", "acceptable")]
+    [DataRow(LanguageBenchmark.Sst2, "negative", "positive")]
+    [DataRow(LanguageBenchmark.Mrpc, "not_equivalent", "equivalent")]
+    [DataRow(LanguageBenchmark.Qqp, "not_duplicate", "duplicate")]
+    [DataRow(LanguageBenchmark.Mnli, "entailment", "neutral", "contradiction")]
+    [DataRow(LanguageBenchmark.Qnli, "entailment", "not_entailment")]
+    [DataRow(LanguageBenchmark.Rte, "entailment", "not_entailment")]
+    [DataRow(LanguageBenchmark.Wnli, "not_entailment", "entailment")]
+    public void LabelsAreReadByTheNamesOfExportsToo(LanguageBenchmark task, params string[] names)
+    {
+        var rows = TaskRows.Of(Load(task, string.Join('\n', names.Select(name => $$"""
+            {"sentence": "a", "question": "a", "sentence1": "a", "sentence2": "b", "question1": "a", "question2": "b", "label": "{{name}}"}
+            """))));
+        CollectionAssert.AreEqual(Enumerable.Range(0, names.Length).ToArray(), rows.ConvertAll(row => row.Label));
     }
 
     [TestMethod]

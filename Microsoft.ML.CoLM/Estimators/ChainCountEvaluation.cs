@@ -26,7 +26,7 @@ internal sealed class ChainCountEvaluation
     /// <exception cref="ArgumentException">The pipeline holds no language model, or the rows nothing to score.</exception>
     public static LanguageModelMetrics[] Of(IHostEnvironment environment, ITransformer model, IDataView data)
     {
-        var scorer = model as ElasticScoringTransformer ?? ElasticChain.Find(model);
+        var scorer = ElasticChain.Find(model);
         if (scorer.Settings.Task is not LanguageModelScoring)
         {
             throw new ArgumentException($"The model must score by {ScoringTask.LanguageModeling} to be evaluated at every chain " +

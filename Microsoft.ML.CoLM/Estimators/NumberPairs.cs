@@ -68,5 +68,5 @@ internal static class NumberPairs
 
     private static double Finite(double number, string name, long row) => double.IsFinite(number) ? number
         : throw new InvalidOperationException(string.Create(
-            CultureInfo.InvariantCulture, $"Column '{name}' must be finite, found {number} in row {row}."));
+            CultureInfo.InvariantCulture, $"Column '{name}' must be finite, found {number} in row {row}, counted from 0."));
 }

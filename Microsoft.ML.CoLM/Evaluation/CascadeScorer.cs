@@ -36,7 +36,7 @@ internal sealed class CascadeScorer
         _featuresComputed = new long[model.Config.ChainCount];
         var size = model.DataType.ElementSize();
         var bytes = keptBytes ?? Math.Max(LeastKeptBytes, model.ParameterCount(model.Config.ChainCount) * size);
-        _tokensKept = bytes / (size * NumbersOfAToken(model.Config, cascade.ChainCounts));
+        _tokensKept = bytes / (size * FeaturesOfAToken(model.Config, cascade.ChainCounts) + LogitBytes(model.Config));
     }
 
     /// <summary>For each chain, from the first on: how many tokens' features were computed, padding included.</summary>
@@ -79,13 +79,11 @@ internal sealed class CascadeScorer
         using var scope = NewDisposeScope();
         var batch = new WindowBatch(sequences, windows, length);
         using var stages = new ChainStages(_model, batch.TokenIds(_model.Device));
-        Tensor? logits = null;                                              // [positions, V]
+        Tensor? logits = null;                                              // [positions, V], float32
         for (var stage = 0; ; stage++)
         {
-            var earlier = logits;
             _checkAlive?.Invoke();
-            logits = Advance(stages, stage, batch, earlier);
-            earlier?.Dispose();
+            logits = Advance(stages, stage, batch, logits);
             var goingOn = Record(sequences, batch.Positions, logits, stage, scores);
             if (goingOn.Count == 0)
                 return;
@@ -95,7 +93,7 @@ internal sealed class CascadeScorer
             if (kept.Length == windows.Length)
                 continue;
             stages.Take(tensor(kept, device: _model.Device));
-            earlier = logits;
+            var earlier = logits;
             logits = earlier.index_select(0, tensor(positions, device: _model.Device));
             earlier.Dispose();
             windows = Array.ConvertAll(kept, window => windows[window]);
@@ -103,14 +101,18 @@ internal sealed class CascadeScorer
         }
     }
 
-    private Tensor Advance(ChainStages stages, int stage, WindowBatch batch, Tensor? earlier)
+    // Makes the logits at a stage of those at the one before, in their memory.
+    private Tensor Advance(ChainStages stages, int stage, WindowBatch batch, Tensor? logits)
     {
         using var scope = NewDisposeScope();
         var (chains, features) = stages.Advance(_cascade.ChainCounts[stage], isLast: IsLast(stage));
         Count(chains, (long)stages.Count * batch.Length);
         long[] rows = [.. batch.Positions.Select(position => position.Row)];
         var chosen = features.index_select(0, tensor(rows, device: _model.Device));        // [positions, D]
-        return _model.Logits(chosen, chains, earlier).MoveToOuterDisposeScope();
+        var isFirst = logits is null;
+        for (var chain = chains.First; chain < chains.End; chain++)
+            logits = _model.Head.Next(chosen, chain, logits, chains.First);
+        return isFirst ? logits!.MoveToOuterDisposeScope() : logits!;
     }
 
     /// <summary>Writes down what sequences score at a stage.</summary>
@@ -155,17 +157,18 @@ internal sealed class CascadeScorer
             _featuresComputed[chain] += tokens;
     }
 
-    // What is kept of a token for the last count's chains: its features at every site of every layer, its logits at the
-    // count before and those at the last.
-    private static long NumbersOfAToken(CoLMConfig config, IReadOnlyList<int> chainCounts)
+    // Of a token's logits, and of their copy where tokens are left out.
+    private static long LogitBytes(CoLMConfig config) => 2L * config.VocabularySize * sizeof(float);
+
+    // What is kept of a token for the last count's chains: its features at every site of every layer.
+    private static long FeaturesOfAToken(CoLMConfig config, IReadOnlyList<int> chainCounts)
     {
-        var logits = 2L * config.VocabularySize;
         if (chainCounts.Count == 1)
-            return logits;
+            return 0;
         var sites = config.KvSharing ? 2L * config.KeyValueHeads(0) * config.HeadWidth : 0;
         for (var chain = 0; chain < chainCounts[^2]; chain++)
             sites += 2L * config.Hidden(chain) + config.QueryWidth(chain) + config.Intermediate(chain);
-        return logits + config.LayerCount * sites;
+        return config.LayerCount * sites;
     }
 
     private static long[] Where<T>(IReadOnlyList<T> items, Func<T, bool> isKept) =>

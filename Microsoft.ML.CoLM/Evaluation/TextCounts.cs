@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.ML.CoLM.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Evaluation;
 
@@ -19,14 +20,11 @@ internal readonly record struct TextCounts(long Tokens, long Bytes, long Words)
         var (pieces, isBehindSpace) = (1L, false);
         foreach (var character in text)
         {
-            var isSpace = IsSpace(character);
+            var isSpace = PythonText.IsSpace(character);
             if (isSpace && !isBehindSpace)
                 pieces++;
             isBehindSpace = isSpace;
         }
         return pieces;
     }
-
-    // Python's white space has the four separators of ASCII, too.
-    private static bool IsSpace(char character) => char.IsWhiteSpace(character) || character is >= '\x1C' and <= '\x1F';
 }

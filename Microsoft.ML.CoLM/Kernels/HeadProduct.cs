@@ -6,6 +6,9 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// <summary>What a chain adds to the logits of a head.</summary>
 internal static class HeadProduct
 {
+    // Bounds memory: a head's numbers that are made float32 at once.
+    private const long WidenedAtOnce = 1 << 24;
+
     /// <summary>logits + own · headᵀ.</summary>
     /// <param name="logits">[rows, V], of the chains before; null for none.</param>
     /// <param name="own">[rows, D_i].</param>
@@ -19,19 +22,30 @@ internal static class HeadProduct
         return logits is null ? product : logits.add(product, Scalars.One);
     }
 
-    /// <summary>As <see cref="Add"/>, in the memory of the logits; without gradients.</summary>
-    /// <param name="logits">[rows, V], of the chains before; written.</param>
+    /// <summary>
+    /// As <see cref="Add"/>, in the memory of the logits, which are float32 whatever the others are: in bfloat16, likely tokens
+    /// would often be equally likely. Without gradients.
+    /// </summary>
+    /// <param name="logits">[rows, V], float32; written.</param>
     /// <param name="own">[rows, D_i].</param>
-    /// <param name="head">[V, D_i].</param>
-    public static void AddTo(Tensor logits, Tensor own, Tensor head)
+    /// <param name="head">[V, D_i], of the same type.</param>
+    /// <param name="adds">Whether to add to the logits, or to replace them.</param>
+    public static void AddTo(Tensor logits, Tensor own, Tensor head, bool adds)
     {
         using var scope = NewDisposeScope();
-        if (!BlockProducts.Suit(own))
+        if (BlockProducts.Suit(own) || own is { dtype: ScalarType.BFloat16, device_type: DeviceType.CPU })
         {
-            logits.addmm_(own, head.t());
+            var term = new ProductTerm(MatrixView.Of(own), MatrixView.Of(head).Transposed(), (int)own.size(1));
+            BlockProducts.Run([new(MatrixView.Of(logits), (int)logits.size(0), (int)logits.size(1), [term], adds)]);
             return;
         }
-        var term = new ProductTerm(MatrixView.Of(own), MatrixView.Of(head).Transposed(), (int)own.size(1));
-        BlockProducts.Run([new(MatrixView.Of(logits), (int)logits.size(0), (int)logits.size(1), [term], Adds: true)]);
+        var rows = own.dtype == ScalarType.Float32 ? head.size(0) : Math.Max(1, WidenedAtOnce / head.size(1));
+        own = own.to(ScalarType.Float32);
+        for (var first = 0L; first < head.size(0); first += rows)
+        {
+            using var part = NewDisposeScope();
+            var count = Math.Min(rows, head.size(0) - first);
+            logits.narrow(1, first, count).addmm_(own, head.narrow(0, first, count).to(ScalarType.Float32).t(), beta: adds ? 1 : 0);
+        }
     }
 }

@@ -62,19 +62,24 @@ internal sealed class ChainHead : ChainModule
         return scales;
     }
 
-    /// <summary>Makes the logits at one scale of those at the one before, in their memory; without gradients.</summary>
-    /// <param name="features">[rows, D], the normalised features of all chains from the first on.</param>
+    /// <summary>
+    /// Makes the logits at one scale of those at the one before, in their memory, and in float32 whatever the weights are; without
+    /// gradients.
+    /// </summary>
+    /// <param name="features">[rows, D], the normalised features of chains from one on.</param>
     /// <param name="chain">The chain to add.</param>
-    /// <param name="logits">[rows, V], the logits at the scale before; null when the chain is the first.</param>
-    /// <returns>[rows, V], the same tensor where there was one.</returns>
-    public Tensor Next(Tensor features, int chain, Tensor? logits)
+    /// <param name="logits">[rows, V], float32, the logits at the scale before; null when the chain is the first.</param>
+    /// <param name="firstChain">The chain that the features begin with.</param>
+    /// <returns>[rows, V], float32, the same tensor where there was one.</returns>
+    public Tensor Next(Tensor features, int chain, Tensor? logits, int firstChain = 0)
     {
         using var scope = NewDisposeScope();
-        var start = Enumerable.Range(0, chain).Sum(before => HeadWeight(before).size(1));
+        var start = Enumerable.Range(firstChain, chain - firstChain).Sum(before => HeadWeight(before).size(1));
         var own = features.narrow(1, start, HeadWeight(chain).size(1));
-        if (logits is null)
-            return HeadProduct.Add(null, own, HeadWeight(chain)).MoveToOuterDisposeScope();
-        HeadProduct.AddTo(logits, own, HeadWeight(chain));
+        var isFirst = logits is null;
+        logits ??= empty(own.size(0), HeadWeight(chain).size(0), dtype: ScalarType.Float32, device: own.device)
+            .MoveToOuterDisposeScope();
+        HeadProduct.AddTo(logits, own, HeadWeight(chain), adds: !isFirst);
         return logits;
     }
 

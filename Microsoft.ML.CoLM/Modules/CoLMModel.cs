@@ -304,10 +304,6 @@ public sealed partial class CoLMModel : nn.Module
         return kept;
     }
 
-    /// <summary>Logits at the scale that ends with a range; see <see cref="ChainHead.forward"/>.</summary>
-    internal Tensor Logits(Tensor features, ChainRange chains, Tensor? earlier) =>
-        _head.forward(features, chains, earlier);
-
     /// <summary>Every parameter once, by the name that <c>named_parameters</c> gives it.</summary>
     /// <remarks>TorchSharp's own walk also adds parameters by names that leave out the modules above them.</remarks>
     public override Dictionary<string, Tensor> state_dict(

@@ -48,7 +48,7 @@ internal sealed class ChoiceEncoder
         {
             if (i == 0 || contexts[i] != contexts[i - 1])
             {
-                context = contexts[i][..LengthWithoutTrailingSpace(contexts[i])];
+                context = PythonText.StripEnd(contexts[i]);
                 space = contexts[i][context.Length..];
                 given = Tokens(context, _columns.Context);
             }
@@ -63,15 +63,6 @@ internal sealed class ChoiceEncoder
             encoded[i] = given.Length > 0 ? new([.. given, .. added], given.Length) : Begun(row, added);
         }
         return encoded;
-    }
-
-    // White space as Python's str.rstrip has it: four separators more than .NET's.
-    private static int LengthWithoutTrailingSpace(string text)
-    {
-        var length = text.Length;
-        while (length > 0 && (char.IsWhiteSpace(text[length - 1]) || text[length - 1] is >= '\x1C' and <= '\x1F'))
-            length--;
-        return length;
     }
 
     private CompletionTokens Begun(long row, int[] added)

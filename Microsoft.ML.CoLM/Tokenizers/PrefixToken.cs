@@ -14,7 +14,7 @@ internal static class PrefixToken
     /// <param name="config">The model, which has one of the two tokens.</param>
     public static int[] Before(int[] ids, Tokenizer tokenizer, CoLMConfig config)
     {
-        var begins = config.BosTokenId is not null || tokenizer is ModelTokenizer { BeginningOfTextId: not null };
+        var begins = config.BosTokenId is not null || tokenizer.BeginningOfText() is not null;
         return begins || ids.Length == 0 ? ids : [config.EosTokenIds[0], .. ids];
     }
 }

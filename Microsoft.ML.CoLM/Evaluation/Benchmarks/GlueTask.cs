@@ -1,3 +1,5 @@
+using Microsoft.ML.CoLM.Tokenizers;
+
 namespace Microsoft.ML.CoLM.Evaluation;
 
 /// <summary>One of GLUE's tasks: where its files have what, and how a language model is asked it.</summary>
@@ -5,6 +7,7 @@ internal sealed class GlueTask
 {
     private static readonly string[] NoYes = ["no", "yes"];
     private static readonly string[] YesNo = ["yes", "no"];
+    private static readonly string[] Sentiments = ["negative", "positive"];
     private static readonly string[] FalseTrue = ["False", "True"];
     private static readonly string[] TrueFalse = ["True", "False"];
     private static readonly string[] TrueNeitherFalse = ["True", "Neither", "False"];
@@ -32,7 +35,9 @@ internal sealed class GlueTask
     /// <summary>The choices in the order of the classes; none where the label is a number.</summary>
     public string[] Choices { get; init; } = [];
 
-    /// <summary>The classes' names in the file; null where it has their indices only.</summary>
+    /// <summary>
+    /// The classes' names in published files and in exports, which have these or their indices; null where the label is a number.
+    /// </summary>
     public string[]? ClassNames { get; init; }
 
     /// <summary>What precedes the choices, of the sentences.</summary>
@@ -47,13 +52,15 @@ internal sealed class GlueTask
             Label = new(1, "label"),
             HasHeader = false,
             Choices = NoYes,
+            ClassNames = ["unacceptable", "acceptable"],
             Context = (text, _) => $"{text}\nQuestion: Does this sentence make sense?\nAnswer:",
         },
         LanguageBenchmark.Sst2 => new()
         {
             Text = new(0, "sentence"),
             Label = new(1, "label"),
-            Choices = ["negative", "positive"],
+            Choices = Sentiments,
+            ClassNames = Sentiments,
             Context = (text, _) => $"{text}\nQuestion: Is this sentence positive or negative?\nAnswer:",
         },
         LanguageBenchmark.Mrpc => new()
@@ -62,6 +69,7 @@ internal sealed class GlueTask
             SecondText = new(4, "#2 String", "sentence2"),
             Label = new(0, "Quality", "label"),
             Choices = NoYes,
+            ClassNames = ["not_equivalent", "equivalent"],
             Context = (first, second) => $"Sentence 1: {first}\nSentence 2: {second}\n" +
                 "Question: Do both sentences mean the same thing?\nAnswer:",
         },
@@ -72,6 +80,7 @@ internal sealed class GlueTask
             Label = new(5, "is_duplicate", "label"),
             HasCutRows = true,
             Choices = NoYes,
+            ClassNames = ["not_duplicate", "duplicate"],
             Context = (first, second) => $"Question 1: {first}\nQuestion 2: {second}\n" +
                 "Question: Do both questions ask the same thing?\nAnswer:",
         },
@@ -110,6 +119,7 @@ internal sealed class GlueTask
             SecondText = new(2, "sentence2"),
             Label = new(-1, "label"),
             Choices = FalseTrue,
+            ClassNames = ["not_entailment", "entailment"],
             Context = TrueOrFalse,
         },
         LanguageBenchmark.StsB => new()
@@ -126,7 +136,7 @@ internal sealed class GlueTask
 
     private static string AsSentence(string text)
     {
-        text = text.Trim();
+        text = PythonText.Strip(text);
         return text.EndsWith('.') ? text : text + ".";
     }
 }

@@ -11,7 +11,7 @@ internal static class WinoGrandeItems
     {
         var sentence = item["sentence"].Text;
         var gap = sentence.IndexOf(Gap, StringComparison.Ordinal);
-        var rest = gap < 0 ? "" : sentence[(gap + 1)..].Trim();
+        var rest = gap < 0 ? "" : PythonText.Strip(sentence[(gap + 1)..]);
         if (rest.Length == 0)
             throw item["sentence"].Refuse($"a sentence that goes on after a gap '{Gap}'");
         var before = sentence[..gap];
