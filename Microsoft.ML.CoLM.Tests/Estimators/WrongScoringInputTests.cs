@@ -50,6 +50,18 @@ public sealed class WrongScoringInputTests
     }
 
     [TestMethod]
+    [DataRow(ScoringTask.Features)]
+    [DataRow(ScoringTask.MultipleChoice)]
+    public void ATransformerHasItsOwnTask(ScoringTask task)
+    {
+        using var model = TextModels.Random(4);
+        using var transformer = _mlContext.Scorer(model);
+        var options = new ElasticScoringEstimator.Options { Transformer = transformer, Task = task };
+        var error = Assert.Throws<ArgumentException>(() => _mlContext.Transforms.ElasticScoring(options));
+        Assert.Contains($"whose task is {ScoringTask.LanguageModeling}, found {task}", error.Message);
+    }
+
+    [TestMethod]
     public void AColumnNameThatDiffersInCaseIsAnotherColumn()
     {
         using var model = TextModels.Random(4);

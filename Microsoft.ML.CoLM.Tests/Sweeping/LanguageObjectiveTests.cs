@@ -66,7 +66,9 @@ public sealed class LanguageObjectiveTests
         using var plain = _mlContext.Scorer(_model);
         using var named = _mlContext.Transforms.ElasticScoring(new ElasticScoringEstimator.Options
         {
-            Model = _model, LogProbabilityColumnName = "Log", TokenCountColumnName = "Tokens",
+            Model = _model,
+            LogProbabilityColumnName = "Log",
+            TokenCountColumnName = "Tokens",
         }).Fit(rows);
         Assert.AreEqual(Evaluated(SweepMetric.Loss, plain, rows), Evaluated(SweepMetric.Loss, named, rows));
     }
@@ -94,8 +96,12 @@ public sealed class LanguageObjectiveTests
         var expected = _mlContext.CoLM().EvaluateMultipleChoice(plain.Transform(rows));
         var named = _mlContext.Transforms.ElasticScoring(new ElasticScoringEstimator.Options
         {
-            Model = _model, Task = ScoringTask.MultipleChoice, ScoreColumnName = "Sums", PredictedLabelColumnName = "Best",
-            NormalizedScoreColumnName = "Means", NormalizedPredictedLabelColumnName = "BestMean",
+            Model = _model,
+            Task = ScoringTask.MultipleChoice,
+            ScoreColumnName = "Sums",
+            PredictedLabelColumnName = "Best",
+            NormalizedScoreColumnName = "Means",
+            NormalizedPredictedLabelColumnName = "BestMean",
         }).Fit(rows);
         foreach (var chooser in new[] { plain, named })
         {

@@ -57,6 +57,17 @@ public sealed class SweepFoldsTests
     }
 
     [TestMethod]
+    [DataRow(null)]
+    [DataRow("Class")]
+    public void FoldsWithoutRowsAreRefused(string? samplingKey)
+    {
+        var data = samplingKey is null ? _mlContext.Data.TakeRows(_mlContext.Labelled(), 3) : _mlContext.Labelled();
+        var sweep = _mlContext.Over(Sweeps.Rates(3e-2), Pipeline).SetDataset(data, fold: 20, samplingKey)
+            .SetMetric(SweepMetric.LogLoss);
+        Assert.Contains("20 folds", Assert.Throws<ArgumentException>(() => sweep.Run()).Message);
+    }
+
+    [TestMethod]
     public void ACandidateThatIsBeatenIsNotFittedToAllRows()
     {
         var rows = new List<long>();

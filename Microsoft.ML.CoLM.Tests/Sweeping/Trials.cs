@@ -8,18 +8,18 @@ internal static class Trials
     /// <summary>A completed trial.</summary>
     public static ChainTrial Completed(
         int id, double? metric, double? latency, int chainCount = 1, SweepSettings? settings = null) => new()
-    {
-        Id = id,
-        ChainCount = chainCount,
-        Metric = metric,
-        MedianLatency = latency,
-        Percentile95Latency = 2 * latency,
-        RowsPerSecond = 1000 / latency,
-        Parameters = 1000 * chainCount,
-        PeakMemory = 1 << 20,
-        TrainingSeconds = 1.5,
-        Settings = settings ?? new(),
-    };
+        {
+            Id = id,
+            ChainCount = chainCount,
+            Metric = metric,
+            MedianLatency = latency,
+            Percentile95Latency = 2 * latency,
+            RowsPerSecond = 1000 / latency,
+            Parameters = 1000 * chainCount,
+            PeakMemory = 1 << 20,
+            TrainingSeconds = 1.5,
+            Settings = settings ?? new(),
+        };
 
     /// <summary>A trial that threw.</summary>
     public static ChainTrial Failed(int id, string error, SweepSettings? settings = null) =>

@@ -187,6 +187,11 @@ public sealed partial class ElasticScoringEstimator
                 throw new ArgumentException($"{nameof(Task)} must be {ScoringTask.LanguageModeling}, {ScoringTask.Features} or " +
                     $"{ScoringTask.MultipleChoice}, found {Task}, whose head {nameof(CoLMCatalog.ChainTuning)} makes.");
             }
+            if (Transformer?.Settings.Task.Kind is { } own && Task is not ScoringTask.LanguageModeling && Task != own)
+            {
+                throw new ArgumentException($"{nameof(Task)} must be left out with a {nameof(Transformer)}, whose task is {own}, " +
+                    $"found {Task}: give its {nameof(Model)} instead.", nameof(Task));
+            }
             if (!Enum.IsDefined(Pooling))
                 throw new ArgumentException($"{nameof(Pooling)} must be a {nameof(FeaturePooling)}, found {Pooling}.");
             (string Option, string? Name)[] names =

@@ -310,8 +310,8 @@ public sealed class ChainSweep
     /// completed: the message has the reason of each.
     /// </exception>
     /// <exception cref="ArgumentException">
-    /// The metric does not fit the model that is swept, or its validation rows; or the checkpoint folder is of another sweep,
-    /// and the message says what differs.
+    /// The metric does not fit the model that is swept, or its validation rows; or a fold has no rows; or the checkpoint folder
+    /// is of another sweep, and the message says what differs.
     /// </exception>
     /// <exception cref="InvalidDataException">The checkpoint folder is damaged; the message names the file, and the line.</exception>
     /// <exception cref="IOException">The checkpoint folder cannot be written, or another sweep writes to it.</exception>

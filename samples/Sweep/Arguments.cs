@@ -64,6 +64,17 @@ internal static class Arguments
             zip, data, Metric, TextColumn, LabelColumn, Budget, BatchSize, cascade, Chart, Search(),
         };
         Budget.Validators.Add(result => AddErrorUnlessPositive(result, "--budget"));
+        BatchSize.Validators.Add(result => AddErrorUnlessPositive(result, "--batch-size"));
+        cascade.Validators.Add(result => AddErrorUnlessPositive(result, "--cascade"));
+        Chart.Validators.Add(result =>
+        {
+            // Before the sweep, not after it.
+            if (result.Tokens is [var token] && (Directory.Exists(token.Value) ||
+                !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(token.Value)))))
+            {
+                result.AddError($"--chart must name a file in a folder that is there, found {token.Value}.");
+            }
+        });
         command.Validators.Add(result =>
         {
             if (result.GetResult(zip) is not null && result.GetResult(data) is null)

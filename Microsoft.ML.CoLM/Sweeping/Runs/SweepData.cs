@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML.CoLM.Estimators;
 
 namespace Microsoft.ML.CoLM.Sweeping;
@@ -17,9 +18,20 @@ internal sealed record SweepData(IDataView Train, IDataView? Validation, int Fol
     /// <summary>The parts, or the folds.</summary>
     /// <param name="mlContext">What divides the rows.</param>
     /// <param name="seed">The MLContext's seed.</param>
-    public IReadOnlyList<Fold> Folds(MLContext mlContext, int? seed) => !HasFolds ? [new(Train, Validation!)]
-        : [.. mlContext.Data.CrossValidationSplit(Train, FoldCount, SamplingKey, seed ?? DefaultSeed)
+    /// <exception cref="ArgumentException">A fold has no rows.</exception>
+    public IReadOnlyList<Fold> Folds(MLContext mlContext, int? seed)
+    {
+        if (!HasFolds)
+            return [new(Train, Validation!)];
+        Fold[] folds = [.. mlContext.Data.CrossValidationSplit(Train, FoldCount, SamplingKey, seed ?? DefaultSeed)
             .Select(split => new Fold(split.TrainSet, split.TestSet))];
+        if (Array.Exists(folds, fold => !HasRows(fold.Train) || !HasRows(fold.Validation)))
+        {
+            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"The data must have rows for each of {FoldCount} folds, ") +
+                $"found a fold without: the data has too few rows{(SamplingKey is null ? "" : $", or column '{SamplingKey}' too few different values")}.");
+        }
+        return folds;
+    }
 
     /// <summary>Refuses folds that are none.</summary>
     public void Check()
@@ -33,5 +45,11 @@ internal sealed record SweepData(IDataView Train, IDataView? Validation, int Fol
             throw new ArgumentException($"The data has no column '{SamplingKey}', the sampling key. It has " +
                 $"{TextColumns.ColumnNames(Train.Schema)}.");
         }
+    }
+
+    private static bool HasRows(IDataView data)
+    {
+        using var rows = data.GetRowCursor([]);
+        return rows.MoveNext();
     }
 }
