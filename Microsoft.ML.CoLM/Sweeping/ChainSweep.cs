@@ -28,7 +28,7 @@ namespace Microsoft.ML.CoLM;
 /// <para>
 /// Models are kept (<see cref="ChainTrial.Model"/>) of trials that no other beats in metric and latency, in metric and
 /// parameters, or in metric and memory, so that the answer to a budget of one of these is ready to score; all others are
-/// disposed when they are known not to be among these. Differences in memory of less than a megabyte, or a twentieth, are
+/// disposed when they are known not to be among these. Differences in memory of less than a megabyte, or a fifth, are
 /// noise, and keep no model. The trials of one candidate share its weights, and with other candidates those that are the
 /// same, which are freed with the last of their models; those of <see cref="SetModel"/> share the model's own.
 /// </para>

@@ -7,9 +7,10 @@ namespace Microsoft.ML.CoLM.Sweeping;
 /// <param name="Memory">Bytes that were added.</param>
 internal readonly record struct TrialPoint(double Quality, double Latency, long Parameters, long Memory)
 {
-    // By so much, or a twentieth where that is more, two measurements of the same candidate can differ (sweep-memory): without
-    // it, of many candidates that are alike each would be kept that happened to be measured smaller than all better ones.
+    // By so much, or a fifth where that is more, measurements of one candidate differ (sweep-memory, samples/Sweep): without it,
+    // of many candidates that are alike each would be kept that happened to be measured smaller than all better ones.
     private const long MemoryNoise = 1 << 20;
+    private const int MemoryNoiseShare = 5;
 
     public static TrialPoint Of(TrialDraft draft, bool isMaximized) =>
         Of(draft.Metric, draft.Latency?.Median, draft.Parameters, draft.Memory, isMaximized);
@@ -27,7 +28,7 @@ internal readonly record struct TrialPoint(double Quality, double Latency, long 
         return !others.Any(other => other.Beats(own, other.Latency.CompareTo(own.Latency)))
             || !others.Any(other => other.Beats(own, other.Parameters.CompareTo(own.Parameters)))
             || !others.Any(other => other.Beats(own, other.Memory.CompareTo(own.Memory) <= 0 ? other.Memory.CompareTo(own.Memory)
-                : other.Memory <= own.Memory + Math.Max(MemoryNoise, own.Memory / 20) ? 0 : 1));
+                : other.Memory <= own.Memory + Math.Max(MemoryNoise, own.Memory / MemoryNoiseShare) ? 0 : 1));
     }
 
     // Of two that are alike in a cost and in quality, the faster one.
