@@ -13,8 +13,6 @@ internal sealed class ModelShelf(bool isMaximized)
     private readonly Dictionary<int, List<ChainTrial>> _kept = []; // of each candidate
     private readonly Dictionary<int, ITransformer> _fitted = [];
 
-    public IReadOnlyList<ChainTrial> Trials => _trials;
-
     /// <summary>Candidates that have a trial whose model is kept.</summary>
     public IReadOnlyCollection<int> Candidates => _kept.Keys;
 
@@ -26,14 +24,13 @@ internal sealed class ModelShelf(bool isMaximized)
         return Array.Exists(points, point => point.IsNeededBeside(all));
     }
 
-    /// <summary>Adds a candidate's trials, without models yet.</summary>
-    /// <returns>Candidates of which no model is kept any more.</returns>
-    public IReadOnlyList<int> Add(int candidate, IReadOnlyList<ChainTrial> trials)
+    /// <summary>Adds a candidate's trials, without models yet, and lets go of the models that they make needless.</summary>
+    public void Add(int candidate, IReadOnlyList<ChainTrial> trials)
     {
         _trials.AddRange(trials);
         ChainTrial[] ranked = [.. trials.Where(trial => trial.State == SweepTrialState.Completed)];
         if (ranked.Length == 0)
-            return [];
+            return;
         _kept.Add(candidate, [.. ranked]);
         TrialPoint[] points = [.. KeptTrials().Select(trial => TrialPoint.Of(trial, isMaximized))];
         List<int> left = [];
@@ -52,7 +49,6 @@ internal sealed class ModelShelf(bool isMaximized)
         }
         foreach (var other in left)
             Forget(other);
-        return left;
     }
 
     /// <summary>Gives a candidate's trials that are kept their models, and disposes the fitted pipeline with the last.</summary>
