@@ -16,7 +16,7 @@ internal sealed class ByteLevelEncoder : ITextEncoder
 {
     private const int CharactersOnStack = 256;
 
-    private readonly WordPattern _words;
+    private readonly PreTokenization _words;
     private readonly int[] _idOfByte;
     private readonly BytePairMerges _merges;
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>>? _wholeWords;
@@ -31,7 +31,7 @@ internal sealed class ByteLevelEncoder : ITextEncoder
     /// null when every word is merged from its bytes.
     /// </param>
     public ByteLevelEncoder(
-        WordPattern words, int[] idOfByte, BytePairMerges merges, Dictionary<string, int>? wholeWords)
+        PreTokenization words, int[] idOfByte, BytePairMerges merges, Dictionary<string, int>? wholeWords)
     {
         _words = words;
         _idOfByte = idOfByte;
@@ -49,8 +49,8 @@ internal sealed class ByteLevelEncoder : ITextEncoder
     /// <inheritdoc/>
     public void Encode(ReadOnlySpan<char> text, bool startsDocument, List<int> ids, Action? checkAlive = null)
     {
-        foreach ((int start, int end) in _words.Split(text, checkAlive))
-            EncodeWord(text[start..end], ids, checkAlive);
+        foreach (Word word in _words.Cut(new(text.ToArray(), startsDocument), checkAlive))
+            EncodeWord(word.Text.Span, ids, checkAlive);
     }
 
     private void EncodeWord(ReadOnlySpan<char> word, List<int> ids, Action? checkAlive)

@@ -1,5 +1,3 @@
-using System.Text.RegularExpressions;
-
 namespace Microsoft.ML.CoLM.Tokenizers;
 
 /// <summary>
@@ -9,10 +7,6 @@ namespace Microsoft.ML.CoLM.Tokenizers;
 internal static class TokenizerJson
 {
     private const int ByteCount = 256;
-
-    // Each step is compiled, and each cuts every text: real files have up to ten, of up to a thousand characters.
-    private const int MostSteps = 64;
-    private const int MostPatternCharacters = 8192;
 
     /// <summary>Makes the tokenizer that the file describes.</summary>
     /// <param name="file">The file's name for messages.</param>
@@ -30,7 +24,7 @@ internal static class TokenizerJson
         Dictionary<string, int> vocabulary = ReadVocabulary(model["vocab"], out Dictionary<int, Token> tokens);
         IReadOnlyList<AddedToken> addedTokens = ReadAddedTokens(root["added_tokens"], vocabulary, tokens);
         var encoder = new ByteLevelEncoder(
-            ReadWordPattern(root["pre_tokenizer"]),
+            ReadWords(root["pre_tokenizer"]),
             ReadBytes(model["vocab"], vocabulary),
             ReadMerges(model["merges"], vocabulary),
             model["ignore_merges"].Flag(defaultValue: false) ? vocabulary : null);
@@ -123,44 +117,10 @@ internal static class TokenizerJson
         return addedTokens;
     }
 
-    private static WordPattern ReadWordPattern(JsonField preTokenizer)
+    private static PreTokenization ReadWords(JsonField preTokenizer)
     {
-        IReadOnlyList<JsonField> steps =
-            IsOfType(preTokenizer, "Sequence") ? preTokenizer["pretokenizers"].Items : [preTokenizer];
-        if (steps.Count == 0)
-            throw preTokenizer["pretokenizers"].Refuse("a last step of type \"ByteLevel\"");
-
-        if (steps.Count > MostSteps)
-            throw preTokenizer["pretokenizers"].Refuse($"at most {MostSteps} steps (there are {steps.Count})");
-
-        List<Regex> patterns = [.. steps.SkipLast(1).Select(ReadPattern)];
-        JsonField last = steps[^1];
-        last["type"].RequireText("ByteLevel");
-        last["add_prefix_space"].RequireFlag(false, defaultValue: true);
-        if (last["use_regex"].Flag(defaultValue: true))
-            patterns.Add(WordPattern.Compile(WordPattern.Gpt2));
-        return new([.. patterns]);
-    }
-
-    private static Regex ReadPattern(JsonField step)
-    {
-        if (IsOfType(step, "Digits"))
-            return WordPattern.Compile(step["individual_digits"].Flag(defaultValue: false) ? @"\p{N}" : @"\p{N}+");
-        if (!IsOfType(step, "Split"))
-            throw step["type"].Refuse("\"Split\" or \"Digits\", and \"ByteLevel\" as the last step");
-        step["behavior"].RequireText("Isolated");
-        step["invert"].RequireFlag(false, defaultValue: false);
-        JsonField pattern = step["pattern"]["Regex"];
-        if (pattern.Text.Length > MostPatternCharacters)
-            throw pattern.Refuse($"at most {MostPatternCharacters} characters (there are {pattern.Text.Length})");
-        try
-        {
-            return WordPattern.Compile(pattern.Text);
-        }
-        catch (ArgumentException e)
-        {
-            throw pattern.Refuse($"a regular expression that .NET can read, but: {e.Message}");
-        }
+        PreTokenization words = PreTokenizerJson.Read(preTokenizer);
+        return words.SpellsBytes ? words : throw preTokenizer["type"].Refuse("a last step of type \"ByteLevel\"");
     }
 
     private static int? ReadBeginningOfText(JsonField postProcessor, Dictionary<int, Token> tokens)
