@@ -15,14 +15,13 @@ internal sealed class CharacterMapping : ITextNormalizer
         if (rune.Value == 'İ')
             text.Append("i\u0307");
         else
-            text.Append(Rune.ToLowerInvariant(rune));
+            text.Append(Lower(rune));
     });
 
     /// <summary>Texts without combining marks.</summary>
     public static readonly CharacterMapping StripAccents = new((rune, text) =>
     {
-        UnicodeCategory category = Rune.GetUnicodeCategory(rune);
-        if (category is not (UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark))
+        if (!UnicodeProperties.Marks.Contains(rune.Value))
             text.Append(rune);
     });
 
@@ -58,5 +57,15 @@ internal sealed class CharacterMapping : ITextNormalizer
             _append(rune, changed);
         }
         return changed.ToString();
+    }
+
+    // .NET does not know the lower case of the newest capitals.
+    private static Rune Lower(Rune rune)
+    {
+        Rune lower = Rune.ToLowerInvariant(rune);
+        return lower == rune && Rune.GetUnicodeCategory(rune) == UnicodeCategory.UppercaseLetter &&
+            UnicodeTables.Folded.TryGetValue(rune.Value, out int folded)
+            ? new Rune(folded)
+            : lower;
     }
 }

@@ -99,11 +99,7 @@ internal sealed class BracketParser
 
     private void ReadEscape()
     {
-        if (_reader.TryRead('w'))
-            AddProperty(UnicodeProperties.Named("word"));
-        else if (_reader.TryRead('W'))
-            AddProperty(UnicodeProperties.Named("word").Not());
-        else if (PatternEscapes.TryReadSet(_reader) is { } set)
+        if (PatternEscapes.TryReadSet(_reader, UnicodeProperties.Named("word")) is { } set)
             AddProperty(set);
         else if (_reader.Next is >= '0' and <= '7')
             AddCharacter(PatternEscapes.ReadOctal(_reader, mostDigits: 3));

@@ -5,19 +5,22 @@ namespace Microsoft.ML.CoLM.Tokenizers;
 /// <summary>Reads what follows a backslash and means the same within brackets and outside.</summary>
 internal static class PatternEscapes
 {
-    /// <summary>Reads <c>d</c>, <c>S</c>, <c>p{Han}</c> and their like if one comes next, but for <c>w</c>.</summary>
-    public static CodePointSet? TryReadSet(PatternReader reader)
+    /// <summary>Reads <c>d</c>, <c>S</c>, <c>p{Han}</c> and their like if one comes next.</summary>
+    /// <param name="reader">The expression.</param>
+    /// <param name="word">What words are of: it differs within brackets.</param>
+    public static CodePointSet? TryReadSet(PatternReader reader, CodePointSet word)
     {
         CodePointSet? set = reader.Next switch
         {
+            'w' or 'W' => word,
             'd' or 'D' => UnicodeProperties.Digit,
             's' or 'S' => UnicodeProperties.Space,
             'h' or 'H' => UnicodeProperties.HexadecimalDigit,
             _ => null,
         };
         if (set is not null)
-            return reader.Read() is 'D' or 'S' or 'H' ? set.Not() : set;
-        return reader.Next is 'p' or 'P' ? ReadProperty(reader) : null;
+            return reader.Read() is 'W' or 'D' or 'S' or 'H' ? set.Not() : set;
+        return reader.Next is 'p' or 'P' ? ReadProperty(reader, word) : null;
     }
 
     /// <summary>Reads a character: <c>n</c>, <c>x41</c>, <c>u0041</c>, or one that stands for itself.</summary>
@@ -79,22 +82,19 @@ internal static class PatternEscapes
         ? value
         : throw reader.Refuse("bytes above 7F are not supported (\\x{...} names any character)");
 
-    private static CodePointSet ReadProperty(PatternReader reader)
+    private static CodePointSet ReadProperty(PatternReader reader, CodePointSet word)
     {
         bool isNegative = reader.Read() == 'P';
-        string? name;
-        if (reader.TryRead('{'))
-        {
-            if (reader.TryRead('^'))
-                isNegative = !isNegative;
-            name = reader.ReadUntil('}');
-        }
-        else
-        {
-            name = new Rune(reader.Read()).ToString();
-        }
+        // Versions of Oniguruma differ in what \pL is: \p{L}, or the letters p and L.
+        if (!reader.TryRead('{'))
+            throw reader.Refuse("a property needs braces");
+        if (reader.TryRead('^'))
+            isNegative = !isNegative;
+        string? name = reader.ReadUntil('}');
         CodePointSet set = UnicodeProperties.Find(name ?? "")
             ?? throw reader.Refuse($"the property \"{name}\" is not known");
+        if (set == UnicodeProperties.Named("word"))
+            set = word;
         return isNegative ? set.Not() : set;
     }
 }

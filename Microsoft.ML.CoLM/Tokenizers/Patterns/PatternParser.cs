@@ -97,9 +97,6 @@ internal sealed class PatternParser
     {
         switch (_reader.Next)
         {
-            case 'w' or 'W':
-                CodePointSet word = UnicodeProperties.Word;
-                return new PatternNode.Characters(_reader.Read() == 'w' ? word : word.Not());
             case 'b':
                 return ReadAnchor(PatternAnchor.WordBoundary);
             case 'B':
@@ -127,7 +124,7 @@ internal sealed class PatternParser
             case '0':
                 return Literal(PatternEscapes.ReadOctal(_reader, mostDigits: 3), options);
         }
-        return PatternEscapes.TryReadSet(_reader) is { } set
+        return PatternEscapes.TryReadSet(_reader, UnicodeProperties.Word) is { } set
             ? new PatternNode.Characters(set)
             : Literal(PatternEscapes.ReadCharacter(_reader), options);
     }

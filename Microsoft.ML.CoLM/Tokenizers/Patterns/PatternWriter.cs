@@ -8,6 +8,9 @@ internal sealed class PatternWriter
 {
     private static readonly CodePointSet LineFeed = CodePointSet.Of('\n');
 
+    // .NET makes one loop of (?>a+){2}, which then matches what the two do not. No class has this name.
+    private const string NoOperation = @"(?!\uFFFF)";
+
     private readonly StringBuilder _text = new();
     private readonly CodePointClasses _classes;
 
@@ -79,7 +82,7 @@ internal sealed class PatternWriter
                 WriteAlternatives(alternatives.Items);
                 break;
             case PatternNode.Repeat repeat:
-                WriteGroup("(?:", repeat.Body);
+                WriteGroup("(?:", repeat.Body, IsAtomic(repeat.Body) ? NoOperation : "");
                 _text.Append(CultureInfo.InvariantCulture, $"{{{repeat.Least},{repeat.Most}}}{(repeat.IsLazy ? "?" : "")}");
                 break;
             case PatternNode.Group group:
@@ -109,12 +112,20 @@ internal sealed class PatternWriter
         _text.Append(')');
     }
 
-    private void WriteGroup(string start, PatternNode body)
+    private void WriteGroup(string start, PatternNode body, string end = "")
     {
         _text.Append(start);
         Write(body);
-        _text.Append(')');
+        _text.Append(end).Append(')');
     }
+
+    private static bool IsAtomic(PatternNode node) => node switch
+    {
+        PatternNode.Atomic => true,
+        PatternNode.Group group => IsAtomic(group.Body),
+        PatternNode.Repeat repeat => IsAtomic(repeat.Body),
+        _ => false,
+    };
 
     private string Anchor(PatternAnchor kind)
     {

@@ -44,8 +44,13 @@ internal static class UnicodeProperties
     /// <summary><c>\h</c>.</summary>
     public static CodePointSet HexadecimalDigit => Named("xdigit");
 
-    /// <summary>What Hugging Face's tokenizers call punctuation.</summary>
-    public static CodePointSet Punctuation => Named("posixpunct");
+    /// <summary>What Hugging Face's tokenizers take for punctuation.</summary>
+    public static CodePointSet Punctuation => Sets.GetOrAdd("~punctuation", _ =>
+        Named("p").And(Table("~newpunctuation").Not()).Or(Table("~oldpunctuation")).Or(CodePointSet.Of("$+<=>^`|~")))!;
+
+    /// <summary>What Hugging Face's tokenizers take for combining marks.</summary>
+    public static CodePointSet Marks => Sets.GetOrAdd("~marks", _ =>
+        Named("m").And(Table("~newmarks").Not()).Or(Table("~oldmarks")))!;
 
     /// <summary>The set of a property, which must be one of this file's or <see cref="UnicodeTables"/>.</summary>
     public static CodePointSet Named(string name) =>
@@ -86,8 +91,8 @@ internal static class UnicodeProperties
         "print" => Named("graph").Or(Named("zs")),
         "word" => Named("alpha").Or(Named("m")).Or(Named("nd")).Or(Named("pc")),
         "xdigit" => CodePointSet.Of("0123456789abcdefABCDEF"),
-        "posixpunct" => Named("p").Or(CodePointSet.Of("$+<=>^`|~")),
-        _ => CreateCategory(name) ?? UnicodeTables.Properties.GetValueOrDefault(name),
+        "posixpunct" => Named("p").Or(Named("s")),
+        _ => CreateCategory(name) ?? (name.All(char.IsAsciiLetter) ? UnicodeTables.Properties.GetValueOrDefault(name) : null),
     };
 
     private static CodePointSet? CreateCategory(string name)
@@ -97,6 +102,8 @@ internal static class UnicodeProperties
             ? OfCategories(category => names[(int)category].StartsWith(name, StringComparison.Ordinal))
             : null;
     }
+
+    private static CodePointSet Table(string name) => UnicodeTables.Properties[name];
 
     private static CodePointSet OfCategories(Func<UnicodeCategory, bool> isIn) => CodePointSet.OfCategories(isIn);
 }

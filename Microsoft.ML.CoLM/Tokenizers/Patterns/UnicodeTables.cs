@@ -13,6 +13,9 @@ internal static class UnicodeTables
     /// <summary>For each character that has any, those that differ from it only in case.</summary>
     public static IReadOnlyDictionary<int, CodePointSet> OtherCases => Read.Value.OtherCases;
 
+    /// <summary>What case folding makes of characters that it changes into one other.</summary>
+    public static IReadOnlyDictionary<int, int> Folded => Read.Value.Folded;
+
     /// <summary>The characters that differ only in case from two or three others in a row.</summary>
     public static CodePointSet LikeSequences => Read.Value.LikeSequences;
 
@@ -26,6 +29,7 @@ internal static class UnicodeTables
         using var reader = new StreamReader(stream);
         Dictionary<string, CodePointSet> properties = [];
         Dictionary<int, CodePointSet> otherCases = [];
+        Dictionary<int, int> folded = [];
         List<int> likeSequences = [];
         List<int[]> sequences = [];
         while (reader.ReadLine() is { } line)
@@ -35,7 +39,10 @@ internal static class UnicodeTables
                 case '#':
                     break;
                 case '=':
-                    AddCases(otherCases, CodePoints(line[1..]));
+                    int[] cases = CodePoints(line[1..]);
+                    AddCases(otherCases, cases);
+                    foreach (int codePoint in cases[1..])
+                        folded.Add(codePoint, cases[0]);
                     break;
                 case '+':
                     string[] sides = line[1..].Split('=');
@@ -52,7 +59,7 @@ internal static class UnicodeTables
                     break;
             }
         }
-        return new(properties, otherCases, CodePointSet.Union(likeSequences.Select(CodePointSet.Of)), sequences);
+        return new(properties, otherCases, folded, CodePointSet.Union(likeSequences.Select(CodePointSet.Of)), sequences);
     }
 
     private static void AddCases(Dictionary<int, CodePointSet> otherCases, int[] cases)
@@ -77,6 +84,7 @@ internal static class UnicodeTables
     private sealed record Tables(
         Dictionary<string, CodePointSet> Properties,
         Dictionary<int, CodePointSet> OtherCases,
+        Dictionary<int, int> Folded,
         CodePointSet LikeSequences,
         List<int[]> Sequences);
 }
