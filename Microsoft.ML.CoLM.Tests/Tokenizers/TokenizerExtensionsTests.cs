@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Microsoft.ML.CoLM.Tokenizers;
 using Microsoft.ML.Tokenizers;
 
@@ -65,7 +66,7 @@ public sealed class TokenizerExtensionsTests
         new BpeOptions(new Dictionary<string, int> { ["a"] = 0, ["b"] = 1, ["Ġ"] = 4 })
         {
             ByteLevel = true,
-            PreTokenizer = new RegexPreTokenizer(WordPattern.Compile(WordPattern.Gpt2), null),
+            PreTokenizer = new RegexPreTokenizer(new Regex(PreTokenizerJson.Gpt2Pattern), null),
             SpecialTokens = new Dictionary<string, int> { ["<s>"] = 2 },
             BeginningOfSentenceToken = beginning,
         });
