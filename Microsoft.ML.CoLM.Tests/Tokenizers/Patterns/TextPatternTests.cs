@@ -109,9 +109,9 @@ public sealed class TextPatternTests
     [TestMethod]
     public void APatternThatBacktracksWithoutEndIsStoppedByName()
     {
-        TextPattern pattern = TextPattern.Parse("(a+)+b", Short / 2);
+        TextPattern pattern = TextPattern.Parse("(?:a|aa)+b", Short / 2);
         var error = Assert.ThrowsExactly<InvalidDataException>(() => Cut(pattern, new string('a', 40)));
-        Assert.Contains("(a+)+b", error.Message);
+        Assert.Contains("(?:a|aa)+b", error.Message);
     }
 
     [TestMethod]
