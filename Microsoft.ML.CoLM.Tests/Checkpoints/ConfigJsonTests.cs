@@ -56,7 +56,7 @@ public sealed class ConfigJsonTests
         Assert.IsTrue(config.TieWordEmbeddings);
         Assert.IsNull(config.BosTokenId);
         CollectionAssert.AreEqual(new[] { 7, 8 }, config.EosTokenIds.ToArray());
-        Assert.AreEqual(new RopeScaling(8, 1, 4, 64), config.RopeScaling);
+        Assert.AreEqual(new Llama3RopeScaling(8, 1, 4, 64), config.RopeScaling);
     }
 
     [TestMethod]
@@ -70,7 +70,7 @@ public sealed class ConfigJsonTests
     {
         var config = ConfigJson.Read(With(Minimal, settings), "c");
         Assert.AreEqual(7, config.RopeTheta);
-        Assert.AreEqual(isScaled ? new RopeScaling(2, 1, 4, 64) : null, config.RopeScaling);
+        Assert.AreEqual(isScaled ? new Llama3RopeScaling(2, 1, 4, 64) : null, config.RopeScaling);
     }
 
     [TestMethod]
@@ -212,7 +212,7 @@ public sealed class ConfigJsonTests
             ContextLength = 128,
             RmsNormEpsilon = 1e-3,
             RopeTheta = 50000,
-            RopeScaling = new RopeScaling(8, 1, 4, 64),
+            RopeScaling = new Llama3RopeScaling(8, 1, 4, 64),
             TieWordEmbeddings = true,
             BosTokenId = null,
             EosTokenIds = [3, 4],
@@ -251,7 +251,7 @@ public sealed class ConfigJsonTests
             HeadDimension = 6,
             TieWordEmbeddings = true,
             RmsNormEpsilon = 1.25e-5,
-            RopeScaling = isScaled ? new RopeScaling(8, 1, 4, 64) : null,
+            RopeScaling = isScaled ? new Llama3RopeScaling(8, 1, 4, 64) : null,
         };
         AssertSame(config, ConfigJson.Read(ConfigJson.Write(config, ScalarType.Float32), "c"));
     }
