@@ -19,8 +19,15 @@ internal static class ModelFolder
             throw new ArgumentException($"A model's type is Float32, BFloat16 or Float16, not {asked}.", nameof(dtype));
         GivenFolder.Check(folder);
         using var files = Open(folder, chainCount);
-        dtype ??= files.Weights.Select(entry => entry.File.StoredType(ChainTensors.Embedding)).First(type => type != null);
-        var model = new CoLMModel(files.Config, device, dtype!.Value) { TokenizerFiles = files.Tokenizer };
+        var embedding = ChainTensors.EmbeddingOf(files.Config);
+        dtype ??= files.Weights.Select(entry => entry.File.StoredType(embedding)).First(type => type != null);
+        var model = new CoLMModel(files.Config, device, dtype!.Value) 
+        {
+            TokenizerFiles = files.Tokenizer,
+            KeptFiles = files.Kept,
+            GenerationEndTokenIds = files.EndTokenIds,
+            Warnings = files.Warnings,
+        };
         try
         {
             foreach (var (chain, file) in files.Weights)
@@ -46,7 +53,7 @@ internal static class ModelFolder
             var chain = i;
             contents.Add((ModelFiles.OfChain(chain), stream => ModelStream.WriteChain(model, chain, stream)));
         }
-        foreach (var (name, bytes) in model.TokenizerFiles?.Files ?? [])
+        foreach (var (name, bytes) in model.SideFiles)
             contents.Add((name, stream => stream.Write(bytes)));
         // Last: other tools take a folder with a configuration for a complete model.
         contents.Add((ModelFiles.Config, stream => stream.Write(Encoding.UTF8.GetBytes(json))));
@@ -55,9 +62,11 @@ internal static class ModelFolder
     }
 
     /// <summary>The architecture of the model that a folder holds; its weights are not looked at.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="warnings">Gets what was passed over; null where nobody asks.</param>
     /// <exception cref="IOException">There is none.</exception>
     /// <exception cref="InvalidDataException">It is broken or not supported.</exception>
-    public static CoLMConfig ReadConfig(string folder)
+    public static CoLMConfig ReadConfig(string folder, List<string>? warnings = null)
     {
         var path = Path.Combine(folder, ModelFiles.Config);
         if (!OrdinaryFile.IsThere(path))
@@ -66,7 +75,7 @@ internal static class ModelFolder
                 $"The model folder '{folder}' has no {ModelFiles.Config}.{GivenFolder.Advice(folder)}", path);
         }
         using var text = new StreamReader(new MemoryStream(BoundedFile.ReadAllBytes(path, FileLimits.ConfigJson)));
-        return ConfigJson.Read(text.ReadToEnd(), path);
+        return ConfigJson.Read(text.ReadToEnd(), path, warnings);
     }
 
     // A save beside this may replace the files one after the other while they are opened. Once all of them are open
@@ -97,14 +106,21 @@ internal static class ModelFolder
     /// <summary>Names, lengths and times of a model's files; null while some are those of a save, and some are not.</summary>
     private static string? StateOf(string folder) => FolderSave.HasPlan(folder) ? null : string.Join('\n',
         new DirectoryInfo(folder).EnumerateFiles()
-            .Where(file => file.Name == ModelFiles.Config || ModelFiles.IsWeights(file.Name) || ModelFiles.IsTokenizer(file.Name))
+            .Where(file => file.Name == ModelFiles.Config || ModelFiles.IsWeights(file.Name) || ModelFiles.IsSideFile(file.Name))
             .OrderBy(file => file.Name, StringComparer.Ordinal)
             .Select(file => $"{file.Name} {(file.Exists ? file.Length : -1)} {file.LastWriteTimeUtc.Ticks}"));
 
     private static OpenModel OpenFiles(string folder, int? chainCount)
     {
-        var config = ReadConfig(folder);
+        var warnings = new List<string>();
+        var config = ReadConfig(folder, warnings);
         config = config.WithChainCount(chainCount ?? config.ChainCount);
+        if (config.TieWordEmbeddings && TiedHead.IsAnother(folder, config))
+        {
+            config = config with { TieWordEmbeddings = false };
+            warnings.Add($"{Path.Combine(folder, ModelFiles.Config)}: \"tie_word_embeddings\" is true, but the files hold a " +
+                "head that is another than the embedding; that head is used.");
+        }
         var weights = new List<(int Chain, WeightFile File)>();
         try
         {
@@ -113,7 +129,10 @@ internal static class ModelFolder
                 foreach (var file in OpenChain(folder, config, chain))
                     weights.Add((chain, file));
             }
-            return new OpenModel(config, weights, TokenizerFiles.TryRead(folder));
+            var tokenizer = TokenizerFiles.TryRead(folder);
+            var kept = KeptFiles.Read(folder, [.. tokenizer?.Files.Select(file => file.Key) ?? []]);
+            return new OpenModel(
+                config, weights, tokenizer, kept, kept.EndTokenIds(config.VocabularySize, folder, warnings), warnings);
         }
         catch
         {
@@ -170,7 +189,7 @@ internal static class ModelFolder
         var replacesModel = names.Contains(ModelFiles.Config);
         return [.. names
             .Where(name => ModelFiles.IsWeights(name)
-                || (ModelFiles.IsTokenizer(name) && (replacesModel || !File.Exists(Path.Combine(folder, name)))))
+                || (ModelFiles.IsSideFile(name) && (replacesModel || !File.Exists(Path.Combine(folder, name)))))
             .Where(name => !written.Contains(name))
             .Order(StringComparer.Ordinal)];
     }
