@@ -19,11 +19,9 @@ internal static class AddedTokenUnion
         List<AddedToken> tokens = [.. listed.OrderBy(token => token.Key).Select(token => token.Value)
             .Where(token => !vocabulary.ContainsAlike(token))];
         HashSet<string> contents = [.. tokens.Select(token => token.Content)];
-        foreach (AddedToken token in settings.NamedTokens.Concat(settings.ExtraSpecialTokens ?? extra))
-        {
-            if (!vocabulary.Contains(token.Content) && contents.Add(token.Content))
-                tokens.Add(token);
-        }
+        // Of tokens that come twice with other options, the later ones count.
+        tokens.AddRange(settings.NamedTokens.Concat(settings.ExtraSpecialTokens ?? extra)
+            .Where(token => !vocabulary.Contains(token.Content) && !contents.Contains(token.Content)));
         foreach (AddedToken token in tokens)
             vocabulary.Add(token);
         foreach (AddedToken token in settings.NamedTokens)

@@ -58,7 +58,7 @@ internal sealed class BytePairJson
     /// <param name="isSentencePiece">
     /// Whether it is read as transformers' <c>LlamaTokenizer</c> has it: without an unknown token, and with all merges.
     /// </param>
-    /// <param name="spellsBytes">Whether a normalizer spells the bytes of texts in <see cref="ByteAlphabet"/>.</param>
+    /// <param name="spellsBytes">Whether a step before spells the bytes of texts in <see cref="ByteAlphabet"/>.</param>
     public CharacterEncoder CreateCharacterLevel(bool isSentencePiece, bool spellsBytes)
     {
         int[]? idOfByte = FallsBackToBytes

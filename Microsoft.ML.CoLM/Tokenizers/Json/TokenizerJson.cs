@@ -45,11 +45,17 @@ internal static class TokenizerJson
 
         IReadOnlyCollection<AddedToken> addedTokens = ReadAddedTokens(root["added_tokens"], model, settings, isLlama || isGpt2);
         Dictionary<int, Token> tokens = model.Vocabulary.ToDictionary(token => token.Value, token => new Token(token.Key, false));
+        // Those that are found in normalized text are decoded as it has them, and are then other tokens than the special ones.
+        HashSet<string> special = [.. addedTokens.Where(token => token.IsSpecial).Select(token => token.Content)];
         foreach (AddedToken token in addedTokens)
-            tokens[token.Id] = new(token.Content, token.IsSpecial);
+        {
+            string name = token.IsNormalized && normalizer is not null ? normalizer.Normalize(token.Content) : token.Content;
+            tokens[token.Id] = new(name, special.Contains(name));
+        }
         IWordEncoder encoder = words.SpellsBytes
             ? model.CreateByteLevel()
-            : model.CreateCharacterLevel(isLlama, spellsBytes: SpellsBytes(root["normalizer"]) && !isLlama);
+            : model.CreateCharacterLevel(isLlama, spellsBytes: !isLlama && (
+                HasByteLevel(root["normalizer"], "normalizers") || HasByteLevel(root["pre_tokenizer"], "pretokenizers")));
         return new(
             new TextEncoder(addedTokens, normalizer, words.Steps, encoder), decoding, tokens,
             PostProcessorJson.Read(root["post_processor"], tokens.ContainsKey),
@@ -60,8 +66,8 @@ internal static class TokenizerJson
     private static string DescribeBytes(TokenizerSettings settings) =>
         $$"""{"type":"ByteLevel","add_prefix_space":{{(settings.AddsPrefixSpace == true ? "true" : "false")}},"trim_offsets":true,"use_regex":true}""";
 
-    private static bool SpellsBytes(JsonField normalizer) => normalizer.IsOfType("ByteLevel") ||
-        (normalizer.IsOfType("Sequence") && normalizer["normalizers"].Items.Any(step => step.IsOfType("ByteLevel")));
+    private static bool HasByteLevel(JsonField step, string items) => step.IsOfType("ByteLevel") ||
+        (step.IsOfType("Sequence") && step[items].Items.Any(item => item.IsOfType("ByteLevel")));
 
     private static IReadOnlyCollection<AddedToken> ReadAddedTokens(
         JsonField field, BytePairJson model, TokenizerSettings settings, bool hasOwnClass)

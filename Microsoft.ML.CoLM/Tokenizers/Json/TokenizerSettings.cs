@@ -28,7 +28,10 @@ internal sealed class TokenizerSettings
     public string ClassName { get; private set; } = "";
 
     /// <summary>Whether transformers reads it as LLaMA's SentencePiece models.</summary>
-    public bool IsLlama => ClassName == "LlamaTokenizer";
+    public bool IsLlama => ClassName == "LlamaTokenizer" || IsCodeLlama;
+
+    /// <summary>Whether transformers reads it as Code Llama's, which begin texts unless a file says otherwise.</summary>
+    public bool IsCodeLlama => ClassName == "CodeLlamaTokenizer";
 
     /// <summary>Whether <c>bos_token</c> stands before a text that a <c>tokenizer.model</c> encodes; null for no word on it.</summary>
     public bool? AddsBeginning { get; private set; }
@@ -89,7 +92,7 @@ internal sealed class TokenizerSettings
     /// <summary>The pre-tokenizer of <c>LlamaTokenizer</c>, as a <c>tokenizer.json</c> would describe it.</summary>
     public string DescribeSpaces()
     {
-        string scheme = AddsPrefixSpace == false ? "never" : IsLegacy ? "always" : "first";
+        string scheme = AddsPrefixSpace == false ? "never" : IsLegacy && !IsCodeLlama ? "always" : "first";
         return $$"""{"type":"Metaspace","replacement":"▁","prepend_scheme":"{{scheme}}","split":false}""";
     }
 

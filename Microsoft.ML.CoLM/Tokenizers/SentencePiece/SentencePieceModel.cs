@@ -149,7 +149,7 @@ internal static class SentencePieceModel
     // as it was trained to.
     private static TextTemplate CreateTemplate(SentencePieceFile model, TokenizerSettings settings, AddedVocabulary added)
     {
-        bool begins = settings.AddsBeginning ?? (!settings.IsLlama && model.BeginningId >= 0);
+        bool begins = settings.AddsBeginning ?? ((!settings.IsLlama || settings.IsCodeLlama) && model.BeginningId >= 0);
         return new(begins ? Ids("bos_token") : [], settings.AddsEnd ? Ids("eos_token") : []);
 
         int[] Ids(string name) => settings.NameToken(name, null) is { } content && added.TryGetId(content, out int id) ? [id] : [];
