@@ -114,11 +114,12 @@ public sealed class SentencePieceModelTests
     }
 
     [TestMethod]
-    [DataRow("""{"added_tokens_decoder": {"2": {"content": "</end>"}}}""",
-        "added_tokens_decoder.2.content: expected \"</s>\"")]
     [DataRow("""{"added_tokens_decoder": {"x": {"content": "<x>"}}}""", "added_tokens_decoder.x: expected a token id")]
-    [DataRow("""{"added_tokens_decoder": {"266": {"content": "<x>", "rstrip": true}}}""",
-        "added_tokens_decoder.266.rstrip: expected false, found true")]
+    [DataRow("""{"added_tokens_decoder": {"266": {"content": "<x>", "rstrip": "yes"}}}""",
+        "added_tokens_decoder.266.rstrip: expected true or false, found \"yes\"")]
+    [DataRow("""{"bos_token": 7}""", "bos_token: expected a string, found 7")]
+    [DataRow("""{"clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output": true}""",
+        "corrupt_output: expected false, found true")]
     [DataRow("""{"add_bos_token": "no"}""", "add_bos_token: expected true or false, found \"no\"")]
     [DataRow("{", "not valid JSON")]
     public void AConfigurationThatIsNotSupportedIsRefusedByName(string config, string expected)
@@ -137,10 +138,6 @@ public sealed class SentencePieceModelTests
         Refused(new() { ByteFallback = false }, "trainer_spec.byte_fallback: expected true, found false.");
         Refused(new() { SpaceAsSuffix = true }, "trainer_spec.treat_whitespace_as_suffix: expected false, found true.");
         Refused(new() { BeginningId = 99_999 }, "trainer_spec.bos_id");
-        Refused(new() { Normalizer = "nmt_nfkc" }, "normalizer_spec.name: expected identity, found nmt_nfkc.");
-        Refused(new() { CharactersMap = [1, 2] }, "precompiled_charsmap: expected 0 bytes, found 2 bytes.");
-        Refused(new() { RemoveExtraSpaces = true }, "remove_extra_whitespaces: expected false, found true.");
-        Refused(new() { RemoveExtraSpaces = null }, "remove_extra_whitespaces: expected false, found true.");
         Refused(new() { EscapeSpaces = false }, "normalizer_spec.escape_whitespaces: expected true, found false.");
         Refused(new SentencePieceBytes().Add("a", "a"), "pieces[260].piece");
         Refused(new SentencePieceBytes().Add(""), "pieces[259].piece");
@@ -154,6 +151,32 @@ public sealed class SentencePieceModelTests
         wrongByte.Pieces.Add(("<0xZZ>", 0, 6));
         Refused(wrongByte, "pieces[259].piece: expected the name of a byte");
     }
+
+    [TestMethod]
+    public void TheModelsOwnNormalizationIsLeftOutAsInTransformers()
+    {
+        string[] expected = new SentencePieceBytes().Add(Letters).ToFiles().CreateTokenizer().Names("a  b");
+        foreach (SentencePieceBytes bytes in (SentencePieceBytes[])[
+            new() { Normalizer = "nmt_nfkc" }, new() { CharactersMap = [1, 2] }, new() { RemoveExtraSpaces = true },
+            new() { RemoveExtraSpaces = null }])
+        {
+            CollectionAssert.AreEqual(expected, bytes.Add(Letters).ToFiles().CreateTokenizer().Names("a  b"));
+        }
+    }
+
+    [TestMethod]
+    public void AListedTokenWhoseIdIsAnothersGetsTheNextFreeOne() => CollectionAssert.AreEqual(
+        (int[])[1, 259, 260, 266], WithConfig("""{"added_tokens_decoder": {"2": {"content": "</end>"}}}""").EncodeToIds("a</end>").ToArray());
+
+    [TestMethod]
+    [DataRow("""{"tokenizer_class": "LlamaTokenizer", "add_bos_token": true}""", "<s> ▁ a </s> b")]
+    [DataRow("""{"tokenizer_class": "LlamaTokenizer", "add_bos_token": true, "legacy": true}""", "<s> ▁ a </s> ▁ b")]
+    [DataRow("""{"tokenizer_class": "LlamaTokenizerFast", "add_eos_token": true}""", "▁ a </s> b </s>")]
+    [DataRow("""{"tokenizer_class": "LlamaTokenizer", "add_prefix_space": false}""", "a </s> b")]
+    [DataRow("""{"tokenizer_class": "LlamaTokenizer", "split_special_tokens": true}""", "▁ a <0x3C> <0x2F> <0x73> <0x3E> b")]
+    [DataRow("""{"add_bos_token": true, "bos_token": "<b>"}""", "<b> ▁ a </s> b")]
+    public void TheConfigurationSaysWhatStandsAroundATextAndBeforeItsParts(string config, string expected) =>
+        Assert.AreEqual(expected, string.Join(' ', WithConfig(config).Names("a</s>b")));
 
     [TestMethod]
     public void ADamagedFileIsRefusedByName()
@@ -197,7 +220,7 @@ public sealed class SentencePieceModelTests
         Assert.Contains(expected, MessageOf(bytes.ToFiles()));
 
     private static string MessageOf(TokenizerFiles files) =>
-        Assert.ThrowsExactly<InvalidDataException>(files.CreateTokenizer).Message;
+        Assert.ThrowsExactly<InvalidDataException>(() => files.CreateTokenizer()).Message;
 
     /// <summary>The rule as it is written down, on the whole text at once and in cubic time.</summary>
     private static int[] Reference(string text, SentencePieceBytes bytes)

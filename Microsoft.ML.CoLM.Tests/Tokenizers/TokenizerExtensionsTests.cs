@@ -13,7 +13,6 @@ public sealed class TokenizerExtensionsTests
     [
         ["SentencePiece", Files().CreateTokenizer(), 1, 2],
         ["bytes", ByteTokenizer.CreateFiles().CreateTokenizer(), 256, 257],
-        ["bytes alone", TestTokenizers.Json(json => json["post_processor"] = null).CreateTokenizer(), 256, 257],
         ["the library's SentencePiece", Library(addBeginning: true, addEnd: true), 1, 2],
         ["the library's SentencePiece alone", Library(addBeginning: false, addEnd: false), 1, 2],
         ["the library's byte pairs", LibraryBytePairs("<s>"), 2, 3],
@@ -51,6 +50,19 @@ public sealed class TokenizerExtensionsTests
         CollectionAssert.AreEqual((int[])[1, 259, 260], Files().CreateTokenizer().EncodeDocument("a", null));
         CollectionAssert.AreEqual((int[])[1, 259, 260], begins.EncodeDocument("a", null));
         CollectionAssert.AreEqual((int[])[259, 260], beginsNot.EncodeDocument("a", null));
+    }
+
+    [TestMethod]
+    public void AModelFoldersTokenizerSaysByItselfWhatStandsAroundATextAndPromptsHaveNoEnd()
+    {
+        Tokenizer alone = TestTokenizers.Json(json => json["post_processor"] = null).CreateTokenizer();
+        CollectionAssert.AreEqual((int[])['a'], alone.EncodeDocument("a", 256));
+        CollectionAssert.AreEqual((int[])[256], alone.EncodeDocument("", 256));
+        Tokenizer ends = TestTokenizers.Json(json => json["post_processor"]!["single"]!.AsArray().Add(
+            json["post_processor"]!["single"]![0]!.DeepClone())).CreateTokenizer();
+        CollectionAssert.AreEqual((int[])[256, 'a', 256], ends.EncodeDocument("a", 256));
+        CollectionAssert.AreEqual((int[])[256, 'a', 256], ends.EncodeToIds("a").ToArray());
+        CollectionAssert.AreEqual((int[])[256, 'a'], ends.EncodePrompt("a", 256));
     }
 
     [TestMethod]

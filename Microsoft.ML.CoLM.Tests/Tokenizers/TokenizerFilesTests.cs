@@ -49,12 +49,12 @@ public sealed class TokenizerFilesTests
     }
 
     [TestMethod]
-    public void ASentencePieceModelComesBeforeADescriptionInJson()
+    public void ADescriptionInJsonComesBeforeASentencePieceModel()
     {
         using var folder = new TemporaryFolder();
-        File.WriteAllBytes(folder["tokenizer.model"], new SentencePieceBytes().Add("▁", "a").ToArray());
-        File.WriteAllText(folder["tokenizer.json"], "not looked at");
-        CollectionAssert.AreEqual((int[])[1, 259, 260], CoLMTokenizer.Load(folder.Path).EncodeToIds("a").ToArray());
+        File.WriteAllBytes(folder["tokenizer.json"], Json);
+        File.WriteAllText(folder["tokenizer.model"], "not looked at");
+        CollectionAssert.AreEqual((int[])[256, 'a'], CoLMTokenizer.Load(folder.Path).EncodeToIds("a").ToArray());
         Assert.HasCount(2, TokenizerFiles.Read(folder.Path).Files);
     }
 

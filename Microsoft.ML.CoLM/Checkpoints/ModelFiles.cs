@@ -20,8 +20,7 @@ internal static partial class ModelFiles
     public static bool IsWeights(string name) => WeightsPattern().IsMatch(name);
 
     /// <summary>Whether the name is one that a model's tokenizer is found under.</summary>
-    public static bool IsTokenizer(string name) =>
-        name is TokenizerFiles.SentencePieceName or TokenizerFiles.JsonName or TokenizerFiles.ConfigName;
+    public static bool IsTokenizer(string name) => TokenizerFiles.Names.Contains(name);
 
     /// <summary>Whether the name is that of a file that belongs to a model and is replaced with it, weights and configuration aside.</summary>
     public static bool IsSideFile(string name) => IsTokenizer(name) || KeptFiles.IsOne(name);
