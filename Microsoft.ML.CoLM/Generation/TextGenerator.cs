@@ -249,7 +249,8 @@ public sealed partial class TextGenerator
             throw new ArgumentException($"{name} has {tokens.Count} tokens, which is longer than the model's context " +
                 $"of {config.ContextLength}.", name);
         }
-        foreach (var id in tokens)
-            config.CheckTokenId(id, name);
+        // The text's own tokens say more than the one in front of it.
+        for (var i = tokens.Count - 1; i >= 0; i--)
+            config.CheckTokenId(tokens[i], name);
     }
 }

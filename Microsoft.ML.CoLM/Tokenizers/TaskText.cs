@@ -36,7 +36,7 @@ internal static class TaskText
         var ids = Tokens(first);
         var more = second is null ? [] : Tokens(second);
         var begins = model is null ? config.BosTokenId is not null : model.Template.Before.Count > 0;
-        if (second is not null && !begins && config.EosTokenIds.Count > 0)
+        if (second is not null && (config.BosTokenId is null || !begins) && config.EosTokenIds.Count > 0)
             more = [config.EosTokenIds[0], .. more];
         var room = maxLength - ends;
         isCut = ids.Length + more.Length > room;
@@ -45,7 +45,7 @@ internal static class TaskText
             ? [.. ids.AsSpan(0, kept), .. end]
             : [.. ids.AsSpan(0, kept), .. end, .. more.AsSpan(0, keptMore), .. end];
 
-        int[] Tokens(string text) => text.Length == 0 && model is null
+        int[] Tokens(string text) => text.Length == 0 && (model is null || config.BosTokenId is null)
             ? config.BosTokenId is { } beginning ? [beginning] : []
             : config.CheckedTokenIds(tokenizer.EncodePrompt(text, config.BosTokenId, checkAlive), columns);
     }

@@ -34,6 +34,7 @@ internal sealed class SentencePieceFile
     private bool _spaceAsSuffix;
     private bool _byteFallback;
     private bool _escapeSpaces = true;
+    private bool _hasNormalizer;
 
     private SentencePieceFile()
     {
@@ -66,6 +67,9 @@ internal sealed class SentencePieceFile
         }
         if (model._pieces.Count == 0)
             throw new InvalidDataException($"{file} is not a SentencePiece model: it holds no pieces.");
+        // SentencePiece writes it behind everything else that counts, so that a file that was cut off lacks it.
+        if (!model._hasNormalizer)
+            throw new InvalidDataException($"{file}: normalizer_spec: expected a message, found nothing.");
         model.RefuseUnsupported(file);
         model.RefuseFaultyPieces(file);
         return model;
@@ -135,6 +139,7 @@ internal sealed class SentencePieceFile
 
     private void ReadNormalizer(CodedInputStream input)
     {
+        _hasNormalizer = true;
         while (input.ReadTag() is var tag and not 0)
         {
             switch (tag)
