@@ -25,6 +25,7 @@ internal static class ModelFolder
         {
             foreach (var (chain, file) in files.Weights)
                 file.ReadInto(ChainTensors.ParametersOf(model, chain));
+            files.Task?.ReadInto(model);
             return model;
         }
         catch
@@ -46,6 +47,8 @@ internal static class ModelFolder
             var chain = i;
             contents.Add((ModelFiles.OfChain(chain), stream => ModelStream.WriteChain(model, chain, stream)));
         }
+        if (model.Task is { } task)
+            contents.Add((ModelFiles.TaskHead, stream => TaskHeadFile.Write(stream, task, chainCount)));
         foreach (var (name, bytes) in model.TokenizerFiles?.Files ?? [])
             contents.Add((name, stream => stream.Write(bytes)));
         // Last: other tools take a folder with a configuration for a complete model.
@@ -67,6 +70,16 @@ internal static class ModelFolder
         }
         using var text = new StreamReader(new MemoryStream(BoundedFile.ReadAllBytes(path, FileLimits.ConfigJson)));
         return ConfigJson.Read(text.ReadToEnd(), path);
+    }
+
+    /// <summary>The settings of the task that a folder's model was tuned for; null where there is none, or no folder.</summary>
+    /// <exception cref="InvalidDataException">The task's file, or the configuration, is damaged or not supported.</exception>
+    public static string? ReadTask(string folder)
+    {
+        if (!OrdinaryFile.IsThere(Path.Combine(folder, ModelFiles.TaskHead)))
+            return null;
+        using var file = TaskHeadFile.TryOpen(folder, ReadConfig(folder));
+        return file?.Settings;
     }
 
     // A save beside this may replace the files one after the other while they are opened. Once all of them are open
@@ -103,9 +116,10 @@ internal static class ModelFolder
 
     private static OpenModel OpenFiles(string folder, int? chainCount)
     {
-        var config = ReadConfig(folder);
-        config = config.WithChainCount(chainCount ?? config.ChainCount);
+        var stored = ReadConfig(folder);
+        var config = stored.WithChainCount(chainCount ?? stored.ChainCount);
         var weights = new List<(int Chain, WeightFile File)>();
+        TaskHeadFile? task = null;
         try
         {
             for (var chain = 0; chain < config.ChainCount; chain++)
@@ -113,10 +127,12 @@ internal static class ModelFolder
                 foreach (var file in OpenChain(folder, config, chain))
                     weights.Add((chain, file));
             }
-            return new OpenModel(config, weights, TokenizerFiles.TryRead(folder));
+            task = TaskHeadFile.TryOpen(folder, stored);
+            return new OpenModel(config, weights, TokenizerFiles.TryRead(folder), task);
         }
         catch
         {
+            task?.Dispose();
             foreach (var (_, file) in weights)
                 file.Dispose();
             throw;

@@ -6,12 +6,15 @@ namespace Microsoft.ML.CoLM.Checkpoints;
 /// <param name="Config">The configuration of the chains that are loaded.</param>
 /// <param name="Weights">Each chain's files.</param>
 /// <param name="Tokenizer">The tokenizer's files; null where the folder has none.</param>
+/// <param name="Task">The task that the model was tuned for; null where there is none.</param>
 internal sealed record OpenModel(
-    CoLMConfig Config, IReadOnlyList<(int Chain, WeightFile File)> Weights, TokenizerFiles? Tokenizer) : IDisposable
+    CoLMConfig Config, IReadOnlyList<(int Chain, WeightFile File)> Weights, TokenizerFiles? Tokenizer,
+    TaskHeadFile? Task) : IDisposable
 {
     public void Dispose()
     {
         foreach (var (_, file) in Weights)
             file.Dispose();
+        Task?.Dispose();
     }
 }

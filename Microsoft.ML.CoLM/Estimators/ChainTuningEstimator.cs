@@ -109,10 +109,10 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
                 using var adapted = model;
                 model = adapted.MergeAdapters();
             }
-            model.TaskHead = head;
-            return new(_host, new SharedModel(model, isOwned: true),
-                new ScoringSettings(_tuning.Columns, new ElasticScoringEstimator.Options().BatchSize, run.Scoring),
-                _options.Model.Tokenizer, summary);
+            var settings = new ScoringSettings(
+                _tuning.Columns, new ElasticScoringEstimator.Options().BatchSize, run.Scoring);
+            model.Task = TaskSettings.Keep(settings);
+            return new(_host, new SharedModel(model, isOwned: true), settings, _options.Model.Tokenizer, summary);
         }
         catch (Exception e)
         {

@@ -109,7 +109,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
             model.Dispose();
             throw;
         }
-        model.TaskHead = Settings.Task.Head;
+        model.Task = TaskSettings.Keep(Settings);
         _shared = new SharedModel(model, isOwned: true).Acquire();
         _lifetime = new Lifetime(this, _shared.Release, DisposedTransformer.Message);
     }
