@@ -35,6 +35,14 @@ internal static class ModelFolder
         }
     }
 
+    /// <summary>Checks all files against the configuration, and reads no weights.</summary>
+    public static CoLMModelInfo Inspect(string folder)
+    {
+        GivenFolder.Check(folder);
+        using var files = Open(folder, chainCount: null);
+        return new CoLMModelInfo(files);
+    }
+
     /// <summary>Writes the first chains of a model in place of the model that the folder may hold.</summary>
     public static void Save(CoLMModel model, string folder, int chainCount, IFolderFiles files)
     {

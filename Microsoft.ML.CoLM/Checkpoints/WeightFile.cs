@@ -46,6 +46,9 @@ internal sealed class WeightFile : IDisposable
     /// <summary>The type a tensor is stored in; null where it is in another file.</summary>
     public ScalarType? StoredType(string name) => _reader.Find(name)?.Type.Scalar;
 
+    /// <summary>The types of what is needed of the file.</summary>
+    public IEnumerable<ScalarType> StoredTypes => _needed.Select(entry => entry.Type.Scalar!.Value);
+
     /// <summary>Fills the parameters, given by their names in the file, and reads the file to its end.</summary>
     public void ReadInto(Dictionary<string, Tensor> parameters)
     {

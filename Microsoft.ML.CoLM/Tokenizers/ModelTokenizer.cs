@@ -35,6 +35,9 @@ internal sealed class ModelTokenizer : Tokenizer
         BeginningOfTextId = beginningOfTextId;
     }
 
+    /// <summary>Every token, added ones too, by its id.</summary>
+    public IReadOnlyDictionary<int, Token> Tokens => _tokens;
+
     /// <summary>The token that encoding puts in front of a text; null for none.</summary>
     public int? BeginningOfTextId { get; }
 
