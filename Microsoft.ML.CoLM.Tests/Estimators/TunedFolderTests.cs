@@ -206,6 +206,44 @@ public sealed class TunedFolderTests : IDisposable
     }
 
     [TestMethod]
+    public void TextThatIsTakenLiterallyStaysSoInZipsAndFolders()
+    {
+        // The byte tokenizer's special tokens are spelt like this.
+        var special = _mlContext.Labelled(new LabelledRow { Text = "The <|end_of_text|> of it", IsWarm = true }, Tuning.Data[0]);
+        var options = With(Tuning.Steps(_source, steps: 1), options => options.LabelColumnName = "IsWarm");
+        using var parsing = _mlContext.Tune(options, special);
+        options.ParseSpecialTokens = false;
+        using var literal = _mlContext.Tune(options, special);
+        Assert.HasCount(2, SpecialIds(parsing), "One in front, one in the text.");
+        Assert.HasCount(1, SpecialIds(literal));
+
+        literal.Model.Save(_folder.Path);
+        using var ofFolder = _mlContext.Transforms.ElasticScoring(_folder.Path).Fit(special);
+        Assert.HasCount(1, SpecialIds(ofFolder));
+        Assert.AreEqual(Describe(literal, special), Describe(ofFolder, special));
+        _mlContext.CoLM().Save(literal, special.Schema, _folder["literal.zip"]);
+        using var ofZip = (ElasticScoringTransformer)_mlContext.CoLM().Load(_folder["literal.zip"], out _);
+        Assert.HasCount(1, SpecialIds(ofZip));
+        using var scale = ofZip.WithChainCount(1);
+        Assert.HasCount(1, SpecialIds(scale));
+
+        using var scoring = _mlContext.Transforms.ElasticScoring(new ElasticScoringEstimator.Options
+        {
+            Model = _model,
+            ParseSpecialTokens = false,
+            Window = 32,
+        }).Fit(special);
+        _mlContext.CoLM().Save(scoring, special.Schema, _folder["scoring.zip"]);
+        using var scoringOfZip = (ElasticScoringTransformer)_mlContext.CoLM().Load(_folder["scoring.zip"], out _);
+        Assert.AreEqual(scoring.Settings, scoringOfZip.Settings);
+        Assert.AreEqual(Describe(scoring, special), Describe(scoringOfZip, special));
+        Assert.AreNotEqual(Describe(_source, special), Describe(scoring, special));
+    }
+
+    private static int[] SpecialIds(ElasticScoringTransformer transformer) =>
+        [.. transformer.Tokenizer.EncodeToIds("The <|end_of_text|> of it").Where(id => id >= 256)];
+
+    [TestMethod]
     public void TheHeadIsAFileThatOtherToolsRead()
     {
         using var tuned = Tune("class", Rows());
@@ -213,7 +251,7 @@ public sealed class TunedFolderTests : IDisposable
         var metadata = new Dictionary<string, string>();
         using var file = new SafetensorsReader(File.OpenRead(_folder[TaskHead]), TaskHead, metadata: metadata);
         Assert.AreEqual("pt", metadata["format"]);
-        Assert.AreEqual("""{"version":1,"task":"multiclass_classification","text_columns":["Text"],"max_length":32,""" +
+        Assert.AreEqual("""{"version":1,"task":"multiclass_classification","text_columns":["Text"],"parse_special_tokens":true,"max_length":32,""" +
             "\"class_count\":3,\"class_type\":\"String\",\"classes\":[\"cold\",\"warm\",\"hot\"]}", metadata["colm_task"]);
         CollectionAssert.AreEqual(new[] { "chain_1 F32 [3, 16]", "chain_2 F32 [3, 16]" }, file.Entries.Select(entry =>
             $"{entry.Name} {entry.Type.Name} [{string.Join(", ", entry.Shape)}]").ToArray());

@@ -23,8 +23,7 @@ internal static partial class ModelFiles
     public static bool IsWeights(string name) => WeightsPattern().IsMatch(name);
 
     /// <summary>Whether the name is one that a model's tokenizer is found under.</summary>
-    public static bool IsTokenizer(string name) =>
-        name is TokenizerFiles.SentencePieceName or TokenizerFiles.JsonName or TokenizerFiles.ConfigName;
+    public static bool IsTokenizer(string name) => TokenizerFiles.Names.Contains(name);
 
     /// <summary>Whether the name, which may come from anywhere, is one of a model's files.</summary>
     public static bool IsAny(string? name) =>

@@ -76,7 +76,7 @@ internal sealed class CompletionTuning(ChainTuningEstimator.Options options) : I
             var config = setting.Model.Config;
             var whole = _template.Encode(
                 setting.Tokenizer, config, text.First, text.Second!, Columns.Names, setting.Channel.ThrowIfCancelled);
-            var tokens = whole.Truncated(setting.MaxLength, config.BosTokenId);
+            var tokens = whole.Truncated(setting.MaxLength, setting.Tokenizer.BeginningOfText() ?? config.BosTokenId);
             if (text.Second!.Length == 0 || tokens.ResponseLength == 0)
             {
                 empty++;

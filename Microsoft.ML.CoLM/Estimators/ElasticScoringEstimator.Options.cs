@@ -34,8 +34,8 @@ public sealed partial class ElasticScoringEstimator
 
         /// <summary>
         /// A fitted transformer whose model and task are taken, with the columns that it reads and writes: of these options
-        /// <see cref="ChainCount"/>, <see cref="Cascade"/>, <see cref="BatchSize"/>, <see cref="Window"/> and
-        /// <see cref="Stride"/> count; windows that are left out are the transformer's. The weights are shared.
+        /// <see cref="ChainCount"/>, <see cref="Cascade"/>, <see cref="BatchSize"/>, <see cref="Window"/>,
+        /// <see cref="Stride"/> and <see cref="ParseSpecialTokens"/> count; windows that are left out are the transformer's. The weights are shared.
         /// </summary>
         public ElasticScoringTransformer? Transformer { get; set; }
 
@@ -161,6 +161,19 @@ public sealed partial class ElasticScoringEstimator
         /// that overlap. For <see cref="ScoringTask.LanguageModeling"/> alone.
         /// </remarks>
         public int? Stride { get; set; }
+
+        /// <summary>
+        /// Whether text that spells a special token (<c>&lt;/s&gt;</c>, <c>&lt;|eot_id|&gt;</c>) means that token, as Hugging Face's
+        /// tokenizers have it. False takes it for text: nothing in a user's text becomes a special token, while those that the
+        /// tokenizer puts around a text, and those of a template, stay. A <see cref="Transformer"/> or a tuned model's folder that
+        /// was made with false keeps that.
+        /// </summary>
+        public bool ParseSpecialTokens { get; set; } = true;
+
+        /// <summary>Whether special tokens are parsed.</summary>
+        /// <param name="task">The folder's; null where it makes no difference.</param>
+        internal bool ParsesSpecialTokens(TaskSettings? task) =>
+            ParseSpecialTokens && (Transformer?.Settings.ParsesSpecialTokens ?? task?.ParsesSpecialTokens ?? true);
 
         /// <summary>Whether the task of a tuned model's folder counts.</summary>
         internal bool TakesTaskOfFolder => ModelFolder is not null && _task is null;

@@ -88,7 +88,11 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
     private DataViewSchema.DetachedColumn[] Depth() => _options.Cascade is null
         ? [] : [new(Estimators.DefaultColumnNames.ChainsUsed, NumberDataViewType.Int32)];
 
-    private ScoringSettings Settings(CoLMModel model, TaskSettings? task) => new(ColumnsOf(task), _options.BatchSize,
-        HasHead(task) ? _options.WithDepth(task.Create(model.Config, model.Task!.Head, TaskPath))
-            : _options.CreateTask(model.Config.ChainCount), _options.Windows);
+    private ScoringSettings Settings(CoLMModel model, TaskSettings? task)
+    {
+        var tuned = task?.Create(model.Config, model.Task!.Head, TaskPath);
+        return new(ColumnsOf(task), _options.BatchSize,
+            HasHead(task) ? _options.WithDepth(tuned!) : _options.CreateTask(model.Config.ChainCount), _options.Windows,
+            _options.ParsesSpecialTokens(task));
+    }
 }

@@ -38,11 +38,14 @@ internal sealed record TaskSettings(ScoringTask Task, TextColumns Columns)
     /// <summary>How the prompt and the response of <see cref="ScoringTask.Completion"/> become one text.</summary>
     public CompletionTemplate? Template { get; init; }
 
+    /// <summary>Whether text that spells a special token means that token.</summary>
+    public bool ParsesSpecialTokens { get; init; } = true;
+
     /// <summary>What a folder keeps of a transformer's task.</summary>
     /// <returns>Null where it is one that no training made, or that every folder's model has.</returns>
     public static TunedTask? Keep(ScoringSettings settings)
     {
-        var kept = new TaskSettings(settings.Task.Kind, settings.Columns);
+        var kept = new TaskSettings(settings.Task.Kind, settings.Columns) { ParsesSpecialTokens = settings.ParsesSpecialTokens };
         kept = settings.Task switch
         {
             MulticlassScoring task => kept with { MaxLength = task.MaxLength, Classes = task.Labels },
@@ -128,7 +131,10 @@ internal sealed record TaskSettings(ScoringTask Task, TextColumns Columns)
         var name = settings.OptionalText("task");
         if (Names.FirstOrDefault(known => known.Name == name) is not { Name: not null } task)
             throw settings.Refuse("task", $"one of {string.Join(", ", Names.Select(known => known.Name))}", name);
-        var kept = new TaskSettings(task.Task, ReadColumns(settings, task.Task));
+        var kept = new TaskSettings(task.Task, ReadColumns(settings, task.Task))
+        {
+            ParsesSpecialTokens = settings.OptionalBoolean("parse_special_tokens") ?? true,
+        };
         switch (task.Task)
         {
             case ScoringTask.LanguageModeling:
@@ -208,6 +214,7 @@ internal sealed record TaskSettings(ScoringTask Task, TextColumns Columns)
             json.WriteNumber("version", FormatVersion);
             json.WriteString("task", Names.First(name => name.Task == Task).Name);
             WriteTexts(json, "text_columns", Columns.All);
+            json.WriteBoolean("parse_special_tokens", ParsesSpecialTokens);
             if (Template is { } template)
                 json.WriteString("template", template.Text);
             if (MaxLength > 0)

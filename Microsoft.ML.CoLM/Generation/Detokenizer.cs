@@ -9,6 +9,6 @@ internal static class Detokenizer
     /// <summary>Begins after a prompt.</summary>
     public static IDetokenizer Create(Tokenizer tokenizer, IReadOnlyList<int> prompt) =>
         tokenizer is ModelTokenizer model
-            ? new ByteDetokenizer(model, prompt)
+            ? new ModelDetokenizer(model, prompt)
             : new WindowDetokenizer(tokenizer, prompt);
 }

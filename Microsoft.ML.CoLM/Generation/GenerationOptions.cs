@@ -60,6 +60,13 @@ public sealed class GenerationOptions
     /// </summary>
     public IReadOnlyList<int> StopTokenIds { get; set; } = [];
 
+    /// <summary>
+    /// Whether a prompt that spells a special token (<c>&lt;/s&gt;</c>, <c>&lt;|eot_id|&gt;</c>) means that token, as with Hugging
+    /// Face's tokenizers. False takes it for text, so that what users write cannot end a turn or begin another.
+    /// </summary>
+    /// <remarks>It counts for tokenizers of <see cref="CoLMTokenizer"/>; any other one decides by itself.</remarks>
+    public bool ParseSpecialTokens { get; set; } = true;
+
     /// <summary>How many chains to compute, from 1 to the model's; null for all.</summary>
     public int? ChainCount { get; set; }
 

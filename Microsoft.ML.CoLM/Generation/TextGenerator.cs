@@ -27,7 +27,7 @@ public sealed partial class TextGenerator
     /// <summary>A generator.</summary>
     /// <param name="model">The model.</param>
     /// <param name="tokenizer">
-    /// The model's tokenizer; a model folder's comes from <see cref="CoLMTokenizer.Load"/>.
+    /// The model's tokenizer; a model folder's comes from <see cref="CoLMTokenizer.Load(string)"/>.
     /// </param>
     public TextGenerator(CoLMModel model, Tokenizer tokenizer)
         : this(model, tokenizer, DecodingSession.Create)
@@ -75,7 +75,7 @@ public sealed partial class TextGenerator
         string prompt, GenerationOptions options, CancellationToken token = default)
     {
         var settings = Check(options);
-        return Run([Encode(prompt, nameof(prompt))], settings, firstPrompt: 0, onText: null, token)[0];
+        return Run([Encode(prompt, nameof(prompt), settings)], settings, firstPrompt: 0, onText: null, token)[0];
     }
 
     /// <summary>Continues several prompts side by side.</summary>
@@ -98,7 +98,7 @@ public sealed partial class TextGenerator
     {
         ArgumentNullException.ThrowIfNull(prompts);
         var settings = Check(options);
-        int[][] encoded = [.. prompts.Select((prompt, i) => Encode(prompt, $"{nameof(prompts)}[{i}]"))];
+        int[][] encoded = [.. prompts.Select((prompt, i) => Encode(prompt, $"{nameof(prompts)}[{i}]", settings))];
         if (encoded.Length == 0)
             return [];
         return settings.Speculates(_model.Config)
@@ -127,7 +127,7 @@ public sealed partial class TextGenerator
         string prompt, GenerationOptions options, CancellationToken token = default)
     {
         var settings = Check(options);
-        return StreamAsync(Encode(prompt, nameof(prompt)), settings, token);
+        return StreamAsync(Encode(prompt, nameof(prompt), settings), settings, token);
     }
 
     /// <summary>
@@ -225,10 +225,13 @@ public sealed partial class TextGenerator
         return options.Checked(_model.Config);
     }
 
-    private int[] Encode(string prompt, string name)
+    private int[] Encode(string prompt, string name, GenerationOptions? settings = null)
     {
         ArgumentNullException.ThrowIfNull(prompt, name);
-        var tokens = _tokenizer.EncodeDocument(prompt, _model.Config.BosTokenId);
+        var tokenizer = settings is { ParseSpecialTokens: false } && _tokenizer is ModelTokenizer model
+            ? model.WithSpecialTokens(parsed: false)
+            : _tokenizer;
+        var tokens = tokenizer.EncodePrompt(prompt, _model.Config.BosTokenId);
         CheckTokens(tokens, name);
         return tokens;
     }

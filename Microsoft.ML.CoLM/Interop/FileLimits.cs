@@ -18,7 +18,10 @@ internal static class FileLimits
     /// <summary><c>tokenizer.model</c>; 0.5 MB in LLaMA's folders, 4 MB with 256,000 tokens.</summary>
     public const long TokenizerModel = 32 * Mebibyte;
 
-    /// <summary><c>tokenizer_config.json</c>; 50 KB in Llama 3's folders.</summary>
+    /// <summary><c>added_tokens.json</c>; a few hundred bytes in Vicuna's folders.</summary>
+    public const long AddedTokens = 8 * Mebibyte;
+
+    /// <summary><c>tokenizer_config.json</c> and <c>special_tokens_map.json</c>; 50 KB in Llama 3's folders.</summary>
     public const long TokenizerConfig = 8 * Mebibyte;
 
     /// <summary><c>model.safetensors.index.json</c>; 0.1 MB for 405 billion parameters.</summary>

@@ -10,7 +10,8 @@ namespace Microsoft.ML.CoLM.Tokenizers;
 /// <remarks>
 /// The continuation is a space and the choice, behind the context's own trailing white space; its tokens are those of the
 /// whole text behind as many as the context has. Where that leaves none, since the choice was merged into the context's last
-/// token, it is encoded apart, which the harness does not.
+/// token, it is encoded apart, which the harness does not. No end token stands behind it, whatever the tokenizer puts behind a
+/// document.
 /// </remarks>
 internal sealed class ChoiceEncoder
 {
@@ -75,7 +76,7 @@ internal sealed class ChoiceEncoder
     }
 
     private int[] Tokens(string text, string column) => _config.CheckedTokenIds(
-        _tokenizer.EncodeDocument(text, _beginning, _checkAlive), column);
+        _tokenizer.EncodePrompt(text, _beginning, _checkAlive), column);
 
     private int[] Own(int[] ids) => ids.Length > 0 && ids[0] == _beginning ? ids[1..] : ids;
 }

@@ -57,19 +57,24 @@ internal sealed class CompletionTemplate
         Tokenizer tokenizer, CoLMConfig config, string prompt, string response, string columns,
         Action? checkAlive = null)
     {
-        var given = Prompt(prompt);
-        var rest = response + _end;
-        var ids = tokenizer.EncodeRow(given, config, columns, checkAlive);
-        var whole = tokenizer.EncodeRow(given + rest, config, columns, checkAlive);
-        int[] added = whole.AsSpan().StartsWith(ids)
-            ? whole[ids.Length..]
-            : Own(tokenizer.EncodeRow(rest, config, columns, checkAlive), config);
+        TextPart[] given = PromptParts(prompt);
+        TextPart[] rest = [new(response, false), new(_end, true)];
+        var ids = Tokens(given);
+        var whole = Tokens([.. given, .. rest]);
+        int[] added = whole.AsSpan().StartsWith(ids) ? whole[ids.Length..] : Own(Tokens(rest), tokenizer, config);
         var endsAlready = added.Length > 0 && config.EosTokenIds.Contains(added[^1]);
         return config.EosTokenIds.Count == 0 || endsAlready
             ? new([.. ids, .. added], ids.Length)
             : new([.. ids, .. added, config.EosTokenIds[0]], ids.Length);
+
+        int[] Tokens(IReadOnlyList<TextPart> parts) =>
+            config.CheckedTokenIds(tokenizer.EncodePrompt(parts, config.BosTokenId, checkAlive), columns);
     }
 
-    private static int[] Own(int[] ids, CoLMConfig config) =>
-        ids.Length > 0 && ids[0] == config.BosTokenId ? ids[1..] : ids;
+    // Special tokens that the template spells are always parsed, those of the prompt where the tokenizer parses them.
+    private TextPart[] PromptParts(string prompt) => [new(_given[0], true), new(prompt, false), new(_given[1], true)];
+
+    private static int[] Own(int[] ids, Tokenizer tokenizer, CoLMConfig config) => tokenizer is ModelTokenizer model
+        ? ids[model.Template.Before.Count..]
+        : ids.Length > 0 && ids[0] == config.BosTokenId ? ids[1..] : ids;
 }

@@ -5,8 +5,8 @@ using Microsoft.ML.Tokenizers;
 namespace Microsoft.ML.CoLM.Tokenizers;
 
 /// <summary>
-/// The tokenizer of a model folder: finds the added tokens in a text, leaves what is between them to an
-/// <see cref="ITextEncoder"/>, and puts the beginning-of-text token in front where the folder's files say so.
+/// The tokenizer of a model folder: a <see cref="TextEncoder"/>, the tokens that the folder's files put around a text, and the
+/// way back.
 /// </summary>
 /// <remarks>
 /// Where Hugging Face's tokenizers and SentencePiece take the longest of several special tokens, begin an empty text,
@@ -15,52 +15,67 @@ namespace Microsoft.ML.CoLM.Tokenizers;
 /// </remarks>
 internal sealed class ModelTokenizer : Tokenizer
 {
-    private readonly ITextEncoder _encoder;
+    private readonly TextEncoder _encoder;
+    private readonly TextDecoding _decoding;
     private readonly IReadOnlyDictionary<int, Token> _tokens;
-    private readonly AddedTokenFinder _addedTokens;
+    private readonly bool _parsesSpecialTokens;
 
-    /// <param name="encoder">Encodes the text between added tokens.</param>
+    /// <param name="encoder">Encodes text.</param>
+    /// <param name="decoding">Makes text of tokens.</param>
     /// <param name="tokens">Every token, added ones too, by its id.</param>
-    /// <param name="addedTokens">The tokens that are recognised in the text as they stand.</param>
-    /// <param name="beginningOfTextId">The token that encoding puts in front of a text, if any.</param>
+    /// <param name="template">What stands around a text.</param>
+    /// <param name="parsesSpecialTokens">Whether text that spells a special token means that token.</param>
     public ModelTokenizer(
-        ITextEncoder encoder,
-        IReadOnlyDictionary<int, Token> tokens,
-        IReadOnlyCollection<AddedToken> addedTokens,
-        int? beginningOfTextId)
+        TextEncoder encoder, TextDecoding decoding, IReadOnlyDictionary<int, Token> tokens, TextTemplate template,
+        bool parsesSpecialTokens)
     {
-        _encoder = encoder;
-        _tokens = tokens;
-        _addedTokens = new(addedTokens);
-        BeginningOfTextId = beginningOfTextId;
+        (_encoder, _decoding, _tokens) = (encoder, decoding, tokens);
+        (Template, _parsesSpecialTokens) = (template, parsesSpecialTokens);
     }
 
     /// <summary>Every token, added ones too, by its id.</summary>
     public IReadOnlyDictionary<int, Token> Tokens => _tokens;
 
-    /// <summary>The token that encoding puts in front of a text; null for none.</summary>
-    public int? BeginningOfTextId { get; }
+    /// <summary>The tokens that encoding puts around a text.</summary>
+    public TextTemplate Template { get; }
 
-    /// <summary>Whether encoding puts a space before a document's text, which decoding takes away again.</summary>
-    public bool AddsLeadingSpace => _encoder.AddsLeadingSpace;
+    /// <summary>The tokenizer with another answer to whether text that spells a special token means that token.</summary>
+    public ModelTokenizer WithSpecialTokens(bool parsed) => parsed == _parsesSpecialTokens
+        ? this
+        : new(_encoder, _decoding, _tokens, Template, parsed);
 
-    /// <summary>
-    /// The UTF-8 text that a token adds to a document, part of a character possibly; none if it is special.
-    /// </summary>
-    public ReadOnlySpan<byte> TextOf(int id) =>
-        _tokens.TryGetValue(id, out Token? token) && !token.IsSpecial ? token.Bytes : [];
-
-    /// <summary>The ids of a text.</summary>
+    /// <summary>The ids of a text, without those around it.</summary>
     /// <param name="text">The text.</param>
-    /// <param name="begins">Whether the beginning-of-text token stands in front where the folder's files say so.</param>
     /// <param name="checkAlive">Called often; what it throws ends encoding.</param>
-    public List<int> Encode(ReadOnlySpan<char> text, bool begins, Action? checkAlive = null)
+    public List<int> EncodeText(string text, Action? checkAlive = null)
     {
         List<int> ids = [];
-        if (begins && BeginningOfTextId is int beginning)
-            ids.Add(beginning);
-        AppendText(text, ids, checkAlive);
+        _encoder.Encode(text, _parsesSpecialTokens, ids, checkAlive);
         return ids;
+    }
+
+    /// <summary>
+    /// The ids of a text in parts, without those around it. Special tokens are parsed in the parts that say so, and in the others
+    /// where this tokenizer does.
+    /// </summary>
+    public List<int> EncodeText(IReadOnlyList<TextPart> parts, Action? checkAlive = null)
+    {
+        List<int> ids = [];
+        _encoder.Encode(
+            [.. parts.Select(part => part with { ParsesSpecialTokens = part.ParsesSpecialTokens || _parsesSpecialTokens })],
+            ids, checkAlive);
+        return ids;
+    }
+
+    /// <summary>Begins to make text of tokens.</summary>
+    /// <param name="write">Takes the text, piece by piece.</param>
+    public TokenSink BeginDecoding(Action<string> write) => _decoding.Begin(write);
+
+    /// <summary>Adds a token to a text; special tokens, and ids that no token has, add nothing.</summary>
+    public void Append(int id, TokenSink text)
+    {
+        if (_tokens.TryGetValue(id, out Token token) && !token.IsSpecial)
+            text.Append(token.Name);
     }
 
     /// <summary>The text of token ids without special tokens. Ids that no token has are left out.</summary>
@@ -68,13 +83,12 @@ internal sealed class ModelTokenizer : Tokenizer
     public override string Decode(IEnumerable<int> ids)
     {
         ArgumentNullException.ThrowIfNull(ids);
-        var bytes = new ArrayBufferWriter<byte>();
+        var text = new StringBuilder();
+        TokenSink sink = BeginDecoding(piece => text.Append(piece));
         foreach (int id in ids)
-            bytes.Write(TextOf(id));
-        ReadOnlySpan<byte> text = bytes.WrittenSpan;
-        if (AddsLeadingSpace && text.StartsWith((byte)' '))
-            text = text[1..];
-        return Encoding.UTF8.GetString(text);
+            Append(id, sink);
+        sink.Complete();
+        return text.ToString();
     }
 
     /// <summary>As <see cref="Decode(IEnumerable{int})"/>; nothing is written unless everything fits.</summary>
@@ -95,72 +109,49 @@ internal sealed class ModelTokenizer : Tokenizer
         string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(settings.MaxTokenCount, 1);
-        List<int> ids = Encode(textSpan, begins: true);
-        int charsConsumed = textSpan.Length;
-        if (ids.Count > settings.MaxTokenCount)
+        text ??= textSpan.ToString();
+        List<int> ids = [.. Template.Before, .. EncodeText(text), .. Template.Behind];
+        if (ids.Count <= settings.MaxTokenCount)
+            return new() { Tokens = ids, CharsConsumed = text.Length };
+        ids.RemoveRange(settings.MaxTokenCount, ids.Count - settings.MaxTokenCount);
+        List<EncodedToken> tokens = Locate(text, out string? normalized);
+        return new()
         {
-            ids.RemoveRange(settings.MaxTokenCount, ids.Count - settings.MaxTokenCount);
-            charsConsumed = Locate(textSpan, ids)[^1].Offset.End.Value;
-        }
-        return new() { Tokens = ids, CharsConsumed = charsConsumed };
+            Tokens = ids,
+            NormalizedText = normalized,
+            CharsConsumed = tokens[settings.MaxTokenCount - 1].Offset.End.Value,
+        };
     }
 
     /// <inheritdoc/>
     protected override EncodeResults<EncodedToken> EncodeToTokens(
-        string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings) =>
-        new() { Tokens = Locate(textSpan, Encode(textSpan, begins: true)), CharsConsumed = textSpan.Length };
+        string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings)
+    {
+        text ??= textSpan.ToString();
+        List<EncodedToken> tokens = Locate(text, out string? normalized);
+        return new() { Tokens = tokens, NormalizedText = normalized, CharsConsumed = (normalized ?? text).Length };
+    }
 
     /// <inheritdoc/>
     protected override int CountTokens(string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(settings.MaxTokenCount, 1);
-        return Math.Min(Encode(textSpan, begins: true).Count, settings.MaxTokenCount);
+        int count = Template.Before.Count + EncodeText(text ?? textSpan.ToString()).Count + Template.Behind.Count;
+        return Math.Min(count, settings.MaxTokenCount);
     }
 
-    private void AppendText(ReadOnlySpan<char> text, List<int> ids, Action? checkAlive)
+    /// <summary>Says which characters of the normalized text each token stands for: those that any of its bytes belongs to.</summary>
+    private List<EncodedToken> Locate(string text, out string? normalized)
     {
-        var startsDocument = true;
-        while (_addedTokens.TryFind(text, out int index, out AddedToken token, checkAlive))
-        {
-            if (index > 0)
-                _encoder.Encode(text[..index], startsDocument, ids, checkAlive);
-            ids.Add(token.Id);
-            text = text[(index + token.Content.Length)..];
-            startsDocument = false;
-        }
-        if (!text.IsEmpty)
-            _encoder.Encode(text, startsDocument, ids, checkAlive);
-    }
+        (string encoded, List<(int Id, int Start, int End)> located) = _encoder.Locate(text, _parsesSpecialTokens);
+        normalized = encoded == UnicodeText.WithoutHalves(text) ? null : encoded;
+        return
+        [
+            .. Template.Before.Select(id => Token(id, 0, 0)),
+            .. located.Select(token => Token(token.Id, token.Start, token.End)),
+            .. Template.Behind.Select(id => Token(id, encoded.Length, encoded.Length)),
+        ];
 
-    /// <summary>Says which characters each token stands for: those that any of its bytes belongs to.</summary>
-    private List<EncodedToken> Locate(ReadOnlySpan<char> text, List<int> ids)
-    {
-        List<(int Start, int End)> characterOfByte = [];
-        if (_encoder.AddsLeadingSpace && !(_addedTokens.TryFind(text, out int index, out _) && index == 0))
-            characterOfByte.Add((0, 0));
-        for (var start = 0; start < text.Length;)
-        {
-            Rune.DecodeFromUtf16(text[start..], out Rune rune, out int length);
-            int byteCount = _encoder.IsSpace(text[start]) ? 1 : rune.Utf8SequenceLength;
-            for (var i = 0; i < byteCount; i++)
-                characterOfByte.Add((start, start + length));
-            start += length;
-        }
-
-        var tokens = new List<EncodedToken>(ids.Count);
-        var position = 0;
-        for (var i = 0; i < ids.Count; i++)
-        {
-            Token token = _tokens[ids[i]];
-            if (i == 0 && ids[i] == BeginningOfTextId)
-            {
-                tokens.Add(new(ids[i], token.Name, new(0, 0)));
-                continue;
-            }
-            int end = position + token.Bytes.Length;
-            tokens.Add(new(ids[i], token.Name, new(characterOfByte[position].Start, characterOfByte[end - 1].End)));
-            position = end;
-        }
-        return tokens;
+        EncodedToken Token(int id, int start, int end) => new(id, _tokens[id].Name, new(start, end));
     }
 }

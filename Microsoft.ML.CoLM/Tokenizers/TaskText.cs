@@ -17,26 +17,37 @@ internal static class TaskText
     /// <param name="isCut">Whether tokens were left out.</param>
     /// <param name="checkAlive">Called often; what it throws ends encoding.</param>
     /// <returns>
-    /// The text behind its beginning-of-text token; the second text of a pair behind one of its own, as Hugging Face's
-    /// LLaMA tokenizer has it, or, where the model has none, behind an end-of-text token. An empty text is the token before
-    /// it alone; a model without such tokens reads nothing of it.
+    /// The text as a document; the second text of a pair as a document of its own, as Hugging Face's LLaMA tokenizer has it: each
+    /// behind its beginning-of-text token, or, where the second one has none, behind an end-of-text token. An empty text is the
+    /// token before it alone; a model without such tokens reads nothing of it. What the tokenizer puts behind a text stays where
+    /// the text is cut.
     /// </returns>
     /// <exception cref="ArgumentException">A token is outside the model's vocabulary.</exception>
     public static int[] Encode(
         Tokenizer tokenizer, CoLMConfig config, string first, string? second, int maxLength, string columns,
         out bool isCut, Action? checkAlive = null)
     {
+        var model = tokenizer as ModelTokenizer;
+        var end = (model?.Template.Behind ?? []).ToArray();
+        var ends = second is null ? end.Length : 2 * end.Length;
+        // No text is left where not even the ends fit.
+        if (ends > maxLength)
+            (end, ends) = ([], 0);
         var ids = Tokens(first);
         var more = second is null ? [] : Tokens(second);
-        if (second is not null && config.BosTokenId is null && config.EosTokenIds.Count > 0)
+        var begins = model is null ? config.BosTokenId is not null : model.Template.Before.Count > 0;
+        if (second is not null && !begins && config.EosTokenIds.Count > 0)
             more = [config.EosTokenIds[0], .. more];
-        isCut = ids.Length + more.Length > maxLength;
-        var (kept, keptMore) = LongestFirst(ids.Length, more.Length, maxLength);
-        return [.. ids.AsSpan(0, kept), .. more.AsSpan(0, keptMore)];
+        var room = maxLength - ends;
+        isCut = ids.Length + more.Length > room;
+        var (kept, keptMore) = LongestFirst(ids.Length, more.Length, room);
+        return second is null
+            ? [.. ids.AsSpan(0, kept), .. end]
+            : [.. ids.AsSpan(0, kept), .. end, .. more.AsSpan(0, keptMore), .. end];
 
-        int[] Tokens(string text) => text.Length == 0
+        int[] Tokens(string text) => text.Length == 0 && model is null
             ? config.BosTokenId is { } beginning ? [beginning] : []
-            : tokenizer.EncodeRow(text, config, columns, checkAlive);
+            : config.CheckedTokenIds(tokenizer.EncodePrompt(text, config.BosTokenId, checkAlive), columns);
     }
 
     private static (int First, int Second) LongestFirst(int first, int second, int limit)

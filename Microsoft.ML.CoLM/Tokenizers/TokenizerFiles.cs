@@ -8,16 +8,20 @@ namespace Microsoft.ML.CoLM.Tokenizers;
 /// </summary>
 internal sealed class TokenizerFiles
 {
-    /// <summary>A SentencePiece model; where it is there, it is the tokenizer.</summary>
+    /// <summary>A SentencePiece model; the tokenizer where there is no <c>tokenizer.json</c>.</summary>
     public const string SentencePieceName = "tokenizer.model";
 
-    /// <summary>Hugging Face's tokenizer description; the tokenizer where there is no SentencePiece model.</summary>
+    /// <summary>Hugging Face's tokenizer description; where it is there, it is the tokenizer.</summary>
     public const string JsonName = "tokenizer.json";
 
     /// <summary>Settings that belong to either.</summary>
     public const string ConfigName = "tokenizer_config.json";
 
-    private static readonly string[] Names = [SentencePieceName, JsonName, ConfigName];
+    /// <summary>Tokens with a name in older folders.</summary>
+    public const string SpecialTokensName = "special_tokens_map.json";
+
+    /// <summary>Further tokens in older folders.</summary>
+    public const string AddedTokensName = "added_tokens.json";
 
     private readonly string _folder;
 
@@ -39,6 +43,10 @@ internal sealed class TokenizerFiles
         Files = files;
     }
 
+    /// <summary>The names of all files that tokenizers are read from.</summary>
+    public static IReadOnlyList<string> Names { get; } =
+        [SentencePieceName, JsonName, ConfigName, SpecialTokensName, AddedTokensName];
+
     /// <summary>The names and bytes of the files.</summary>
     public IReadOnlyList<KeyValuePair<string, byte[]>> Files { get; }
 
@@ -47,6 +55,7 @@ internal sealed class TokenizerFiles
     {
         SentencePieceName => FileLimits.TokenizerModel,
         JsonName => FileLimits.TokenizerJson,
+        AddedTokensName => FileLimits.AddedTokens,
         _ => FileLimits.TokenizerConfig,
     };
 
@@ -77,10 +86,18 @@ internal sealed class TokenizerFiles
     }
 
     /// <summary>Makes the tokenizer that the files describe. It is safe for several threads.</summary>
+    /// <param name="parseSpecialTokens">Whether text that spells a special token means that token.</param>
+    /// <remarks>
+    /// A <c>tokenizer.json</c> comes first, as for Hugging Face's tools, and where it is refused, a <c>tokenizer.model</c> beside it
+    /// does not take its place: its texts could have other ids.
+    /// </remarks>
     /// <exception cref="InvalidDataException">A file is damaged, or asks for what is not supported.</exception>
-    public Tokenizer CreateTokenizer() => Find(SentencePieceName) is byte[] model
-        ? SentencePieceModel.Read(Describe(SentencePieceName), model, Describe(ConfigName), Find(ConfigName))
-        : TokenizerJson.Read(Describe(JsonName), Find(JsonName)!);
+    public Tokenizer CreateTokenizer(bool parseSpecialTokens = true) => Find(JsonName) is byte[] json
+        ? TokenizerJson.Read(Describe(JsonName), json, ReadSettings(), parseSpecialTokens)
+        : SentencePieceModel.Read(
+            Describe(SentencePieceName), Find(SentencePieceName)!, ReadSettings(), parseSpecialTokens);
+
+    private TokenizerSettings ReadSettings() => TokenizerSettings.Read(name => (Describe(name), Find(name)));
 
     private byte[]? Find(string name) => Files.FirstOrDefault(file => file.Key == name).Value;
 

@@ -64,6 +64,11 @@ internal readonly struct JsonField
         ? id
         : throw Refuse("a token id (a whole number of at least 0)");
 
+    /// <summary>The number; anything else is refused.</summary>
+    public double Number => _value.ValueKind == JsonValueKind.Number && _value.TryGetDouble(out double number)
+        ? number
+        : throw Refuse("a number");
+
     /// <summary>The members of the object; anything else is refused.</summary>
     public IReadOnlyList<KeyValuePair<string, JsonField>> Members
     {
@@ -113,6 +118,10 @@ internal readonly struct JsonField
         }
     }
 
+    /// <summary>A JSON text that this library wrote.</summary>
+    public static JsonField Of(string json) =>
+        new("", "", name: null, index: -1, JsonSerializer.Deserialize<JsonElement>(json));
+
     /// <summary>Parses a JSON file, which must hold an object.</summary>
     /// <param name="file">The file's name for messages.</param>
     /// <param name="content">The file's bytes.</param>
@@ -147,6 +156,9 @@ internal readonly struct JsonField
         JsonValueKind.False => false,
         _ => IsMissing ? defaultValue : throw Refuse("true or false"),
     };
+
+    /// <summary>Whether there is an object of that <c>type</c>, as all parts of a tokenizer's description have one.</summary>
+    public bool IsOfType(string type) => IsObject && this["type"].IsText && this["type"].Text == type;
 
     /// <summary>Refuses a flag that is missing or has another value.</summary>
     public void RequireFlag(bool expected, bool defaultValue)

@@ -4,56 +4,43 @@ using System.Text;
 namespace Microsoft.ML.CoLM.Tokenizers;
 
 /// <summary>
-/// Byte-level byte-pair encoding, as GPT-2 and Llama 3 have it: text is cut into words, a word's UTF-8 bytes are its
-/// first tokens, and merges join them.
+/// Byte-level byte-pair encoding, as GPT-2 and Llama 3 have it: a word's UTF-8 bytes are its first tokens, and merges join
+/// them.
 /// </summary>
 /// <remarks>
 /// Microsoft.ML.Tokenizers 2.0.1 has a <c>BpeTokenizer</c> for this, but it does not know <c>ignore_merges</c>, loses
 /// the text between a pattern's matches, and needs time quadratic in the length of a word: 5 seconds for 200,000
 /// letters without a space, which take a twentieth of a second here.
 /// </remarks>
-internal sealed class ByteLevelEncoder : ITextEncoder
+internal sealed class ByteLevelEncoder : IWordEncoder
 {
     private const int CharactersOnStack = 256;
 
-    private readonly WordPattern _words;
     private readonly int[] _idOfByte;
     private readonly BytePairMerges _merges;
+    private readonly Dictionary<int, int> _lengthOfId;
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>>? _wholeWords;
     private readonly int _longestWholeWord;
     private readonly WordCache _cache = new();
 
-    /// <param name="words">Cuts text into words.</param>
-    /// <param name="idOfByte">The token of each of the 256 bytes.</param>
+    /// <param name="idOfByte">The token of each of the 256 bytes; those that UTF-8 never has may be any.</param>
     /// <param name="merges">Which tokens merge.</param>
-    /// <param name="wholeWords">
-    /// A vocabulary, spelled in <see cref="ByteAlphabet"/>, whose words are taken whole without a look at the merges;
-    /// null when every word is merged from its bytes.
+    /// <param name="vocabulary">The tokens, spelled in <see cref="ByteAlphabet"/>, and their ids.</param>
+    /// <param name="takesWholeWords">
+    /// Whether words of the vocabulary are taken whole without a look at the merges.
     /// </param>
     public ByteLevelEncoder(
-        WordPattern words, int[] idOfByte, BytePairMerges merges, Dictionary<string, int>? wholeWords)
+        int[] idOfByte, BytePairMerges merges, Dictionary<string, int> vocabulary, bool takesWholeWords)
     {
-        _words = words;
         _idOfByte = idOfByte;
         _merges = merges;
-        _wholeWords = wholeWords?.GetAlternateLookup<ReadOnlySpan<char>>();
-        _longestWholeWord = wholeWords is null ? 0 : wholeWords.Keys.Max(word => word.Length);
+        _lengthOfId = vocabulary.ToDictionary(token => token.Value, token => token.Key.Length);
+        _wholeWords = takesWholeWords ? vocabulary.GetAlternateLookup<ReadOnlySpan<char>>() : null;
+        _longestWholeWord = takesWholeWords ? vocabulary.Keys.Max(word => word.Length) : 0;
     }
 
     /// <inheritdoc/>
-    public bool AddsLeadingSpace => false;
-
-    /// <inheritdoc/>
-    public bool IsSpace(char character) => character == ' ';
-
-    /// <inheritdoc/>
-    public void Encode(ReadOnlySpan<char> text, bool startsDocument, List<int> ids, Action? checkAlive = null)
-    {
-        foreach ((int start, int end) in _words.Split(text, checkAlive))
-            EncodeWord(text[start..end], ids, checkAlive);
-    }
-
-    private void EncodeWord(ReadOnlySpan<char> word, List<int> ids, Action? checkAlive)
+    public void Encode(ReadOnlySpan<char> word, List<int> ids, Action? checkAlive)
     {
         checkAlive?.Invoke();
         if (_cache.TryAppend(word, ids))
@@ -79,6 +66,21 @@ internal sealed class ByteLevelEncoder : ITextEncoder
 
         ArrayPool<byte>.Shared.Return(rentedBytes);
         ArrayPool<int>.Shared.Return(rentedTokens);
+    }
+
+    /// <inheritdoc/>
+    public List<(int Start, int End)> Locate(ReadOnlySpan<char> word, ReadOnlySpan<int> ids)
+    {
+        List<(int Start, int End)> characterOfByte = ByteLocations.Of(word);
+        List<(int Start, int End)> places = [];
+        var position = 0;
+        foreach (int id in ids)
+        {
+            int end = position + _lengthOfId[id];
+            places.Add((characterOfByte[position].Start, characterOfByte[end - 1].End));
+            position = end;
+        }
+        return places;
     }
 
     private bool TryTakeWhole(ReadOnlySpan<byte> bytes, out int id)

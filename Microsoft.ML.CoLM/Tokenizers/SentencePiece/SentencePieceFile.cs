@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Globalization;
 using Google.Protobuf;
 
@@ -17,16 +18,11 @@ internal sealed class SentencePieceFile
     private const uint SpaceAsSuffixTag = (24 << 3) | Varint;
     private const uint ByteFallbackTag = (35 << 3) | Varint;
     private const uint BeginningIdTag = (41 << 3) | Varint;
-    private const uint NormalizerNameTag = (1 << 3) | LengthDelimited;
-    private const uint CharactersMapTag = (2 << 3) | LengthDelimited;
     private const uint AddDummyPrefixTag = (3 << 3) | Varint;
-    private const uint RemoveExtraSpacesTag = (4 << 3) | Varint;
     private const uint EscapeSpacesTag = (5 << 3) | Varint;
     private const uint Varint = 0;
     private const uint LengthDelimited = 2;
     private const uint Fixed32 = 5;
-
-    private const string Identity = "identity";
 
     private const int Unigram = 1;
     private const int BytePairEncoding = 2;
@@ -37,9 +33,6 @@ internal sealed class SentencePieceFile
     private int _modelType = Unigram;
     private bool _spaceAsSuffix;
     private bool _byteFallback;
-    private string _normalizer = "";
-    private int _charactersMap;
-    private bool _removeExtraSpaces = true;
     private bool _escapeSpaces = true;
 
     private SentencePieceFile()
@@ -61,6 +54,7 @@ internal sealed class SentencePieceFile
     /// <exception cref="InvalidDataException">The file is damaged, or asks for what is not supported.</exception>
     public static SentencePieceFile Parse(string file, byte[] content)
     {
+        RefuseTiktoken(file, content);
         var model = new SentencePieceFile();
         try
         {
@@ -75,6 +69,21 @@ internal sealed class SentencePieceFile
         model.RefuseUnsupported(file);
         model.RefuseFaultyPieces(file);
         return model;
+    }
+
+    // Llama 3's original folders have such a file under the same name: a line for each token, its bytes in Base64 and its rank.
+    private static void RefuseTiktoken(string file, ReadOnlySpan<byte> content)
+    {
+        int end = content.IndexOf((byte)'\n');
+        int space = content.IndexOf((byte)' ');
+        if (end < 0 || space < 1 || space >= end || !Base64.IsValid(content[..space]) ||
+            content[(space + 1)..end].TrimEnd((byte)'\r').ContainsAnyExceptInRange((byte)'0', (byte)'9'))
+        {
+            return;
+        }
+        throw new InvalidDataException(
+            $"{file} is not a SentencePiece model but a tiktoken vocabulary, which does not say how texts are cut: put the " +
+            $"{TokenizerFiles.JsonName} of the model's folder in Hugging Face's layout beside it.");
     }
 
     private void Read(CodedInputStream input)
@@ -130,10 +139,7 @@ internal sealed class SentencePieceFile
         {
             switch (tag)
             {
-                case NormalizerNameTag: _normalizer = input.ReadString(); break;
-                case CharactersMapTag: _charactersMap = input.ReadBytes().Length; break;
                 case AddDummyPrefixTag: AddDummyPrefix = input.ReadBool(); break;
-                case RemoveExtraSpacesTag: _removeExtraSpaces = input.ReadBool(); break;
                 case EscapeSpacesTag: _escapeSpaces = input.ReadBool(); break;
                 default: input.SkipLastField(); break;
             }
@@ -147,9 +153,6 @@ internal sealed class SentencePieceFile
             ("trainer_spec.model_type", NameOfModelType(BytePairEncoding), NameOfModelType(_modelType)),
             ("trainer_spec.byte_fallback", "true", NameOf(_byteFallback)),
             ("trainer_spec.treat_whitespace_as_suffix", "false", NameOf(_spaceAsSuffix)),
-            ("normalizer_spec.name", Identity, _normalizer.Length == 0 ? Identity : _normalizer),
-            ("normalizer_spec.precompiled_charsmap", "0 bytes", $"{_charactersMap} bytes"),
-            ("normalizer_spec.remove_extra_whitespaces", "false", NameOf(_removeExtraSpaces)),
             ("normalizer_spec.escape_whitespaces", "true", NameOf(_escapeSpaces)),
         ];
         foreach ((string setting, string expected, string found) in settings)

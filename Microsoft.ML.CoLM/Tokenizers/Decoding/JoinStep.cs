@@ -1,0 +1,17 @@
+namespace Microsoft.ML.CoLM.Tokenizers;
+
+/// <summary>Puts a space between tokens, as Hugging Face's tokenizers do that have no decoder.</summary>
+internal sealed class JoinStep(TokenSink next) : TokenSink
+{
+    private bool _isFirst = true;
+
+    /// <inheritdoc/>
+    public override void Append(string token)
+    {
+        next.Append(_isFirst ? token : " " + token);
+        _isFirst = false;
+    }
+
+    /// <inheritdoc/>
+    public override void Complete() => next.Complete();
+}
