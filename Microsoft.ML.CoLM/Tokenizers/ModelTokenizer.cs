@@ -144,7 +144,7 @@ internal sealed class ModelTokenizer : Tokenizer
     private List<EncodedToken> Locate(string text, out string? normalized)
     {
         (string encoded, List<(int Id, int Start, int End)> located) = _encoder.Locate(text, _parsesSpecialTokens);
-        normalized = encoded == UnicodeText.WithoutHalves(text) ? null : encoded;
+        normalized = encoded == WellFormedText.Of(text) ? null : encoded;
         return
         [
             .. Template.Before.Select(id => Token(id, 0, 0)),

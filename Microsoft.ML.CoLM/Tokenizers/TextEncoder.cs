@@ -129,7 +129,7 @@ internal sealed class TextEncoder
 
     private IEnumerable<TextPiece> Pieces(string text, bool parsesSpecialTokens, bool startsDocument, Action? checkAlive)
     {
-        text = UnicodeText.WithoutHalves(text);
+        text = WellFormedText.Of(text);
         Func<AddedToken, bool> isTaken = parsesSpecialTokens ? static _ => true : static token => !token.IsSpecial;
         foreach (TextPiece given in Split(text, _given.Find(text, isTaken, checkAlive), startsDocument))
         {

@@ -32,6 +32,18 @@ internal static class ByteAlphabet
         return bytes;
     }
 
+    /// <summary>The UTF-8 bytes of a text in this alphabet; a half of a surrogate pair counts as U+FFFD.</summary>
+    public static string Spell(ReadOnlySpan<char> text)
+    {
+        var bytes = new byte[Encoding.UTF8.GetByteCount(text)];
+        Encoding.UTF8.GetBytes(text, bytes);
+        return string.Create(bytes.Length, bytes, (symbols, values) =>
+        {
+            for (var i = 0; i < symbols.Length; i++)
+                symbols[i] = Symbol(values[i]);
+        });
+    }
+
     private static char[] CreateSymbols()
     {
         var symbols = new char[256];

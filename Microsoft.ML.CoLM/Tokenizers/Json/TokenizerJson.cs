@@ -17,7 +17,6 @@ namespace Microsoft.ML.CoLM.Tokenizers;
 /// </remarks>
 internal static class TokenizerJson
 {
-    private const string LlamaClass = "LlamaTokenizer";
     private const string Gpt2Class = "GPT2Tokenizer";
 
     /// <summary>Makes the tokenizer that the file describes.</summary>
@@ -35,12 +34,12 @@ internal static class TokenizerJson
         PreTokenization words = PreTokenizerJson.Read(root["pre_tokenizer"]);
         ITextNormalizer? normalizer = NormalizerJson.Read(root["normalizer"]);
         TextDecoding decoding = DecoderJson.Read(root["decoder"]);
-        bool isLlama = settings.ClassName == LlamaClass && model.FallsBackToBytes && !words.SpellsBytes;
+        bool isLlama = settings.IsLlama && model.FallsBackToBytes && !words.SpellsBytes;
         bool isGpt2 = settings.ClassName == Gpt2Class && words.SpellsBytes;
         if (isLlama || isGpt2)
         {
             normalizer = null;
-            words = PreTokenizerJson.Read(JsonField.Of(isLlama ? DescribeSpaces(settings) : DescribeBytes(settings)));
+            words = PreTokenizerJson.Read(JsonField.Of(isLlama ? settings.DescribeSpaces() : DescribeBytes(settings)));
             decoding = isLlama ? TextDecoding.SentencePiece(settings.AddsPrefixSpace ?? true) : TextDecoding.ByteLevel;
         }
 
@@ -57,15 +56,9 @@ internal static class TokenizerJson
             parsesSpecialTokens && !settings.SplitsSpecialTokens);
     }
 
-    // What LlamaTokenizer and GPT2Tokenizer cut words with, whatever the file says.
-    private static string DescribeSpaces(TokenizerSettings settings) =>
-        $$"""{"type":"Metaspace","replacement":"▁","prepend_scheme":"{{Scheme(settings)}}","split":false}""";
-
+    // What GPT2Tokenizer cuts words with, whatever the file says.
     private static string DescribeBytes(TokenizerSettings settings) =>
         $$"""{"type":"ByteLevel","add_prefix_space":{{(settings.AddsPrefixSpace == true ? "true" : "false")}},"trim_offsets":true,"use_regex":true}""";
-
-    private static string Scheme(TokenizerSettings settings) =>
-        settings.AddsPrefixSpace == false ? "never" : settings.IsLegacy ? "always" : "first";
 
     private static bool SpellsBytes(JsonField normalizer) => normalizer.IsOfType("ByteLevel") ||
         (normalizer.IsOfType("Sequence") && normalizer["normalizers"].Items.Any(step => step.IsOfType("ByteLevel")));
@@ -97,7 +90,7 @@ internal static class TokenizerJson
     // What the classes take for special tokens where no file says anything.
     private static void SetDefaults(TokenizerSettings settings, BytePairJson model)
     {
-        (string Name, string Content)[] defaults = settings.ClassName == LlamaClass
+        (string Name, string Content)[] defaults = settings.IsLlama
             ? [("bos_token", "<s>"), ("eos_token", "</s>"), ("unk_token", "<unk>")]
             : [("bos_token", "<|endoftext|>"), ("eos_token", "<|endoftext|>"), ("unk_token", "<|endoftext|>")];
         foreach ((string name, string content) in defaults)

@@ -24,11 +24,11 @@ internal sealed class TokenizerSettings
     {
     }
 
-    /// <summary>Whether there is a <c>tokenizer_config.json</c>.</summary>
-    public bool IsConfigured { get; private set; }
-
     /// <summary>The class that transformers reads the tokenizer with, without <c>Fast</c>; empty for none.</summary>
     public string ClassName { get; private set; } = "";
+
+    /// <summary>Whether transformers reads it as LLaMA's SentencePiece models.</summary>
+    public bool IsLlama => ClassName == "LlamaTokenizer";
 
     /// <summary>Whether <c>bos_token</c> stands before a text that a <c>tokenizer.model</c> encodes; null for no word on it.</summary>
     public bool? AddsBeginning { get; private set; }
@@ -86,6 +86,13 @@ internal sealed class TokenizerSettings
     public string? NameToken(string name, string? otherwise) =>
         _named.TryGetValue(name, out AddedToken? token) ? token?.Content : otherwise;
 
+    /// <summary>The pre-tokenizer of <c>LlamaTokenizer</c>, as a <c>tokenizer.json</c> would describe it.</summary>
+    public string DescribeSpaces()
+    {
+        string scheme = AddsPrefixSpace == false ? "never" : IsLegacy ? "always" : "first";
+        return $$"""{"type":"Metaspace","replacement":"▁","prepend_scheme":"{{scheme}}","split":false}""";
+    }
+
     /// <summary>Gives a special token where no file says anything about it.</summary>
     public void SetDefault(string name, string content) => _named.TryAdd(name, Special(content));
 
@@ -104,7 +111,6 @@ internal sealed class TokenizerSettings
 
     private void ReadConfig(JsonField config)
     {
-        IsConfigured = true;
         JsonField className = config["tokenizer_class"];
         if (!className.IsMissing)
         {

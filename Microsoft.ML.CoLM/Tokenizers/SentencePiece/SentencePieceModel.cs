@@ -1,14 +1,15 @@
 namespace Microsoft.ML.CoLM.Tokenizers;
 
 /// <summary>
-/// Reads <c>tokenizer.model</c>, a SentencePiece model of byte-pair encoding, as LLaMA and Llama 2 have it, as transformers'
-/// <c>LlamaTokenizer</c> does: texts are encoded as SentencePiece has it, but the model's own normalization is left out, and
-/// added tokens, the spaces in front of parts and the tokens around a text are as <c>tokenizer_config.json</c> says.
+/// Reads <c>tokenizer.model</c>, a SentencePiece model of byte-pair encoding, as LLaMA and Llama 2 have it.
 /// </summary>
+/// <remarks>
+/// Where <c>tokenizer_config.json</c> names the class <c>LlamaTokenizer</c>, texts are encoded as transformers 5.12 does with it:
+/// the order of the pieces says what merges first, the model's own normalization is left out, and a text that begins with a space
+/// gets no other one in front. Otherwise they are encoded as SentencePiece does, which is the same in all but rare texts.
+/// </remarks>
 internal static class SentencePieceModel
 {
-    private const string LlamaClass = "LlamaTokenizer";
-
     /// <summary>Makes the tokenizer that the file describes.</summary>
     /// <param name="file">The file's name for messages.</param>
     /// <param name="content">The file's bytes.</param>
@@ -26,11 +27,14 @@ internal static class SentencePieceModel
         Dictionary<int, Token> tokens = ids.ToDictionary(token => token.Value, token => new Token(token.Key, false));
         foreach (AddedToken token in added.Tokens)
             tokens[token.Id] = new(token.Content, token.IsSpecial);
-        bool addsSpace = settings.AddsPrefixSpace ?? model.AddDummyPrefix;
+        bool addsSpace = settings.AddsPrefixSpace ?? (settings.IsLlama || model.AddDummyPrefix);
+        IReadOnlyList<IPreTokenizer> spaces = settings.IsLlama
+            ? PreTokenizerJson.Read(JsonField.Of(settings.DescribeSpaces())).Steps
+            : [new SentencePieceSpaces(addsSpace)];
+        IWordEncoder words = settings.IsLlama ? CreateOrderedEncoder(model.Pieces, ids) : CreateEncoder(model.Pieces);
         return new(
-            new TextEncoder(
-                added.Tokens, null, [new SentencePieceSpaces(addsSpace, addsSpace && settings.IsLegacy)], CreateEncoder(model.Pieces)),
-            TextDecoding.SentencePiece(addsSpace), tokens, CreateTemplate(model, settings, added),
+            new TextEncoder(added.Tokens, null, spaces, words), TextDecoding.SentencePiece(addsSpace), tokens,
+            CreateTemplate(model, settings, added),
             parsesSpecialTokens && !settings.SplitsSpecialTokens);
     }
 
@@ -53,14 +57,14 @@ internal static class SentencePieceModel
         List<AddedToken> pieces = [];
         foreach ((int id, Piece piece) in model.Pieces.Index())
         {
-            if (piece.Type is not (PieceType.Control or PieceType.UserDefined))
-                continue;
+            // Every place that a piece could be cut at is looked at, and texts are searched for some of them.
             if (piece.Text.Length > AddedToken.MostCharacters)
             {
-                throw new InvalidDataException($"{file}: piece {id}: expected at most {AddedToken.MostCharacters} " +
-                    $"characters of a piece that is found as it stands, found {piece.Text.Length}.");
+                throw new InvalidDataException($"{file}: piece {id}: expected at most {AddedToken.MostCharacters} characters, " +
+                    $"found {piece.Text.Length}.");
             }
-            pieces.Add(new(id, piece.Text, piece.Type == PieceType.Control));
+            if (piece.Type is PieceType.Control or PieceType.UserDefined)
+                pieces.Add(new(id, piece.Text, piece.Type == PieceType.Control));
         }
         return pieces;
     }
@@ -77,6 +81,32 @@ internal static class SentencePieceModel
                 ids.Add(piece.Text, id);
         }
         return new(new(ids, idOfByte) { MergesWithoutToken = true }, ReadMerges(pieces, ids));
+    }
+
+    /// <summary>transformers' way: of all pairs that make a piece, those of the first piece merge first.</summary>
+    private static CharacterEncoder CreateOrderedEncoder(IReadOnlyList<Piece> pieces, Dictionary<string, int> ids)
+    {
+        var idOfByte = new int[byte.MaxValue + 1];
+        var merges = new BytePairMerges();
+        HashSet<int> merged = [];
+        Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> lookup = ids.GetAlternateLookup<ReadOnlySpan<char>>();
+        var rank = 0;
+        foreach ((int id, Piece piece) in pieces.Index())
+        {
+            if (piece.Type == PieceType.Byte)
+                idOfByte[piece.ByteValue] = id;
+            for (var middle = 1; middle < piece.Text.Length; middle++)
+            {
+                if (lookup.TryGetValue(piece.Text.AsSpan(0, middle), out int left) &&
+                    lookup.TryGetValue(piece.Text.AsSpan(middle), out int right))
+                {
+                    merges.Add(left, right, rank++, id);
+                    merged.Add(left);
+                    merged.Add(right);
+                }
+            }
+        }
+        return new(new(ids, idOfByte), merges, mergesBytes: idOfByte.Any(merged.Contains));
     }
 
     private static BytePairMerges ReadMerges(IReadOnlyList<Piece> pieces, Dictionary<string, int> ids)
@@ -119,7 +149,7 @@ internal static class SentencePieceModel
     // as it was trained to.
     private static TextTemplate CreateTemplate(SentencePieceFile model, TokenizerSettings settings, AddedVocabulary added)
     {
-        bool begins = settings.AddsBeginning ?? (settings.ClassName != LlamaClass && model.BeginningId >= 0);
+        bool begins = settings.AddsBeginning ?? (!settings.IsLlama && model.BeginningId >= 0);
         return new(begins ? Ids("bos_token") : [], settings.AddsEnd ? Ids("eos_token") : []);
 
         int[] Ids(string name) => settings.NameToken(name, null) is { } content && added.TryGetId(content, out int id) ? [id] : [];

@@ -1,13 +1,10 @@
 namespace Microsoft.ML.CoLM.Tokenizers;
 
 /// <summary>
-/// Writes spaces as <c>▁</c> and puts one in front: of a document always, even if it begins with one, as SentencePiece does; of
-/// text behind an added token, where that gets one, only if it does not begin with one, as transformers' <c>legacy</c> tokenizer
-/// does.
+/// Writes spaces as <c>▁</c> and puts one in front of a document, even if it begins with one, as SentencePiece does.
 /// </summary>
-/// <param name="beginsDocuments">Whether one is put in front of documents.</param>
-/// <param name="beginsParts">Whether one is put in front of text behind an added token.</param>
-internal sealed class SentencePieceSpaces(bool beginsDocuments, bool beginsParts) : IPreTokenizer
+/// <param name="beginsDocuments">Whether one is put in front.</param>
+internal sealed class SentencePieceSpaces(bool beginsDocuments) : IPreTokenizer
 {
     /// <inheritdoc/>
     public List<Word> Cut(List<Word> words, Action? checkAlive) =>
@@ -16,7 +13,6 @@ internal sealed class SentencePieceSpaces(bool beginsDocuments, bool beginsParts
     private string Write(Word word)
     {
         string text = word.Text.ToString().Replace(' ', CharacterEncoder.Space);
-        bool begins = word.StartsDocument ? beginsDocuments : beginsParts && text[0] != CharacterEncoder.Space;
-        return begins ? CharacterEncoder.Space + text : text;
+        return beginsDocuments && word.StartsDocument ? CharacterEncoder.Space + text : text;
     }
 }

@@ -1,0 +1,50 @@
+namespace Microsoft.ML.CoLM.Tokenizers;
+
+/// <summary>Reads the patterns of a <c>tokenizer.json</c>.</summary>
+internal static class PatternJson
+{
+    /// <summary>The most characters of a pattern, or of a text that takes a match's place: real files have up to a thousand.</summary>
+    public const int MostCharacters = 8192;
+
+    /// <summary>The most steps that change or cut a text: each takes time for every text, and real files have up to ten.</summary>
+    public const int MostSteps = 64;
+
+    /// <summary>Reads a pattern: <c>{"String": "..."}</c> or <c>{"Regex": "..."}</c>.</summary>
+    /// <exception cref="InvalidDataException">It is something else, too long or not supported.</exception>
+    public static TextPattern Read(JsonField pattern)
+    {
+        if (!pattern["String"].IsMissing)
+            return TextPattern.Literal(ReadText(pattern["String"]));
+        JsonField regex = pattern["Regex"];
+        try
+        {
+            return TextPattern.Parse(ReadText(regex));
+        }
+        catch (FormatException e)
+        {
+            throw regex.Refuse($"a regular expression that is supported, but {e.Message}");
+        }
+    }
+
+    /// <summary>Reads a text of limited length.</summary>
+    public static string ReadText(JsonField field)
+    {
+        string text = field.Text;
+        return text.Length <= MostCharacters
+            ? text
+            : throw field.Refuse($"at most {MostCharacters} characters (there are {text.Length})");
+    }
+
+    /// <summary>Reads a value of an enumeration by the name that the file gives it.</summary>
+    public static T ReadName<T>(JsonField field, Func<T, string> nameOf)
+        where T : struct, Enum
+    {
+        string name = field.Text;
+        foreach (T value in Enum.GetValues<T>())
+        {
+            if (nameOf(value) == name)
+                return value;
+        }
+        throw field.Refuse($"one of \"{string.Join("\", \"", Enum.GetValues<T>().Select(nameOf))}\"");
+    }
+}
