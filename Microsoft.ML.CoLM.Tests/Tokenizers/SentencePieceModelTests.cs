@@ -197,7 +197,7 @@ public sealed class SentencePieceModelTests
         Assert.Contains(expected, MessageOf(bytes.ToFiles()));
 
     private static string MessageOf(TokenizerFiles files) =>
-        Assert.ThrowsExactly<InvalidDataException>(files.CreateTokenizer).Message;
+        Assert.ThrowsExactly<InvalidDataException>(() => files.CreateTokenizer()).Message;
 
     /// <summary>The rule as it is written down, on the whole text at once and in cubic time.</summary>
     private static int[] Reference(string text, SentencePieceBytes bytes)

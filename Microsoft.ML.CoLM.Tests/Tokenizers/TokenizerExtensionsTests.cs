@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Microsoft.ML.CoLM.Tokenizers;
 using Microsoft.ML.Tokenizers;
 
@@ -12,7 +13,6 @@ public sealed class TokenizerExtensionsTests
     [
         ["SentencePiece", Files().CreateTokenizer(), 1, 2],
         ["bytes", ByteTokenizer.CreateFiles().CreateTokenizer(), 256, 257],
-        ["bytes alone", TestTokenizers.Json(json => json["post_processor"] = null).CreateTokenizer(), 256, 257],
         ["the library's SentencePiece", Library(addBeginning: true, addEnd: true), 1, 2],
         ["the library's SentencePiece alone", Library(addBeginning: false, addEnd: false), 1, 2],
         ["the library's byte pairs", LibraryBytePairs("<s>"), 2, 3],
@@ -53,6 +53,19 @@ public sealed class TokenizerExtensionsTests
     }
 
     [TestMethod]
+    public void AModelFoldersTokenizerSaysByItselfWhatStandsAroundATextAndPromptsHaveNoEnd()
+    {
+        Tokenizer alone = TestTokenizers.Json(json => json["post_processor"] = null).CreateTokenizer();
+        CollectionAssert.AreEqual((int[])['a'], alone.EncodeDocument("a", 256));
+        CollectionAssert.AreEqual((int[])[256], alone.EncodeDocument("", 256));
+        Tokenizer ends = TestTokenizers.Json(json => json["post_processor"]!["single"]!.AsArray().Add(
+            json["post_processor"]!["single"]![0]!.DeepClone())).CreateTokenizer();
+        CollectionAssert.AreEqual((int[])[256, 'a', 256], ends.EncodeDocument("a", 256));
+        CollectionAssert.AreEqual((int[])[256, 'a', 256], ends.EncodeToIds("a").ToArray());
+        CollectionAssert.AreEqual((int[])[256, 'a'], ends.EncodePrompt("a", 256));
+    }
+
+    [TestMethod]
     public void ATextThatIsNoneIsRefused() =>
         Assert.ThrowsExactly<ArgumentNullException>(() => Files().CreateTokenizer().EncodeDocument(null!, 1));
 
@@ -65,7 +78,7 @@ public sealed class TokenizerExtensionsTests
         new BpeOptions(new Dictionary<string, int> { ["a"] = 0, ["b"] = 1, ["Ġ"] = 4 })
         {
             ByteLevel = true,
-            PreTokenizer = new RegexPreTokenizer(WordPattern.Compile(WordPattern.Gpt2), null),
+            PreTokenizer = new RegexPreTokenizer(new Regex(PreTokenizerJson.Gpt2Pattern), null),
             SpecialTokens = new Dictionary<string, int> { ["<s>"] = 2 },
             BeginningOfSentenceToken = beginning,
         });

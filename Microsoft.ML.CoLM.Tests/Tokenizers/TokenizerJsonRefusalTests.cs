@@ -113,7 +113,7 @@ public sealed class TokenizerJsonRefusalTests
         400, MessageOf(TestTokenizers.Json(json => json["normalizer"] = new string('x', 100_000))).Length);
 
     private static string MessageOf(TokenizerFiles files) =>
-        Assert.ThrowsExactly<InvalidDataException>(files.CreateTokenizer).Message;
+        Assert.ThrowsExactly<InvalidDataException>(() => files.CreateTokenizer()).Message;
 
     private static JsonObject Sequence(params JsonNode[] steps) =>
         new() { ["type"] = "Sequence", ["pretokenizers"] = new JsonArray(steps) };
