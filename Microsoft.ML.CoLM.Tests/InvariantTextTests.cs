@@ -96,7 +96,7 @@ public sealed class InvariantTextTests
         using var model = TextModels.Random(4, 2);
         using var transformer = new MLContext(seed: 1).Scorer(model);
         var (config, generator) = (TestModels.Config(4), new TextGenerator(model, transformer.Tokenizer));
-        var scaling = new RopeScaling(8, 1, 4, 8192);
+        var scaling = new Llama3RopeScaling(8, 1, 4, 8192);
         Action[] refused =
         [
             () => (config with { RmsNormEpsilon = -0.5 }).Validated(),

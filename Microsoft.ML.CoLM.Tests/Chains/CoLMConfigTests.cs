@@ -79,12 +79,12 @@ public sealed class CoLMConfigTests
     {
         Assert.AreEqual(Llama, Llama with { Layout = new ChainLayout(32, 8) });
         Assert.AreEqual(
-            Llama with { RopeScaling = new RopeScaling(32, 1, 4, 8192) },
-            Llama with { RopeScaling = new RopeScaling(32, 1, 4, 8192) });
+            Llama with { RopeScaling = new Llama3RopeScaling(32, 1, 4, 8192) },
+            Llama with { RopeScaling = new Llama3RopeScaling(32, 1, 4, 8192) });
         Assert.AreNotEqual(Llama, Llama with { Layout = new ChainLayout(32) });
         Assert.AreNotEqual(Llama, Llama with { KvSharing = false });
         Assert.AreNotEqual(Llama, Llama with { RopeTheta = 500000 });
-        Assert.AreNotEqual(Llama, Llama with { RopeScaling = new RopeScaling(32, 1, 4, 8192) });
+        Assert.AreNotEqual(Llama, Llama with { RopeScaling = new Llama3RopeScaling(32, 1, 4, 8192) });
     }
 
     [TestMethod]
@@ -177,7 +177,7 @@ public sealed class CoLMConfigTests
     public void ARotaryScalingThatCannotBeComputedIsRefused(
         double factor, double low, double high, int original, string message)
     {
-        var config = Llama with { RopeScaling = new RopeScaling(factor, low, high, original) };
+        var config = Llama with { RopeScaling = new Llama3RopeScaling(factor, low, high, original) };
         Assert.Contains(message, Assert.ThrowsExactly<ArgumentException>(() => config.Validated()).Message);
     }
 

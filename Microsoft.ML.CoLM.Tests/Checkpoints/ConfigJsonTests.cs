@@ -56,7 +56,7 @@ public sealed class ConfigJsonTests
         Assert.IsTrue(config.TieWordEmbeddings);
         Assert.IsNull(config.BosTokenId);
         CollectionAssert.AreEqual(new[] { 7, 8 }, config.EosTokenIds.ToArray());
-        Assert.AreEqual(new RopeScaling(8, 1, 4, 64), config.RopeScaling);
+        Assert.AreEqual(new Llama3RopeScaling(8, 1, 4, 64), config.RopeScaling);
     }
 
     [TestMethod]
@@ -70,7 +70,7 @@ public sealed class ConfigJsonTests
     {
         var config = ConfigJson.Read(With(Minimal, settings), "c");
         Assert.AreEqual(7, config.RopeTheta);
-        Assert.AreEqual(isScaled ? new RopeScaling(2, 1, 4, 64) : null, config.RopeScaling);
+        Assert.AreEqual(isScaled ? new Llama3RopeScaling(2, 1, 4, 64) : null, config.RopeScaling);
     }
 
     [TestMethod]
@@ -79,12 +79,17 @@ public sealed class ConfigJsonTests
     [DataRow("""{"architectures":["LlamaForSequenceClassification"]}""", "\"architectures\"")]
     [DataRow("""{"attention_bias":true}""", "\"attention_bias\" is true")]
     [DataRow("""{"mlp_bias":true}""", "\"mlp_bias\" is true")]
-    [DataRow("""{"hidden_act":"gelu"}""", "\"hidden_act\" must be \"silu\", found \"gelu\"")]
+    [DataRow("""{"hidden_act":"gelu"}""", "\"hidden_act\" must be \"silu\" or \"swish\", found \"gelu\"")]
     [DataRow("""{"quantization_config":{"quant_method":"gptq"}}""", "\"quantization_config\"")]
-    [DataRow("""{"rope_scaling":{"type":"linear","factor":2.0}}""",
-        "\"rope_scaling.rope_type\" must be \"default\" or \"llama3\", found \"linear\"")]
+    [DataRow("""{"rope_scaling":{"type":"longrope","factor":2.0}}""",
+        "\"rope_scaling.rope_type\" must be \"default\", \"linear\", \"dynamic\", \"yarn\" or \"llama3\", found \"longrope\"")]
+    [DataRow("""{"rope_scaling":{"type":"linear"}}""", "\"rope_scaling.factor\" is missing")]
+    [DataRow("""{"rope_scaling":{"type":"dynamic","factor":0.5}}""", "\"rope_scaling.factor\" must be at least 1, found 0.5")]
+    [DataRow("""{"rope_scaling":{"type":"linear","factor":1e300}}""", "\"max_position_embeddings\" is 2048, which with")]
+    [DataRow("""{"rope_scaling":{"type":"yarn","factor":2,"beta_fast":1,"beta_slow":2}}""", "\"rope_scaling.beta_fast\"")]
+    [DataRow("""{"rope_scaling":{"type":"yarn","factor":2,"attention_factor":0}}""", "\"rope_scaling.attention_factor\"")]
     [DataRow("""{"rope_scaling":{"factor":2.0}}""", "\"rope_scaling.rope_type\"")]
-    [DataRow("""{"rope_parameters":{"rope_type":"yarn","rope_theta":1.0}}""", "found \"yarn\"")]
+    [DataRow("""{"rope_parameters":{"rope_type":"yarn","rope_theta":1.0}}""", "\"rope_parameters.factor\" is missing")]
     [DataRow("""{"rope_parameters":{"rope_type":"llama3","rope_theta":1.0}}""",
         "\"rope_parameters.factor\" is missing")]
     [DataRow(
@@ -212,7 +217,7 @@ public sealed class ConfigJsonTests
             ContextLength = 128,
             RmsNormEpsilon = 1e-3,
             RopeTheta = 50000,
-            RopeScaling = new RopeScaling(8, 1, 4, 64),
+            RopeScaling = new Llama3RopeScaling(8, 1, 4, 64),
             TieWordEmbeddings = true,
             BosTokenId = null,
             EosTokenIds = [3, 4],
@@ -251,7 +256,7 @@ public sealed class ConfigJsonTests
             HeadDimension = 6,
             TieWordEmbeddings = true,
             RmsNormEpsilon = 1.25e-5,
-            RopeScaling = isScaled ? new RopeScaling(8, 1, 4, 64) : null,
+            RopeScaling = isScaled ? new Llama3RopeScaling(8, 1, 4, 64) : null,
         };
         AssertSame(config, ConfigJson.Read(ConfigJson.Write(config, ScalarType.Float32), "c"));
     }

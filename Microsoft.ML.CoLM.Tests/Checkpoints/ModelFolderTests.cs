@@ -13,7 +13,7 @@ public sealed class ModelFolderTests
         TestModels.Config() with { TieWordEmbeddings = true, KeyValueHeadCount = null },
         TestModels.Config(4, 4, 8),
         TestModels.Config(4, 2, 6) with { KvSharing = true, HeadDimension = 6 },
-        TestModels.Config(4, 2) with { TieWordEmbeddings = true, RopeScaling = new RopeScaling(8, 1, 4, 32) },
+        TestModels.Config(4, 2) with { TieWordEmbeddings = true, RopeScaling = new Llama3RopeScaling(8, 1, 4, 32) },
     ];
 
     [TestMethod]

@@ -65,7 +65,7 @@ public sealed class AllocationTests
         public int Length(int sequence) => _length;
 
         public void Prefill(
-            int sequence, ReadOnlySpan<int> tokens, int chainCount, CancellationToken cancellation = default) =>
+            int sequence, ReadOnlySpan<int> tokens, int chainCount, int? length = null, CancellationToken cancellation = default) =>
             _length += tokens.Length;
 
         public void Run(ReadOnlySpan<DecodingRow> rows, int firstSlot, ChainRange chains) =>

@@ -228,9 +228,9 @@ public sealed class DecodingSessionTests
         using var model = SessionModels.Create("4,4,2", kvSharing: true, dtype);
         using var session = DecodingSession.Create(model, 1, 64);
         using var cancelled = new CancellationTokenSource();
-        session.Prefill(0, [1, 2, 3], 1, cancelled.Token);
+        session.Prefill(0, [1, 2, 3], 1, cancellation: cancelled.Token);
         cancelled.Cancel();
-        Assert.ThrowsExactly<OperationCanceledException>(() => session.Prefill(0, [4, 5], 1, cancelled.Token));
+        Assert.ThrowsExactly<OperationCanceledException>(() => session.Prefill(0, [4, 5], 1, cancellation: cancelled.Token));
         Assert.AreEqual(3, session.Length(0));
     }
 

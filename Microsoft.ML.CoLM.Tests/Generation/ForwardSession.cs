@@ -68,7 +68,7 @@ internal sealed class ForwardSession : IDecodingSession
     public int Length(int sequence) => _tokens[sequence].Count;
 
     public void Prefill(
-        int sequence, ReadOnlySpan<int> tokens, int chainCount, CancellationToken cancellation = default)
+        int sequence, ReadOnlySpan<int> tokens, int chainCount, int? length = null, CancellationToken cancellation = default)
     {
         OnPass?.Invoke();
         cancellation.ThrowIfCancellationRequested();

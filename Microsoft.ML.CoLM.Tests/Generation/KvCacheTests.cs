@@ -212,7 +212,7 @@ public sealed class KvCacheTests
     [TestMethod]
     public void ACacheOfOtherKeysIsNotContinued()
     {
-        var scaling = new RopeScaling(8, 1, 4, 64);
+        var scaling = new Llama3RopeScaling(8, 1, 4, 64);
         var config = Estimators.TextModels.Config(4, 2) with { RopeScaling = scaling };
         using var model = Estimators.TextModels.Random(config);
         using var cache = Filled(model, [1, 2, 3], 2);

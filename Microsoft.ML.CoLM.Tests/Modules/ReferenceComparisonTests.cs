@@ -39,7 +39,7 @@ public sealed class ReferenceComparisonTests
         using var noGradients = no_grad();
         foreach (var tied in new[] { false, true })
         {
-            foreach (var scaling in new[] { null, new RopeScaling(8, 1, 4, 16) })
+            foreach (var scaling in new[] { null, new Llama3RopeScaling(8, 1, 4, 16) })
             {
                 Compare(Config(layout, keyValueHeads, kvSharing) with
                 {

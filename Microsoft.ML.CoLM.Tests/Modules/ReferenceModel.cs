@@ -139,7 +139,7 @@ internal sealed class ReferenceModel(
     private double Frequency(int pair)
     {
         var frequency = Math.Pow(config.RopeTheta, -2.0 * pair / HeadWidth);
-        if (config.RopeScaling is not { } scaling)
+        if (config.RopeScaling is not Llama3RopeScaling scaling)
             return frequency;
         var wavelength = 2 * Math.PI / frequency;
         if (wavelength > scaling.OriginalContextLength / scaling.LowFrequencyFactor)

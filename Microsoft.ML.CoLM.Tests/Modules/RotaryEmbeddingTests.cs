@@ -23,7 +23,7 @@ public sealed class RotaryEmbeddingTests
     public void TheScalingOfLlama3KeepsShortWavelengthsAndStretchesLongOnes()
     {
         var plain = new RotaryEmbedding(Config(64, 500000, null)).InverseFrequencies;
-        var scaled = new RotaryEmbedding(Config(64, 500000, new RopeScaling(32, 1, 4, 8192))).InverseFrequencies;
+        var scaled = new RotaryEmbedding(Config(64, 500000, new Llama3RopeScaling(32, 1, 4, 8192))).InverseFrequencies;
         int kept = 0, blended = 0, stretched = 0;
         for (var pair = 0; pair < 32; pair++)
         {

@@ -38,7 +38,10 @@ public sealed record CoLMConfig
     /// <summary>Features of an attention head, d; <see langword="null"/> means D_1 / c_1.</summary>
     public int? HeadDimension { get; init; }
 
-    /// <summary>The longest sequence the model takes, in tokens.</summary>
+    /// <summary>
+    /// The longest sequence the model takes, in tokens: with <see cref="RopeScaling"/> the scaled one, which can be longer
+    /// than <c>max_position_embeddings</c> of <c>config.json</c>.
+    /// </summary>
     public int ContextLength { get; init; } = 2048;
 
     /// <summary>Added to the mean square in RMSNorm.</summary>
@@ -47,7 +50,7 @@ public sealed record CoLMConfig
     /// <summary>Base of the rotary embedding's wavelengths.</summary>
     public double RopeTheta { get; init; } = 10000;
 
-    /// <summary>LLaMA 3's rotary scaling, or <see langword="null"/> for none.</summary>
+    /// <summary>How the rotary embedding is scaled, or <see langword="null"/> for no scaling.</summary>
     public RopeScaling? RopeScaling { get; init; }
 
     /// <summary>Whether the first chain's head is its embedding. Later chains always have a head of their own.</summary>
@@ -144,9 +147,6 @@ public sealed record CoLMConfig
                 $"{nameof(RopeTheta)} must be a positive number, found {RopeTheta}."));
         }
 
-        if (RopeScaling is { } scaling)
-            CheckScaling(scaling);
-
         var firstHeads = Layout.Heads[0];
         var groups = KeyValueHeadCount ?? firstHeads;
         if (HeadDimension is null && HiddenSize % firstHeads != 0)
@@ -170,6 +170,8 @@ public sealed record CoLMConfig
                 CheckShare(groups, nameof(KeyValueHeadCount), chain);
         }
 
+        RopeScaling?.Check(this);
+
         // Widths of all chains together, for which every layer has a place.
         CheckWidth(HiddenSize, nameof(HiddenSize));
         CheckWidth(IntermediateSize, nameof(IntermediateSize));
@@ -178,27 +180,6 @@ public sealed record CoLMConfig
         foreach (var id in EosTokenIds)
             CheckId(id, nameof(EosTokenIds), "eos_token_id");
         return this;
-    }
-
-    private static void CheckScaling(RopeScaling scaling)
-    {
-        Check(scaling.Factor > 0 && double.IsFinite(scaling.Factor), nameof(scaling.Factor), scaling.Factor,
-            "a positive number");
-        Check(scaling.LowFrequencyFactor > 0, nameof(scaling.LowFrequencyFactor), scaling.LowFrequencyFactor,
-            "a positive number");
-        Check(scaling.HighFrequencyFactor > scaling.LowFrequencyFactor, nameof(scaling.HighFrequencyFactor),
-            scaling.HighFrequencyFactor, FormattableString.Invariant(
-                $"above {nameof(scaling.LowFrequencyFactor)} {scaling.LowFrequencyFactor}"));
-        Check(scaling.OriginalContextLength > 0, nameof(scaling.OriginalContextLength), scaling.OriginalContextLength,
-            "at least 1");
-
-        static void Check(bool holds, string name, double found, string expected)
-        {
-            if (holds)
-                return;
-            throw new ArgumentException(FormattableString.Invariant(
-                $"{nameof(RopeScaling)}.{name} must be {expected}, found {found}."));
-        }
     }
 
     private int Share(int width, int chain) => (int)((long)width * Layout.Heads[chain] / Layout.Heads[0]);

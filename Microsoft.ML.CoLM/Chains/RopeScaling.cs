@@ -1,12 +1,64 @@
 namespace Microsoft.ML.CoLM;
 
 /// <summary>
-/// LLaMA 3's frequency scaling of the rotary embedding (rope type <c>llama3</c>): wavelengths beyond the original
-/// context are stretched by <paramref name="Factor"/>, short ones are kept, those between are blended.
+/// How the rotary embedding of a model is changed for texts longer than those it was first trained with:
+/// <see cref="LinearRopeScaling"/>, <see cref="DynamicRopeScaling"/>, <see cref="YarnRopeScaling"/> or
+/// <see cref="Llama3RopeScaling"/>.
 /// </summary>
-/// <param name="Factor">How much long wavelengths are stretched.</param>
-/// <param name="LowFrequencyFactor">Wavelengths above original context / this are stretched in full.</param>
-/// <param name="HighFrequencyFactor">Wavelengths below original context / this are left as they are.</param>
-/// <param name="OriginalContextLength">The context, in tokens, that the model was first trained with.</param>
-public sealed record RopeScaling(
-    double Factor, double LowFrequencyFactor, double HighFrequencyFactor, int OriginalContextLength);
+/// <remarks>Each computes what Hugging Face's rope type of its name does.</remarks>
+public abstract record RopeScaling
+{
+    private protected RopeScaling(double factor, int originalContextLength) =>
+        (Factor, OriginalContextLength) = (factor, originalContextLength);
+
+    /// <summary>How many times as long a text may be.</summary>
+    public double Factor { get; init; }
+
+    /// <summary>The context, in tokens, that the model was first trained with.</summary>
+    public int OriginalContextLength { get; init; }
+
+    /// <summary>What cosines and sines of all angles are multiplied by.</summary>
+    internal virtual double Amplitude => 1;
+
+    /// <summary>The context in tokens of a model whose <c>max_position_embeddings</c> is given; it may be too long.</summary>
+    internal virtual double ContextOf(int maxPositions) => maxPositions;
+
+    /// <summary>The <c>max_position_embeddings</c> of a model whose context is given.</summary>
+    internal virtual int MaxPositionsOf(int context) => context;
+
+    /// <summary>The settings that angles depend on, by their names here; null is one that is not set.</summary>
+    internal virtual IEnumerable<(string Name, double? Value)> Settings =>
+        [(nameof(Factor), Factor), (nameof(OriginalContextLength), OriginalContextLength)];
+
+    /// <summary>The scaled frequency of a pair of features.</summary>
+    /// <param name="frequency">Radians that a position turns it by without scaling.</param>
+    /// <param name="pair">The pair, from 0 on.</param>
+    /// <param name="config">The model's.</param>
+    internal virtual double Scale(double frequency, int pair, CoLMConfig config) => frequency;
+
+    /// <summary>Refuses settings that give no angles.</summary>
+    /// <exception cref="ArgumentException">One is out of range; the message names it.</exception>
+    internal virtual void Check(CoLMConfig config)
+    {
+        Require(Factor > 0 && double.IsFinite(Factor), nameof(Factor), Factor, "a positive number");
+        Require(OriginalContextLength > 0, nameof(OriginalContextLength), OriginalContextLength, "at least 1");
+    }
+
+    /// <summary>Refuses a context that is not the original one times the factor.</summary>
+    private protected void RequireContext(CoLMConfig config)
+    {
+        var context = Math.Floor(ContextOf(OriginalContextLength));
+        if (config.ContextLength == context)
+            return;
+        throw new ArgumentException(FormattableString.Invariant(
+            $"{nameof(CoLMConfig.ContextLength)} must be {context}, the {nameof(RopeScaling)}'s original context of {OriginalContextLength} tokens times its factor of {Factor}, found {config.ContextLength}."));
+    }
+
+    private protected static void Require(bool holds, string name, double? found, string expected)
+    {
+        if (holds)
+            return;
+        throw new ArgumentException(FormattableString.Invariant(
+            $"{nameof(RopeScaling)}.{name} must be {expected}, found {found}."));
+    }
+}

@@ -8,13 +8,49 @@ namespace Microsoft.ML.CoLM.Checkpoints;
 /// </summary>
 internal static class ChainTensors
 {
-    public const string Embedding = "model.embed_tokens.weight";
+    public const string Embedding = BaseModel + "embed_tokens.weight";
+    private const string Head = "lm_head.weight";
+
+    // The modules below the head; files of a model without one leave it out.
+    private const string BaseModel = "model.";
+
+    /// <summary>The first chain's embedding. Some files of models that are tied kept it as the head alone.</summary>
+    public static TensorSpec EmbeddingOf(CoLMConfig config)
+    {
+        string[] others = config.TieWordEmbeddings ? [Embedding[BaseModel.Length..], Head] : [Embedding[BaseModel.Length..]];
+        return new(Embedding, [config.VocabularySize, config.HiddenSize], others);
+    }
+
+    /// <summary>The first chain's head.</summary>
+    public static TensorSpec HeadOf(CoLMConfig config) => new(Head, [config.VocabularySize, config.HiddenSize]);
 
     /// <summary>
     /// What the chain's file must hold. One at a time, so that a configuration of a billion layers is refused at the
-    /// first that the file lacks.
+    /// first that the file lacks. The first chain's comes from other tools, which name tensors in more than one way.
     /// </summary>
-    public static IEnumerable<TensorSpec> Of(CoLMConfig config, int chain)
+    public static IEnumerable<TensorSpec> Of(CoLMConfig config, int chain) => chain > 0
+        ? Named(config, chain)
+        : Named(config, chain).Select(tensor => tensor.Name switch
+        {
+            Embedding => EmbeddingOf(config),
+            Head => HeadOf(config),
+            var name => tensor with { OtherNames = [name[BaseModel.Length..]] },
+        });
+
+    /// <summary>A model's parameters of one chain, by their names in the chain's file.</summary>
+    public static Dictionary<string, Tensor> ParametersOf(CoLMModel model, int chain)
+    {
+        var parameters = new Dictionary<string, Tensor>(StringComparer.Ordinal);
+        foreach (var (name, parameter) in model.ChainParameters())
+        {
+            var (module, owner) = ParameterName.Parse(name);
+            if (owner == chain)
+                parameters.Add(module == ParameterName.Head ? $"{module}.weight" : $"{BaseModel}{module}.weight", parameter);
+        }
+        return parameters;
+    }
+
+    private static IEnumerable<TensorSpec> Named(CoLMConfig config, int chain)
     {
         var upTo = Enumerable.Range(0, chain + 1).ToArray();
         long vocabulary = config.VocabularySize, hidden = config.Hidden(chain);
@@ -43,19 +79,6 @@ internal static class ChainTensors
         }
         yield return new("model.norm.weight", [hidden]);
         if (chain > 0 || !config.TieWordEmbeddings)
-            yield return new("lm_head.weight", [vocabulary, hidden]);
-    }
-
-    /// <summary>A model's parameters of one chain, by their names in the chain's file.</summary>
-    public static Dictionary<string, Tensor> ParametersOf(CoLMModel model, int chain)
-    {
-        var parameters = new Dictionary<string, Tensor>(StringComparer.Ordinal);
-        foreach (var (name, parameter) in model.ChainParameters())
-        {
-            var (module, owner) = ParameterName.Parse(name);
-            if (owner == chain)
-                parameters.Add(module == ParameterName.Head ? $"{module}.weight" : $"model.{module}.weight", parameter);
-        }
-        return parameters;
+            yield return new(Head, [vocabulary, hidden]);
     }
 }

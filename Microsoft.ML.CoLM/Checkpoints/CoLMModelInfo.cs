@@ -10,8 +10,9 @@ public sealed class CoLMModelInfo
 {
     internal CoLMModelInfo(OpenModel files)
     {
-        (Config, TaskSettings) = (files.Config, files.Task?.Settings);
-        var embedding = files.Weights.Select(entry => entry.File.StoredType(ChainTensors.Embedding)).First(type => type is not null);
+        (Config, TaskSettings, Warnings) = (files.Config, files.Task?.Settings, files.Warnings);
+        EndTokenIds = files.EndTokenIds ?? Config.EosTokenIds;
+        var embedding = files.Weights.Select(entry => entry.File.StoredType(ChainTensors.EmbeddingOf(Config))).First(type => type is not null);
         DataTypes = [.. files.Weights.SelectMany(entry => entry.File.StoredTypes).Prepend(embedding!.Value).Distinct()];
         Tokenizer = files.Tokenizer?.CreateTokenizer();
         if (Tokenizer is not ModelTokenizer tokenizer)
@@ -40,6 +41,12 @@ public sealed class CoLMModelInfo
     /// What the model was tuned for, a JSON object with a <c>task</c>, its columns and its classes; null where it was not.
     /// </summary>
     public string? TaskSettings { get; }
+
+    /// <summary>The tokens that end a generated text.</summary>
+    public IReadOnlyList<int> EndTokenIds { get; }
+
+    /// <summary>What was found odd and passed over, a sentence each.</summary>
+    public IReadOnlyList<string> Warnings { get; }
 
     /// <summary>Parameters of the first chains: what a model of that many chains consists of.</summary>
     /// <param name="chainCount">How many chains.</param>

@@ -43,7 +43,7 @@ internal static partial class ConfigJson
         Set(root, "num_attention_heads", before.Layout.Heads[0], config.Layout.Heads[0]);
         Set(root, "num_key_value_heads", before.KeyValueHeadCount, config.KeyValueHeadCount);
         Set(root, "head_dim", before.HeadDimension, config.HeadDimension);
-        Set(root, "max_position_embeddings", before.ContextLength, config.ContextLength);
+        Set(root, "max_position_embeddings", MaxPositions(before), MaxPositions(config));
         Set(root, "tie_word_embeddings", before.TieWordEmbeddings, config.TieWordEmbeddings);
         Set(root, "bos_token_id", before.BosTokenId, config.BosTokenId);
         if (before.RmsNormEpsilon != config.RmsNormEpsilon)
@@ -66,6 +66,9 @@ internal static partial class ConfigJson
         return JsonNode.Parse(text.AsSpan().IndexOfAny(".E") < 0 ? text + ".0" : text)!;
     }
 
+    private static int MaxPositions(CoLMConfig config) =>
+        config.RopeScaling?.MaxPositionsOf(config.ContextLength) ?? config.ContextLength;
+
     private static string WriteNew(CoLMConfig config, ScalarType dtype)
     {
         var root = new JsonObject
@@ -78,7 +81,7 @@ internal static partial class ConfigJson
             ["hidden_act"] = Activation,
             ["hidden_size"] = config.HiddenSize,
             ["intermediate_size"] = config.IntermediateSize,
-            ["max_position_embeddings"] = config.ContextLength,
+            ["max_position_embeddings"] = MaxPositions(config),
             ["mlp_bias"] = false,
             ["model_type"] = ModelType,
             ["num_attention_heads"] = config.Layout.Heads[0],

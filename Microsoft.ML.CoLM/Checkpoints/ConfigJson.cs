@@ -18,43 +18,50 @@ internal static partial class ConfigJson
     private const string Architecture = "LlamaForCausalLM";
     private const string Activation = "silu";
 
+    // The first is what is written. Early files spell it otherwise, and a model without its head is an ordinary one where
+    // the head is the embedding, or among the files.
+    private static readonly string[] Architectures = [Architecture, "LLaMAForCausalLM", "LlamaModel"];
+
+    // Two names of one function.
+    private static readonly string[] Activations = [Activation, "swish"];
+
     // What LlamaConfig of transformers takes for settings that a file leaves out.
-    private const int DefaultContextLength = 2048;
     private const double DefaultEpsilon = 1e-6;
     private const int DefaultBosTokenId = 1;
     private const int DefaultEosTokenId = 2;
 
     /// <param name="json">The file's text.</param>
     /// <param name="source">The file's name, for messages.</param>
+    /// <param name="warnings">Gets what was passed over; null where nobody asks.</param>
     /// <exception cref="InvalidDataException">The file is no configuration that this library computes.</exception>
-    public static CoLMConfig Read(string json, string source)
+    public static CoLMConfig Read(string json, string source, List<string>? warnings = null)
     {
         using var document = Parse(json, source);
         var settings = new JsonSettings(document.RootElement, source);
         try
         {
             CheckArchitecture(settings);
-            var (theta, scaling) = RopeJson.Read(settings);
+            var (theta, scaling, contextLength) = RopeJson.Read(settings);
+            var vocabularySize = settings.Integer("vocab_size");
+            IdsOf(settings, "pad_token_id", [], vocabularySize, warnings);
             var (layout, kvSharing) = ReadChains(settings);
             return new CoLMConfig
             {
                 Layout = layout,
                 KvSharing = kvSharing,
-                VocabularySize = settings.Integer("vocab_size"),
+                VocabularySize = vocabularySize,
                 HiddenSize = settings.Integer("hidden_size"),
                 IntermediateSize = settings.Integer("intermediate_size"),
                 LayerCount = settings.Integer("num_hidden_layers"),
                 KeyValueHeadCount = settings.OptionalInteger("num_key_value_heads"),
                 HeadDimension = settings.OptionalInteger("head_dim"),
-                ContextLength = settings.OptionalInteger("max_position_embeddings") ?? DefaultContextLength,
+                ContextLength = contextLength,
                 RmsNormEpsilon = settings.OptionalNumber("rms_norm_eps") ?? DefaultEpsilon,
                 RopeTheta = theta,
                 RopeScaling = scaling,
                 TieWordEmbeddings = settings.OptionalBoolean("tie_word_embeddings") ?? false,
-                BosTokenId = settings.Has("bos_token_id")
-                    ? settings.OptionalInteger("bos_token_id") : DefaultBosTokenId,
-                EosTokenIds = settings.Has("eos_token_id")
-                    ? settings.OptionalIntegers("eos_token_id") ?? [] : [DefaultEosTokenId],
+                BosTokenId = ReadBosTokenId(settings, vocabularySize, warnings),
+                EosTokenIds = IdsOf(settings, "eos_token_id", [DefaultEosTokenId], vocabularySize, warnings),
                 SourceJson = json,
             }.Validated();
         }
@@ -81,7 +88,11 @@ internal static partial class ConfigJson
         throw settings.Refuse(name, "float32, bfloat16 or float16", text);
     }
 
-    private static JsonDocument Parse(string json, string source)
+    /// <summary>A JSON object.</summary>
+    /// <param name="json">The text.</param>
+    /// <param name="source">Its file's name, for messages.</param>
+    /// <exception cref="InvalidDataException">The text is none.</exception>
+    public static JsonDocument Parse(string json, string source)
     {
         try
         {
@@ -103,19 +114,37 @@ internal static partial class ConfigJson
         var modelType = settings.OptionalText("model_type");
         if (modelType != ModelType)
             throw settings.Refuse("model_type", $"\"{ModelType}\"", modelType);
-        if (settings.OptionalTexts("architectures") is { } architectures && !architectures.Contains(Architecture))
-            throw settings.Refuse("architectures", $"[\"{Architecture}\"]", string.Join(", ", architectures));
+        if (settings.OptionalTexts("architectures") is { } architectures && architectures.Length > 0
+            && !architectures.Any(Architectures.Contains))
+        {
+            throw settings.Refuse("architectures", $"[\"{string.Join("\"] or [\"", Architectures)}\"]",
+                string.Join(", ", architectures));
+        }
         foreach (var bias in (ReadOnlySpan<string>)["attention_bias", "mlp_bias"])
         {
             if (settings.OptionalBoolean(bias) == true)
                 throw settings.Refuse(bias, "is true, and layers with biases are not supported");
         }
         var activation = settings.OptionalText("hidden_act") ?? Activation;
-        if (activation != Activation)
-            throw settings.Refuse("hidden_act", $"\"{Activation}\"", activation);
+        if (!Activations.Contains(activation))
+            throw settings.Refuse("hidden_act", $"\"{string.Join("\" or \"", Activations)}\"", activation);
         if (settings.OptionalObject("quantization_config") is not null)
             throw settings.Refuse("quantization_config", "is set, and quantised weights are not supported");
     }
+
+    private static int? ReadBosTokenId(JsonSettings settings, int vocabularySize, List<string>? warnings)
+    {
+        const string name = "bos_token_id";
+        if (!settings.Has(name))
+            return DefaultBosTokenId;
+        return settings.OptionalInteger(name) is { } id
+            && settings.WithinVocabulary(name, [id], vocabularySize, warnings) is [var within] ? within : null;
+    }
+
+    private static int[] IdsOf(
+        JsonSettings settings, string name, int[] usual, int vocabularySize, List<string>? warnings) => settings.Has(name)
+        ? settings.WithinVocabulary(name, settings.OptionalIntegers(name) ?? [], vocabularySize, warnings)
+        : usual;
 
     private static (ChainLayout Layout, bool KvSharing) ReadChains(JsonSettings settings)
     {

@@ -11,6 +11,9 @@ internal readonly struct JsonSettings(JsonElement json, string source, string pa
     /// <summary>Whether the setting is there, be it null.</summary>
     public bool Has(string name) => json.TryGetProperty(name, out _);
 
+    /// <summary>Whether there are no settings.</summary>
+    public bool IsEmpty => !json.EnumerateObject().Any();
+
     public int Integer(string name) => OptionalInteger(name) ?? throw Missing(name);
 
     public int? OptionalInteger(string name) => Find(name) is { } value ? ToInteger(value, name) : null;
@@ -57,6 +60,17 @@ internal readonly struct JsonSettings(JsonElement json, string source, string pa
         foreach (var element in value.EnumerateArray())
             numbers.Add(ToInteger(element, name));
         return [.. numbers];
+    }
+
+    /// <summary>Those of a setting's ids that are within a vocabulary; of others a warning tells.</summary>
+    public int[] WithinVocabulary(string name, int[] ids, int vocabularySize, List<string>? warnings)
+    {
+        foreach (var id in ids.Where(id => id < 0 || id >= vocabularySize))
+        {
+            warnings?.Add(FormattableString.Invariant(
+                $"{source}: \"{path}{name}\" {id} is outside the vocabulary of {vocabularySize} and was passed over."));
+        }
+        return [.. ids.Where(id => id >= 0 && id < vocabularySize)];
     }
 
     /// <summary>A list of texts; null where the setting is missing or null.</summary>

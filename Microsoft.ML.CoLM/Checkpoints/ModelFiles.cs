@@ -25,9 +25,12 @@ internal static partial class ModelFiles
     /// <summary>Whether the name is one that a model's tokenizer is found under.</summary>
     public static bool IsTokenizer(string name) => TokenizerFiles.Names.Contains(name);
 
+    /// <summary>Whether the name is that of a file that belongs to a model and is replaced with it, weights and configuration aside.</summary>
+    public static bool IsSideFile(string name) => IsTokenizer(name) || KeptFiles.IsOne(name);
+
     /// <summary>Whether the name, which may come from anywhere, is one of a model's files.</summary>
     public static bool IsAny(string? name) =>
-        name is not null && (name == Config || IsWeights(name) || IsTokenizer(name));
+        name is not null && (name == Config || IsWeights(name) || IsSideFile(name));
 
     [GeneratedRegex(@"^(model\.safetensors(\.index\.json)?|model-[0-9]{5}-of-[0-9]{5}\.safetensors|chain-[0-9]+\.safetensors|task-head\.safetensors)\z",
         RegexOptions.CultureInvariant)]

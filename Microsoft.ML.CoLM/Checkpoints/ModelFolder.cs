@@ -19,8 +19,15 @@ internal static class ModelFolder
             throw new ArgumentException($"A model's type is Float32, BFloat16 or Float16, not {asked}.", nameof(dtype));
         GivenFolder.Check(folder);
         using var files = Open(folder, chainCount);
-        dtype ??= files.Weights.Select(entry => entry.File.StoredType(ChainTensors.Embedding)).First(type => type != null);
-        var model = new CoLMModel(files.Config, device, dtype!.Value) { TokenizerFiles = files.Tokenizer };
+        var embedding = ChainTensors.EmbeddingOf(files.Config);
+        dtype ??= files.Weights.Select(entry => entry.File.StoredType(embedding)).First(type => type != null);
+        var model = new CoLMModel(files.Config, device, dtype!.Value) 
+        {
+            TokenizerFiles = files.Tokenizer,
+            KeptFiles = files.Kept,
+            GenerationEndTokenIds = files.EndTokenIds,
+            Warnings = files.Warnings,
+        };
         try
         {
             foreach (var (chain, file) in files.Weights)
@@ -57,7 +64,7 @@ internal static class ModelFolder
         }
         if (model.Task is { } task)
             contents.Add((ModelFiles.TaskHead, stream => TaskHeadFile.Write(stream, task, chainCount)));
-        foreach (var (name, bytes) in model.TokenizerFiles?.Files ?? [])
+        foreach (var (name, bytes) in model.SideFiles)
             contents.Add((name, stream => stream.Write(bytes)));
         // Last: other tools take a folder with a configuration for a complete model.
         contents.Add((ModelFiles.Config, stream => stream.Write(Encoding.UTF8.GetBytes(json))));
@@ -66,9 +73,11 @@ internal static class ModelFolder
     }
 
     /// <summary>The architecture of the model that a folder holds; its weights are not looked at.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="warnings">Gets what was passed over; null where nobody asks.</param>
     /// <exception cref="IOException">There is none.</exception>
     /// <exception cref="InvalidDataException">It is broken or not supported.</exception>
-    public static CoLMConfig ReadConfig(string folder)
+    public static CoLMConfig ReadConfig(string folder, List<string>? warnings = null)
     {
         var path = Path.Combine(folder, ModelFiles.Config);
         if (!OrdinaryFile.IsThere(path))
@@ -77,7 +86,7 @@ internal static class ModelFolder
                 $"The model folder '{folder}' has no {ModelFiles.Config}.{GivenFolder.Advice(folder)}", path);
         }
         using var text = new StreamReader(new MemoryStream(BoundedFile.ReadAllBytes(path, FileLimits.ConfigJson)));
-        return ConfigJson.Read(text.ReadToEnd(), path);
+        return ConfigJson.Read(text.ReadToEnd(), path, warnings);
     }
 
     /// <summary>The settings of the task that a folder's model was tuned for; null where there is none, or no folder.</summary>
@@ -118,14 +127,21 @@ internal static class ModelFolder
     /// <summary>Names, lengths and times of a model's files; null while some are those of a save, and some are not.</summary>
     private static string? StateOf(string folder) => FolderSave.HasPlan(folder) ? null : string.Join('\n',
         new DirectoryInfo(folder).EnumerateFiles()
-            .Where(file => file.Name == ModelFiles.Config || ModelFiles.IsWeights(file.Name) || ModelFiles.IsTokenizer(file.Name))
+            .Where(file => file.Name == ModelFiles.Config || ModelFiles.IsWeights(file.Name) || ModelFiles.IsSideFile(file.Name))
             .OrderBy(file => file.Name, StringComparer.Ordinal)
             .Select(file => $"{file.Name} {(file.Exists ? file.Length : -1)} {file.LastWriteTimeUtc.Ticks}"));
 
     private static OpenModel OpenFiles(string folder, int? chainCount)
     {
-        var stored = ReadConfig(folder);
+        var warnings = new List<string>();
+        var stored = ReadConfig(folder, warnings);
         var config = stored.WithChainCount(chainCount ?? stored.ChainCount);
+        if (config.TieWordEmbeddings && TiedHead.IsAnother(folder, config))
+        {
+            config = config with { TieWordEmbeddings = false };
+            warnings.Add($"{Path.Combine(folder, ModelFiles.Config)}: \"tie_word_embeddings\" is true, but the files hold a " +
+                "head that is another than the embedding; that head is used.");
+        }
         var weights = new List<(int Chain, WeightFile File)>();
         TaskHeadFile? task = null;
         try
@@ -136,7 +152,11 @@ internal static class ModelFolder
                     weights.Add((chain, file));
             }
             task = TaskHeadFile.TryOpen(folder, stored);
-            return new OpenModel(config, weights, TokenizerFiles.TryRead(folder), task);
+            var tokenizer = TokenizerFiles.TryRead(folder);
+            var kept = KeptFiles.Read(folder, [.. tokenizer?.Files.Select(file => file.Key) ?? []]);
+            return new OpenModel(
+                config, weights, tokenizer, kept, kept.EndTokenIds(config.VocabularySize, folder, warnings), warnings,
+                task);
         }
         catch
         {
@@ -194,7 +214,7 @@ internal static class ModelFolder
         var replacesModel = names.Contains(ModelFiles.Config);
         return [.. names
             .Where(name => ModelFiles.IsWeights(name)
-                || (ModelFiles.IsTokenizer(name) && (replacesModel || !File.Exists(Path.Combine(folder, name)))))
+                || (ModelFiles.IsSideFile(name) && (replacesModel || !File.Exists(Path.Combine(folder, name)))))
             .Where(name => !written.Contains(name))
             .Order(StringComparer.Ordinal)];
     }

@@ -60,6 +60,8 @@ internal static class SafetensorsHeader
 
     private static void CheckMetadata(JsonElement metadata, string source)
     {
+        if (metadata.ValueKind == JsonValueKind.Null)
+            return;
         if (metadata.ValueKind != JsonValueKind.Object
             || metadata.EnumerateObject().Any(entry => entry.Value.ValueKind != JsonValueKind.String))
         {

@@ -95,6 +95,29 @@ internal sealed class SafetensorsReader : IDisposable
         }
     }
 
+    /// <summary>Whether two tensors of different readers have the same shape and the same numbers, block by block.</summary>
+    /// <param name="entry">This reader's.</param>
+    /// <param name="other">The other reader.</param>
+    /// <param name="otherEntry">The other reader's.</param>
+    /// <exception cref="InvalidDataException">A stream ends within its tensor.</exception>
+    public bool HasSameElements(SafetensorsEntry entry, SafetensorsReader other, SafetensorsEntry otherEntry)
+    {
+        if (!entry.Shape.AsSpan().SequenceEqual(otherEntry.Shape) || !entry.Type.IsWeight || !otherEntry.Type.IsWeight)
+            return false;
+        try
+        {
+            SkipTo(entry.Begin);
+            other.SkipTo(otherEntry.Begin);
+            (_position, other._position) = (entry.End, otherEntry.End);
+            return TensorBytes.AreEqual(
+                _stream, entry.Type, other._stream, otherEntry.Type, (entry.End - entry.Begin) / entry.Type.Size);
+        }
+        catch (EndOfStreamException e)
+        {
+            throw new InvalidDataException($"{Source} or {other.Source}: truncated: the data ends within a tensor.", e);
+        }
+    }
+
     /// <summary>A new tensor on the CPU, in the stored type.</summary>
     /// <exception cref="InvalidDataException">The type is one that torch lacks, or the stream ends early.</exception>
     public Tensor Read(SafetensorsEntry entry)

@@ -12,6 +12,27 @@ internal static class ShardIndex
     /// </exception>
     public static SortedDictionary<string, List<TensorSpec>> Assign(string path, IEnumerable<TensorSpec> expected)
     {
+        return Read(path, files =>
+        {
+            var shards = new SortedDictionary<string, List<TensorSpec>>(StringComparer.Ordinal);
+            foreach (var tensor in expected)
+            {
+                var shard = ShardOf(tensor, files, path);
+                if (!shards.TryGetValue(shard, out var tensors))
+                    shards.Add(shard, tensors = []);
+                tensors.Add(tensor);
+            }
+            return shards;
+        });
+    }
+
+    /// <summary>The file that holds a tensor; null where the index does not name it.</summary>
+    /// <exception cref="InvalidDataException">The index is not valid, or names a file outside its folder.</exception>
+    public static string? FindFile(string path, TensorSpec tensor) => Read(path, files =>
+        tensor.FindIn(name => files.ContainsKey(name) ? name : null) is null ? null : ShardOf(tensor, files, path));
+
+    private static T Read<T>(string path, Func<Dictionary<string, JsonElement>, T> read)
+    {
         try
         {
             using var document = JsonDocument.Parse(
@@ -23,17 +44,8 @@ internal static class ShardIndex
             {
                 throw new InvalidDataException($"{path}: \"weight_map\", which tells each tensor's file, is missing.");
             }
-            var files = map.EnumerateObject().ToDictionary(
-                entry => entry.Name, entry => entry.Value, StringComparer.Ordinal);
-            var shards = new SortedDictionary<string, List<TensorSpec>>(StringComparer.Ordinal);
-            foreach (var tensor in expected)
-            {
-                var shard = ShardOf(tensor, files, path);
-                if (!shards.TryGetValue(shard, out var tensors))
-                    shards.Add(shard, tensors = []);
-                tensors.Add(tensor);
-            }
-            return shards;
+            return read(map.EnumerateObject().ToDictionary(
+                entry => entry.Name, entry => entry.Value, StringComparer.Ordinal));
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
@@ -44,7 +56,7 @@ internal static class ShardIndex
 
     private static string ShardOf(TensorSpec tensor, Dictionary<string, JsonElement> files, string path)
     {
-        if (!files.TryGetValue(tensor.Name, out var file))
+        if (tensor.FindIn(name => files.TryGetValue(name, out var found) ? found : (JsonElement?)null) is not { } file)
         {
             throw new InvalidDataException($"{path}: tensor {ErrorText.Quote(tensor.Name)} of shape " +
                 $"{ErrorText.Shape(tensor.Shape)} is missing.");

@@ -48,6 +48,26 @@ internal static class TensorBytes
         return areFinite;
     }
 
+    /// <summary>Whether two streams hold the same numbers, be it in different types.</summary>
+    /// <exception cref="EndOfStreamException">One ends before so many elements.</exception>
+    public static bool AreEqual(Stream stream, ElementType stored, Stream other, ElementType otherStored, long count)
+    {
+        var elementsPerChunk = ChunkLength / Math.Max(stored.Size, otherStored.Size);
+        var length = (int)Math.Min(elementsPerChunk, count);
+        using Tensor first = empty(length, dtype: stored.Scalar), second = empty(length, dtype: otherStored.Scalar);
+        for (; count > 0; count -= length)
+        {
+            length = (int)Math.Min(length, count);
+            using Tensor own = first.narrow(0, 0, length), found = second.narrow(0, 0, length);
+            stream.ReadExactly(own.bytes);
+            other.ReadExactly(found.bytes);
+            using Tensor numbers = own.to(ScalarType.Float32), others = found.to(ScalarType.Float32);
+            if (!numbers.Equals(others))
+                return false;
+        }
+        return true;
+    }
+
     /// <summary>Writes a tensor's elements in its own type.</summary>
     public static void Write(Stream stream, Tensor source)
     {

@@ -1,4 +1,21 @@
 namespace Microsoft.ML.CoLM.Checkpoints;
 
 /// <summary>A tensor that a file must hold.</summary>
-internal readonly record struct TensorSpec(string Name, long[] Shape);
+/// <param name="Name">Its name.</param>
+/// <param name="Shape">Its shape.</param>
+/// <param name="OtherNames">Names that other tools give it, the likeliest first; null for none.</param>
+internal readonly record struct TensorSpec(string Name, long[] Shape, string[]? OtherNames = null)
+{
+    /// <summary>What there is of the tensor under one of its names; null where there is nothing.</summary>
+    public T? FindIn<T>(Func<string, T?> find)
+    {
+        if (find(Name) is { } found)
+            return found;
+        foreach (var name in OtherNames ?? [])
+        {
+            if (find(name) is { } other)
+                return other;
+        }
+        return default;
+    }
+}

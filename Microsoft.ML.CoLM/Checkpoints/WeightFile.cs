@@ -18,7 +18,7 @@ internal sealed class WeightFile : IDisposable
     ];
 
     private readonly SafetensorsReader _reader;
-    private readonly List<SafetensorsEntry> _needed = [];
+    private readonly List<(string Name, SafetensorsEntry Entry)> _needed = [];
 
     /// <param name="reader">The open file; disposed with this, or at once if it is refused.</param>
     /// <param name="expected">What must be in it.</param>
@@ -31,10 +31,10 @@ internal sealed class WeightFile : IDisposable
         {
             RefuseQuantised();
             foreach (var tensor in expected)
-                _needed.Add(Check(tensor));
+                _needed.Add((tensor.Name, Check(tensor)));
             if (chain > 0)
                 RefuseOthers(chain);
-            _needed.Sort((a, b) => (a.Begin, a.End).CompareTo((b.Begin, b.End)));
+            _needed.Sort((a, b) => (a.Entry.Begin, a.Entry.End).CompareTo((b.Entry.Begin, b.Entry.End)));
         }
         catch
         {
@@ -44,16 +44,16 @@ internal sealed class WeightFile : IDisposable
     }
 
     /// <summary>The type a tensor is stored in; null where it is in another file.</summary>
-    public ScalarType? StoredType(string name) => _reader.Find(name)?.Type.Scalar;
+    public ScalarType? StoredType(TensorSpec tensor) => tensor.FindIn(_reader.Find)?.Type.Scalar;
 
     /// <summary>The types of what is needed of the file.</summary>
-    public IEnumerable<ScalarType> StoredTypes => _needed.Select(entry => entry.Type.Scalar!.Value);
+    public IEnumerable<ScalarType> StoredTypes => _needed.Select(needed => needed.Entry.Type.Scalar!.Value);
 
-    /// <summary>Fills the parameters, given by their names in the file, and reads the file to its end.</summary>
+    /// <summary>Fills the parameters, given by their own names, and reads the file to its end.</summary>
     public void ReadInto(Dictionary<string, Tensor> parameters)
     {
-        foreach (var entry in _needed)
-            _reader.Read(entry, parameters[entry.Name]);
+        foreach (var (name, entry) in _needed)
+            _reader.Read(entry, parameters[name]);
         _reader.CheckEnd();
     }
 
@@ -61,7 +61,7 @@ internal sealed class WeightFile : IDisposable
 
     private SafetensorsEntry Check(TensorSpec expected)
     {
-        var entry = _reader.Find(expected.Name)
+        var entry = expected.FindIn(_reader.Find)
             ?? throw new InvalidDataException($"{_reader.Source}: tensor {ErrorText.Quote(expected.Name)} of shape " +
                 $"{ErrorText.Shape(expected.Shape)} is missing.");
         if (!entry.Shape.AsSpan().SequenceEqual(expected.Shape))
@@ -75,7 +75,7 @@ internal sealed class WeightFile : IDisposable
     }
 
     // The first chain's file comes from other tools. Like them this reader passes over what it does not need, such as
-    // stored rotary frequencies or the head of a tied model, but not over what would change the result.
+    // stored rotary frequencies or a tied model's second copy of its embedding, but not over what would change the result.
     private void RefuseQuantised()
     {
         foreach (var entry in _reader.Entries)
@@ -90,7 +90,7 @@ internal sealed class WeightFile : IDisposable
     // The files of later chains are this format's own: whatever else one holds, the configuration was changed.
     private void RefuseOthers(int chain)
     {
-        var needed = _needed.Select(entry => entry.Name).ToHashSet(StringComparer.Ordinal);
+        var needed = _needed.Select(needed => needed.Name).ToHashSet(StringComparer.Ordinal);
         foreach (var entry in _reader.Entries)
         {
             if (!needed.Contains(entry.Name))

@@ -114,7 +114,10 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         try
         {
             if (given is null)
+            {
+                LoadWarnings.Report(_host, start);
                 start.TokenizerFiles ??= TokenizerFiles.Read(_options.ModelFolder!);
+            }
             var grown = start.Expand(_options.AddedChains, _options.KvSharing, seed, _options.Initialization);
             if (given is not null)
                 grown.to(_options.DataType).to(device);

@@ -50,6 +50,7 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
         var model = CoLMModel.Load(_options.ModelFolder!, device: HostSettings.DeviceOf(_host), dtype: _options.DataType);
         try
         {
+            LoadWarnings.Report(_host, model);
             // The model that loads without one could not read a text: say which folder lacks it.
             model.TokenizerFiles ??= TokenizerFiles.Read(_options.ModelFolder!);
             var task = _options.TakesTaskOfFolder && model.Task is { } tuned

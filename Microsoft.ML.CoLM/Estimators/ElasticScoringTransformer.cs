@@ -102,6 +102,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
             Settings = zip.Checked(() => ScoringSettings.Load(_host, zip, model));
             Tokenizer = model.CreateTokenizer(Settings.ParsesSpecialTokens);
             zip.CheckEnd();
+            LoadWarnings.Report(_host, model);
         }
         catch
         {

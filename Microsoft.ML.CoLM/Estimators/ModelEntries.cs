@@ -8,13 +8,13 @@ namespace Microsoft.ML.CoLM.Estimators;
 
 /// <summary>
 /// A model inside an ML.NET zip: beside a component's own entry, <c>config.json</c>, a <c>chain-i.safetensors</c> for
-/// each chain, adapters where the model has them, and the tokenizer's files as they were given.
+/// each chain, adapters where the model has them, and the tokenizer's and other kept files as they were given.
 /// </summary>
 internal static class ModelEntries
 {
     private const string ConfigName = "config.json";
 
-    /// <summary>Writes the model's entries; the names of the tokenizer's files go into the component's own.</summary>
+    /// <summary>Writes the model's entries; the names of the files beside its weights go into the component's own.</summary>
     public static void Save(ZipWriter context, CoLMModel model)
     {
         context.SaveFile(ConfigName,
@@ -25,7 +25,7 @@ internal static class ModelEntries
             context.SaveFile(ChainName(chain), stream => ModelStream.WriteChain(model, written, stream));
         }
         AdapterEntry.Save(context, model.Adapters);
-        var files = model.TokenizerFiles?.Files ?? [];
+        var files = model.SideFiles;
         context.Writer.Write(files.Count);
         foreach (var (name, content) in files)
         {
@@ -40,7 +40,8 @@ internal static class ModelEntries
     {
         var device = HostSettings.DeviceOf(environment);
         var json = Encoding.UTF8.GetString(context.ReadAll(ConfigName, FileLimits.ConfigJson));
-        var config = ConfigJson.Read(json, ConfigName);
+        var warnings = new List<string>();
+        var config = ConfigJson.Read(json, ConfigName, warnings);
         var dtype = ConfigJson.ReadDataType(json, ConfigName);
 
         // Before memory is taken for the weights: their headers must be those that the configuration asks for.
@@ -63,7 +64,9 @@ internal static class ModelEntries
                 });
             }
             model.Adapters = AdapterEntry.Load(context, model);
-            model.TokenizerFiles = ReadTokenizer(context);
+            ReadSideFiles(context, model);
+            model.GenerationEndTokenIds = model.KeptFiles.EndTokenIds(config.VocabularySize, "", warnings);
+            model.Warnings = warnings;
             return model;
         }
         catch
@@ -75,19 +78,26 @@ internal static class ModelEntries
 
     private static string ChainName(int chain) => $"chain-{chain + 1}.safetensors";
 
-    private static TokenizerFiles? ReadTokenizer(ZipReader context)
+    private static void ReadSideFiles(ZipReader context, CoLMModel model)
     {
         var files = new List<KeyValuePair<string, byte[]>>();
         for (var left = context.Reader.ReadInt32(); left > 0; left--)
         {
             var name = context.LoadNonEmptyString();
             if (files.Any(file => file.Key == name))
-                throw new InvalidDataException($"The zip names the tokenizer's file '{name}' twice.");
+                throw new InvalidDataException($"The zip names the file '{name}' twice.");
             files.Add(new(name, context.ReadAll(name, LimitOf(name))));
         }
-        return files.Count == 0 ? null : new TokenizerFiles(files);
+        var ofTokenizer = files.Where(file => ModelFiles.IsTokenizer(file.Key)).ToList();
+        model.TokenizerFiles = ofTokenizer.Count == 0 ? null : new TokenizerFiles(ofTokenizer);
+        model.KeptFiles = new KeptFiles([.. files.Where(file => !ModelFiles.IsTokenizer(file.Key))]);
     }
 
-    private static long LimitOf(string name) => ModelFiles.IsTokenizer(name) ? TokenizerFiles.LimitOf(name)
-        : throw new InvalidDataException($"The zip's tokenizer has a file '{name}', which no tokenizer has.");
+    private static long LimitOf(string name)
+    {
+        if (ModelFiles.IsTokenizer(name))
+            return TokenizerFiles.LimitOf(name);
+        return KeptFiles.IsOne(name) ? KeptFiles.LimitOf(name)
+            : throw new InvalidDataException($"The zip has a file '{name}' beside its model, which no model has.");
+    }
 }

@@ -78,7 +78,7 @@ internal sealed class CascadeScorer
     {
         using var scope = NewDisposeScope();
         var batch = new WindowBatch(sequences, windows, length);
-        using var stages = new ChainStages(_model, batch.TokenIds(_model.Device));
+        using var stages = new ChainStages(_model, batch.TokenIds(_model.Device), batch.Lengths);
         Tensor? logits = null;                                              // [positions, V], float32
         for (var stage = 0; ; stage++)
         {
@@ -92,7 +92,7 @@ internal sealed class CascadeScorer
             long[] positions = Where(batch.Positions, position => goingOn.Contains(position.Sequence));
             if (kept.Length == windows.Length)
                 continue;
-            stages.Take(tensor(kept, device: _model.Device));
+            stages.Take(kept);
             var earlier = logits;
             logits = earlier.index_select(0, tensor(positions, device: _model.Device));
             earlier.Dispose();

@@ -14,13 +14,15 @@ internal sealed class ChainStages : IDisposable
     private readonly CoLMModel _model;
     private Tensor _tokenIds;
     private ChainFeatures? _features;
+    private IReadOnlyList<int> _lengths;
     private int _chainCount;
 
     /// <param name="model">The model.</param>
     /// <param name="tokenIds">[windows, length], checked; taken over.</param>
-    public ChainStages(CoLMModel model, Tensor tokenIds)
+    /// <param name="lengths">Tokens of each window, without padding.</param>
+    public ChainStages(CoLMModel model, Tensor tokenIds, IReadOnlyList<int> lengths)
     {
-        _model = model;
+        (_model, _lengths) = (model, lengths);
         _tokenIds = tokenIds.DetachFromDisposeScope();
     }
 
@@ -38,7 +40,7 @@ internal sealed class ChainStages : IDisposable
         var chains = new ChainRange(_chainCount, chainCount);
         var earlier = _features;
         using var added = isLast ? null : new ChainFeatures(_model.Config.LayerCount);
-        var features = _model.Features(_tokenIds, chains, earlier, added);
+        var features = _model.Features(_tokenIds, chains, earlier, added, lengths: _lengths);
         if (added is not null)
         {
             _features ??= new ChainFeatures(_model.Config.LayerCount);
@@ -49,12 +51,14 @@ internal sealed class ChainStages : IDisposable
     }
 
     /// <summary>Goes on with some of the windows only.</summary>
-    /// <param name="windows">[kept], Int64: which of those that are left.</param>
-    public void Take(Tensor windows)
+    /// <param name="windows">Which of those that are left.</param>
+    public void Take(IReadOnlyList<long> windows)
     {
-        _features?.Take(windows, Count);
+        using var kept = tensor([.. windows], device: _model.Device);
+        _features?.Take(kept, Count);
         var all = _tokenIds;
-        _tokenIds = all.index_select(0, windows).DetachFromDisposeScope();
+        _tokenIds = all.index_select(0, kept).DetachFromDisposeScope();
+        _lengths = [.. windows.Select(window => _lengths[(int)window])];
         all.Dispose();
     }
 

@@ -34,7 +34,9 @@ internal static class ChoiceScorer
             places[i] = Place(items[i], sequences);
             var own = sequences.GetRange(first, sequences.Count - first);
             var tree = TokenTree.Of([.. own.Select(one => new ArraySegment<int>(one.Ids, 0, one.Ids.Length - 1))]);
-            if (IsWorthIt(tree, leastShare))
+            var longest = tree.Stem.Length + tree.Branches.Max(branch => branch.Length);
+            // Where angles depend on a sequence's length, its beginning is not that of another one.
+            if (IsWorthIt(tree, leastShare) && !model.Rotary.DependOnLength(longest))
                 trees.Add((first, tree));
             else
                 alone.AddRange(Enumerable.Range(first, own.Count));

@@ -23,7 +23,7 @@ internal sealed class LastTokenStages : IDisposable
     {
         (_model, _batch) = (model, batch);
         if (!model.Config.KvSharing)
-            _allTokens = new ChainStages(model, batch.TokenIds(model.Device));
+            _allTokens = new ChainStages(model, batch.TokenIds(model.Device), batch.Lengths);
     }
 
     /// <summary>Runs the chains from the last count up to this one.</summary>
@@ -49,9 +49,9 @@ internal sealed class LastTokenStages : IDisposable
     public void Take(int[] sequences)
     {
         using var scope = NewDisposeScope();
-        var kept = tensor(Array.ConvertAll(sequences, i => (long)i), device: _model.Device);
+        var kept = Array.ConvertAll(sequences, i => (long)i);
         _allTokens?.Take(kept);
-        _features?.Take(kept, _batch.Count);
+        _features?.Take(tensor(kept, device: _model.Device), _batch.Count);
         _batch = _batch.Take(sequences);
     }
 
@@ -67,9 +67,9 @@ internal sealed class LastTokenStages : IDisposable
             return Added(chains, isLast);
         var (ids, rows) = (_batch.TokenIds(_model.Device), _batch.LastRows(_model.Device));
         if (isLast && chains.End == 1)
-            return _model.Features(ids, chains).index_select(0, rows);
+            return _model.Features(ids, chains, lengths: _batch.Lengths).index_select(0, rows);
         // The first chain at all tokens: its keys and values are everyone's.
-        _features = _model.Keep(ids, 1, rows);
+        _features = _model.Keep(ids, 1, rows, _batch.Lengths);
         var first = _features.HeadInput!;
         return chains.End == 1 ? first.alias() : cat([first, Added(chains with { First = 1 }, isLast)], dim: 1);
     }

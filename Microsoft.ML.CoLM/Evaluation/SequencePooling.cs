@@ -60,7 +60,8 @@ internal static class SequencePooling
         CoLMModel model, WindowBatch batch, int chainCount, double[][] sums, int numbersAtOnce)
     {
         using var scope = NewDisposeScope();
-        var features = model.Features(batch.TokenIds(model.Device), new ChainRange(0, chainCount));
+        var features = model.Features(
+            batch.TokenIds(model.Device), new ChainRange(0, chainCount), lengths: batch.Lengths);
         var atOnce = (int)Math.Max(1, numbersAtOnce / features.size(1));
         foreach (var positions in batch.Positions.Chunk(atOnce))
         {

@@ -128,7 +128,8 @@ internal static class SequenceScorer
         double[][] sums)
     {
         using var scope = NewDisposeScope();
-        var features = model.Features(batch.TokenIds(model.Device), new ChainRange(0, reported.End));
+        var features = model.Features(
+            batch.TokenIds(model.Device), new ChainRange(0, reported.End), lengths: batch.Lengths);
         Add(model, sequences, features, batch.Positions, reported, sums);
     }
 

@@ -15,16 +15,19 @@ internal sealed class WindowBatch
         IReadOnlyList<IReadOnlyList<int>> sequences, ReadOnlySpan<ScoringWindow> windows, int length)
     {
         (Count, Length) = (windows.Length, length);
+        var lengths = new int[Count];
         _inputs = new long[(long)Count * Length];
         for (var i = 0; i < windows.Length; i++)
         {
             var window = windows[i];
             var tokens = sequences[window.Sequence];
+            lengths[i] = window.Length - 1;
             for (var t = 0; t < window.Length - 1; t++)
                 _inputs[(long)i * Length + t] = tokens[window.Start + t];
             for (var t = window.ScoredFrom; t < window.Length; t++)
                 Positions.Add(new WindowPosition(i * (long)Length + t - 1, window.Sequence, window.Start + t));
         }
+        Lengths = lengths;
     }
 
     /// <summary>Number of windows.</summary>
@@ -32,6 +35,9 @@ internal sealed class WindowBatch
 
     /// <summary>Tokens of a window.</summary>
     public int Length { get; }
+
+    /// <summary>Tokens to read of each window, without padding.</summary>
+    public IReadOnlyList<int> Lengths { get; }
 
     /// <summary>What the windows are there for, window by window.</summary>
     public List<WindowPosition> Positions { get; } = [];

@@ -27,9 +27,10 @@ internal static class CacheFingerprint
                 $"{config.KeyValueHeads(0)} {config.RmsNormEpsilon:R} {config.RopeTheta:R} ")));
             if (config.RopeScaling is { } scaling)
             {
-                stream.Write(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
-                    $"{scaling.Factor:R} {scaling.LowFrequencyFactor:R} {scaling.HighFrequencyFactor:R} " +
-                    $"{scaling.OriginalContextLength}")));
+                // LLaMA 3's, which was the only one once, has no name in caches of that time.
+                var name = scaling is Llama3RopeScaling ? "" : $"{scaling.GetType().Name} ";
+                var settings = scaling.Settings.Select(setting => string.Create(CultureInfo.InvariantCulture, $"{setting.Value:R}"));
+                stream.Write(Encoding.UTF8.GetBytes(name + string.Join(' ', settings)));
             }
             foreach (var (name, parameter) in
                 weights.ChainParameters().OrderBy(entry => entry.name, StringComparer.Ordinal))

@@ -19,6 +19,7 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
 
     private readonly InferenceWeights _weights;
     private readonly WorkerTeam _team;
+    private readonly RotaryLengths _lengths;
     private readonly FeatureStore _features;
     private readonly Tensor _residual;
     private readonly Tensor _queries;
@@ -34,11 +35,13 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
     /// <param name="weights">The model.</param>
     /// <param name="cache">Where keys and values go.</param>
     /// <param name="team">Runs the kernels.</param>
+    /// <param name="lengths">The sequences that tokens' angles are those of.</param>
     /// <param name="history">Features of all positions, kept for later chains; null keeps none.</param>
     /// <param name="rows">Tokens of the longest chunk.</param>
-    public ChunkWalk(InferenceWeights weights, KvCache cache, WorkerTeam team, FeatureStore? history, int rows)
+    public ChunkWalk(InferenceWeights weights, KvCache cache, WorkerTeam team, RotaryLengths lengths,
+        FeatureStore? history, int rows)
     {
-        (_weights, _team, Rows) = (weights, team, rows);
+        (_weights, _team, _lengths, Rows) = (weights, team, lengths, rows);
         _d = weights.Config.HeadWidth;
         _features = history ?? new FeatureStore(weights.Config, weights.Columns, rows, keepsLayers: false, T.Type);
         _residual = New(weights.Columns.Hidden[^1], ScalarType.Float32);
@@ -103,8 +106,8 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
                     (float*)residual + (long)row * width + _weights.Columns.Hidden[chain], table.Width);
             }
             var cosine = (float*)angles + (long)row * _d;
-            _weights.Rotary.Angles(
-                chunk.Start + row, new Span<float>(cosine, _d / 2), new Span<float>(cosine + _d / 2, _d / 2));
+            var position = chunk.Start + row;
+            _weights.Rotary.Angles(position, _lengths.Of(chunk.Sequence, position), new Span<float>(cosine, _d / 2), new Span<float>(cosine + _d / 2, _d / 2));
         }
     }
 

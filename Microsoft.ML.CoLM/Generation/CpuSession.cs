@@ -18,6 +18,7 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
     private readonly RowWalk<T> _rows;
     private readonly FeatureStore? _history;
     private readonly SessionLedger _ledger;
+    private readonly RotaryLengths _lengths;
     private ChunkWalk<T>? _chunks;
 
     /// <param name="model">The model, in type <typeparamref name="T"/>.</param>
@@ -33,7 +34,8 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
             _weights = new InferenceWeights(_use.Model);
             _team = new WorkerTeam(get_num_threads());
             _slots = new SlotBuffers(_weights, SlotCount, _team.Count);
-            _rows = new RowWalk<T>(_weights, cache, _team, _slots);
+            _lengths = new RotaryLengths(model.Config, cache.SequenceCount);
+            _rows = new RowWalk<T>(_weights, cache, _team, _slots, _lengths);
             if (mayGrow && !model.Config.KvSharing)
             {
                 _history = new FeatureStore(model.Config, _weights.Columns, cache.Capacity, keepsLayers: true, T.Type,
@@ -56,8 +58,11 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
 
     public int Length(int sequence) => _cache.Length(sequence);
 
-    public void Prefill(int sequence, ReadOnlySpan<int> tokens, int chainCount, CancellationToken cancellation = default)
+    public void Prefill(
+        int sequence, ReadOnlySpan<int> tokens, int chainCount, int? length = null, CancellationToken cancellation = default)
     {
+        var begin = _cache.Length(sequence);
+        _lengths.Set(sequence, begin, tokens.Length, length ?? begin + tokens.Length);
         var chains = new ChainRange(0, _weights.Config.KvSharing ? 1 : chainCount);
         Reserve(_cache.Length(sequence) + tokens.Length);
         while (!tokens.IsEmpty)
@@ -83,6 +88,8 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
     public void Run(ReadOnlySpan<DecodingRow> rows, int firstSlot, ChainRange chains)
     {
         _use.Check();
+        foreach (var row in chains.First == 0 ? rows : [])
+            _lengths.Set(row.Sequence, row.Position, 1, row.Position + 1);
         RunRows(rows, firstSlot, chains, needsLogits: true);
     }
 
@@ -142,7 +149,7 @@ internal sealed unsafe class CpuSession<T> : IDecodingSession
         {
             _chunks?.Dispose();
             _chunks = null;
-            _chunks = new ChunkWalk<T>(_weights, _cache, _team, _history, tokens.Length);
+            _chunks = new ChunkWalk<T>(_weights, _cache, _team, _lengths, _history, tokens.Length);
         }
         _chunks.Run(sequence, start, tokens, chains);
         _ledger.Count(sequence, start, tokens.Length, chains);

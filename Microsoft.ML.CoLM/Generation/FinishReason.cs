@@ -3,7 +3,7 @@ namespace Microsoft.ML.CoLM;
 /// <summary>Why generation ended.</summary>
 public enum FinishReason
 {
-    /// <summary>The model wrote one of its end-of-text tokens (<see cref="CoLMConfig.EosTokenIds"/>).</summary>
+    /// <summary>The model wrote one of its end-of-text tokens (<see cref="CoLMModel.EndTokenIds"/>).</summary>
     EndOfText = 0,
 
     /// <summary>The text reached one of <see cref="GenerationOptions.StopTexts"/>.</summary>

@@ -23,20 +23,21 @@ internal sealed class GeneratedSequence
 
     /// <param name="prompt">At least one token; all fit the context.</param>
     /// <param name="config">The model's.</param>
+    /// <param name="endTokens">Tokens that end a text.</param>
     /// <param name="tokenizer">Makes text of tokens.</param>
     /// <param name="options">Checked options.</param>
     /// <param name="seed">Seed of its random numbers; null draws one.</param>
     /// <param name="onText">Gets text as it comes; never an empty one.</param>
     /// <param name="capacity">The most tokens that there is room for.</param>
     public GeneratedSequence(
-        IReadOnlyList<int> prompt, CoLMConfig config, Tokenizer tokenizer, GenerationOptions options,
+        IReadOnlyList<int> prompt, CoLMConfig config, IReadOnlyList<int> endTokens, Tokenizer tokenizer, GenerationOptions options,
         int? seed, Action<string>? onText, int capacity)
     {
         _tokens = [.. prompt];
         _promptLength = prompt.Count;
         _config = config;
         _options = options;
-        _endTokens = [.. config.EosTokenIds];
+        _endTokens = [.. endTokens];
         _stopTokens = [.. options.StopTokenIds];
         _text = new TextStream(Detokenizer.Create(tokenizer, prompt), options.StopTexts);
         _onText = onText;
@@ -97,7 +98,10 @@ internal sealed class GeneratedSequence
         if (cached > 0)
             session.Grow(Index, ChainCount);
         if (cached < wanted)
-            session.Prefill(Index, CollectionsMarshal.AsSpan(_tokens)[cached..wanted], ChainCount, cancellation);
+            {
+            session.Prefill(
+                Index, CollectionsMarshal.AsSpan(_tokens)[cached..wanted], ChainCount, _tokens.Count, cancellation);
+        }
         _cachedChains = wanted == 0 ? int.MaxValue : ChainCount;
     }
 

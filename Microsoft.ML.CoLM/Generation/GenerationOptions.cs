@@ -55,7 +55,7 @@ public sealed class GenerationOptions
     public IReadOnlyList<string> StopTexts { get; set; } = [];
 
     /// <summary>
-    /// Tokens that end generation besides the model's own <see cref="CoLMConfig.EosTokenIds"/>. The text of a token
+    /// Tokens that end generation besides the model's own <see cref="CoLMModel.EndTokenIds"/>. The text of a token
     /// that ends generation is not part of the result's text.
     /// </summary>
     public IReadOnlyList<int> StopTokenIds { get; set; } = [];

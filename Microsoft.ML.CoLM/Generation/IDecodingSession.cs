@@ -32,9 +32,14 @@ internal interface IDecodingSession : IDisposable
     /// <param name="sequence">The sequence.</param>
     /// <param name="tokens">Token ids; they and those before must fit the session's capacity.</param>
     /// <param name="chainCount">The chains in use; with KV sharing only the first is computed.</param>
+    /// <param name="length">
+    /// Tokens of the sequence that these are a part of, where more follow at once; null where they end it.
+    /// <see cref="DynamicRopeScaling"/> depends on it.
+    /// </param>
     /// <param name="cancellation">Ends the work between chunks of tokens; the cache then holds whole chunks.</param>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    void Prefill(int sequence, ReadOnlySpan<int> tokens, int chainCount, CancellationToken cancellation = default);
+    void Prefill(
+        int sequence, ReadOnlySpan<int> tokens, int chainCount, int? length = null, CancellationToken cancellation = default);
 
     /// <summary>
     /// Runs a range of chains for some rows and caches their keys and values. Row i works in slot

@@ -276,14 +276,9 @@ public sealed partial class KvCache
             Check($"number of key-value heads in chain {chain + 1}", Config.KeyValueHeads(chain), other.KeyValueHeads(chain));
         Check(nameof(Config.RmsNormEpsilon), Config.RmsNormEpsilon, other.RmsNormEpsilon);
         Check(nameof(Config.RopeTheta), Config.RopeTheta, other.RopeTheta);
-        Check($"{nameof(RopeScaling)}.{nameof(RopeScaling.Factor)}",
-            Config.RopeScaling?.Factor, other.RopeScaling?.Factor);
-        Check($"{nameof(RopeScaling)}.{nameof(RopeScaling.LowFrequencyFactor)}",
-            Config.RopeScaling?.LowFrequencyFactor, other.RopeScaling?.LowFrequencyFactor);
-        Check($"{nameof(RopeScaling)}.{nameof(RopeScaling.HighFrequencyFactor)}",
-            Config.RopeScaling?.HighFrequencyFactor, other.RopeScaling?.HighFrequencyFactor);
-        Check($"{nameof(RopeScaling)}.{nameof(RopeScaling.OriginalContextLength)}",
-            Config.RopeScaling?.OriginalContextLength, other.RopeScaling?.OriginalContextLength);
+        Check(nameof(Config.RopeScaling), Config.RopeScaling?.GetType().Name, other.RopeScaling?.GetType().Name);
+        foreach (var (own, found) in (Config.RopeScaling?.Settings ?? []).Zip(other.RopeScaling?.Settings ?? []))
+            Check($"{nameof(RopeScaling)}.{own.Name}", own.Value, found.Value);
 
         static void Check<T>(string what, T own, T found)
         {

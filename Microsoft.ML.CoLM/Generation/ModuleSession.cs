@@ -22,6 +22,7 @@ internal sealed class ModuleSession : IDecodingSession
     private readonly FeatureStore _slots;
     private readonly FeatureStore? _history;
     private readonly SessionLedger _ledger;
+    private readonly RotaryLengths _lengths;
     private readonly Tensor _logits;
     private readonly float[][] _copies;
     private readonly bool[] _isCopied;
@@ -38,6 +39,7 @@ internal sealed class ModuleSession : IDecodingSession
         try
         {
             _columns = new FeatureLayout(model.Config);
+            _lengths = new RotaryLengths(model.Config, cache.SequenceCount);
             _slots = Store(SlotCount, sequences: 1);
             if (mayGrow && !model.Config.KvSharing)
                 _history = Store(cache.Capacity, cache.SequenceCount);
@@ -67,8 +69,11 @@ internal sealed class ModuleSession : IDecodingSession
 
     public int Length(int sequence) => _cache.Length(sequence);
 
-    public void Prefill(int sequence, ReadOnlySpan<int> tokens, int chainCount, CancellationToken cancellation = default)
+    public void Prefill(
+        int sequence, ReadOnlySpan<int> tokens, int chainCount, int? length = null, CancellationToken cancellation = default)
     {
+        var begin = _cache.Length(sequence);
+        _lengths.Set(sequence, begin, tokens.Length, length ?? begin + tokens.Length);
         var chains = new ChainRange(0, _model.Config.KvSharing ? 1 : chainCount);
         Reserve(_cache.Length(sequence) + tokens.Length);
         while (!tokens.IsEmpty)
@@ -139,6 +144,8 @@ internal sealed class ModuleSession : IDecodingSession
     private void RunSequence(ReadOnlySpan<DecodingRow> rows, int slot, ChainRange chains)
     {
         Reserve(rows[^1].Position + 1);
+        foreach (var row in chains.First == 0 ? rows : [])
+            _lengths.Set(row.Sequence, row.Position, 1, row.Position + 1);
         using var scope = NewDisposeScope();
         var (sequence, start, count) = (rows[0].Sequence, rows[0].Position, rows.Length);
         var ids = new int[count];
@@ -147,7 +154,8 @@ internal sealed class ModuleSession : IDecodingSession
         using var earlier = chains.First == 0 ? null : Earlier(_slots, slot, count, chains.First);
         using var kept = new ChainFeatures(_model.Config.LayerCount);
         earlier?.KeepLogits(_logits.narrow(0, slot, count));
-        var features = _model.Features(Ids(ids), chains, earlier, kept, new SequenceCache(_cache, sequence, start, count));
+        var features = _model.Features(Ids(ids), chains, earlier, kept, new SequenceCache(
+            _cache, sequence, start, count, _lengths.Of(sequence, start, count)));
         _logits.narrow(0, slot, count).copy_(_model.Head.forward(features, chains, earlier?.Logits));
         Array.Clear(_isCopied, slot, count);
 
@@ -167,7 +175,8 @@ internal sealed class ModuleSession : IDecodingSession
         var row = _history?.Row(sequence, start) ?? 0;
         using var earlier = chains.First == 0 ? null : Earlier(_history!, row, tokens.Length, chains.First);
         using var kept = _history is null ? null : new ChainFeatures(_model.Config.LayerCount);
-        _model.FillCache(Ids(tokens), chains, earlier, kept, new SequenceCache(_cache, sequence, start, tokens.Length));
+        _model.FillCache(Ids(tokens), chains, earlier, kept, new SequenceCache(
+            _cache, sequence, start, tokens.Length, _lengths.Of(sequence, start, tokens.Length)));
         if (kept is not null)
             Keep(kept, _history!, row, chains, sitesOfLastLayer: [FeatureSite.AttentionInput]);
         _ledger.Count(sequence, start, tokens.Length, chains);

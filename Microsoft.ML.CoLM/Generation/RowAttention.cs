@@ -11,6 +11,7 @@ internal sealed unsafe class RowAttention<T> : IDisposable
     private readonly InferenceWeights _weights;
     private readonly KvCache _cache;
     private readonly SlotBuffers _slots;
+    private readonly RotaryLengths _lengths;
     private readonly DecodingRow[] _rows;
     private readonly List<QueryTile> _tiles = [];
     private readonly float* _angles;
@@ -27,10 +28,11 @@ internal sealed unsafe class RowAttention<T> : IDisposable
     /// <param name="weights">The model.</param>
     /// <param name="cache">Its keys and values.</param>
     /// <param name="slots">Where rows' features are.</param>
+    /// <param name="lengths">The sequences that tokens' angles are those of.</param>
     /// <param name="threads">Threads that may take part.</param>
-    public RowAttention(InferenceWeights weights, KvCache cache, SlotBuffers slots, int threads)
+    public RowAttention(InferenceWeights weights, KvCache cache, SlotBuffers slots, RotaryLengths lengths, int threads)
     {
-        (_weights, _cache, _slots) = (weights, cache, slots);
+        (_weights, _cache, _slots, _lengths) = (weights, cache, slots, lengths);
         _d = weights.Config.HeadWidth;
         _scale = 1 / MathF.Sqrt(_d);
         _rows = new DecodingRow[slots.Slots];
@@ -50,7 +52,7 @@ internal sealed unsafe class RowAttention<T> : IDisposable
 
     /// <summary>Computes the angles of a row's position.</summary>
     public void Place(int row) => _weights.Rotary.Angles(
-        _rows[row].Position, new Span<float>(Cosine(row), _d / 2), new Span<float>(Sine(row), _d / 2));
+        _rows[row].Position, _lengths.Of(_rows[row].Sequence, _rows[row].Position), new Span<float>(Cosine(row), _d / 2), new Span<float>(Sine(row), _d / 2));
 
     /// <summary>A thread's part: its heads' keys and values into the cache, and what their queries read from it.</summary>
     /// <param name="team">The threads.</param>

@@ -26,10 +26,10 @@ internal sealed unsafe class RowWalk<T> : IDisposable
     private int _count;
     private bool _needsLogits;
 
-    public RowWalk(InferenceWeights weights, KvCache cache, WorkerTeam team, SlotBuffers slots)
+    public RowWalk(InferenceWeights weights, KvCache cache, WorkerTeam team, SlotBuffers slots, RotaryLengths lengths)
     {
         (_weights, _all, _team, _slots) = (weights, team, team, slots);
-        _attention = new RowAttention<T>(weights, cache, slots, team.Count);
+        _attention = new RowAttention<T>(weights, cache, slots, lengths, team.Count);
         _walk = Walk;
         _rows = new DecodingRow[slots.Slots];
     }

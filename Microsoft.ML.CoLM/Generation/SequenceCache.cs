@@ -9,9 +9,13 @@ namespace Microsoft.ML.CoLM.Generation;
 /// <param name="sequence">The sequence.</param>
 /// <param name="start">Position of the pass's first token.</param>
 /// <param name="length">The pass's tokens.</param>
-internal sealed class SequenceCache(KvCache cache, int sequence, int start, int length) : IKeyValueCache
+/// <param name="lengths">For each of them, the length of the sequence that its angles are those of; null where none matters.</param>
+internal sealed class SequenceCache(
+    KvCache cache, int sequence, int start, int length, IReadOnlyList<int>? lengths) : IKeyValueCache
 {
     public long Start => start;
+
+    public IReadOnlyList<int>? Lengths => lengths;
 
     public void Write(int layer, int firstChain, Tensor keys, Tensor values)
     {

@@ -41,7 +41,7 @@ public sealed partial class TextGenerator
                     nameof(prompt));
             }
             using var session = DecodingSession.Create(_model, cache, ownsCache: false, mayGrow: false);
-            session.Prefill(0, tokens, chains, token);
+            session.Prefill(0, tokens, chains, cancellation: token);
             return cache;
         }
         catch

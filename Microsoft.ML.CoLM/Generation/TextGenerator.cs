@@ -216,7 +216,7 @@ public sealed partial class TextGenerator
     private GeneratedSequence CreateSequence(
         IReadOnlyList<int> tokens, GenerationOptions settings, int prompt, Action<string>? onText,
         int capacity = int.MaxValue) =>
-        new(tokens, _model.Config, _tokenizer, settings, unchecked(settings.Seed + prompt), onText, capacity);
+        new(tokens, _model.Config, _model.EndTokenIds, _tokenizer, settings, unchecked(settings.Seed + prompt), onText, capacity);
 
     private GenerationOptions Check(GenerationOptions options)
     {

@@ -24,6 +24,11 @@ internal static class FileLimits
     /// <summary><c>tokenizer_config.json</c> and <c>special_tokens_map.json</c>; 50 KB in Llama 3's folders.</summary>
     public const long TokenizerConfig = 8 * Mebibyte;
 
+    /// <summary>
+    /// A file that goes with a model unread, such as <c>vocab.json</c>; 3 MB in Llama 3's time, 8 MB with 262,000 tokens.
+    /// </summary>
+    public const long KeptFile = 32 * Mebibyte;
+
     /// <summary><c>model.safetensors.index.json</c>; 0.1 MB for 405 billion parameters.</summary>
     public const long ShardIndex = 8 * Mebibyte;
 

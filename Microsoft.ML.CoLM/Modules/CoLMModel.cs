@@ -174,13 +174,14 @@ public sealed partial class CoLMModel : nn.Module
     /// <param name="earlier">Features of all chains before them, from a pass over the same ids; null for none.</param>
     /// <param name="kept">Where to keep this pass's features; null to keep none.</param>
     /// <param name="cache">The tokens before these, of one sequence; null where sequences begin here.</param>
+    /// <param name="lengths">Tokens of each sequence without padding; null where there is none.</param>
     /// <returns>[batch · length, width of the chains].</returns>
     internal Tensor Features(
         Tensor tokenIds, ChainRange chains, ChainFeatures? earlier = null, ChainFeatures? kept = null,
-        IKeyValueCache? cache = null)
+        IKeyValueCache? cache = null, IReadOnlyList<int>? lengths = null)
     {
         using var scope = NewDisposeScope();
-        return Walk(tokenIds.reshape(-1), Pass(tokenIds, chains, earlier, kept, cache)).MoveToOuterDisposeScope();
+        return Walk(tokenIds.reshape(-1), Pass(tokenIds, chains, earlier, kept, cache, lengths)).MoveToOuterDisposeScope();
     }
 
     /// <summary>The normalised features that the head reads, of the first chains, where sequences are trees.</summary>
@@ -261,13 +262,18 @@ public sealed partial class CoLMModel : nn.Module
     {
         using var scope = NewDisposeScope();
         var (ids, mask) = (batch.LastTokenIds(Device), batch.KeyMask(Config.KeyValueHeads(0), Device));
-        var (cosine, sine) = Rotary.Angles(0, batch.Length, Device, DataType);
+        var (cosine, sine) = Rotary.AnglesOf(batch.Length, batch.Lengths, Device, DataType);
         var pass = new ForwardPass(chains, batch.Count, 1, OfLast(cosine), OfLast(sine), earlier, kept, Cache: null,
             Adapters, mask);
         return Walk(ids, pass).MoveToOuterDisposeScope();
 
-        Tensor OfLast(Tensor angles) =>
-            angles.index_select(0, batch.LastPositions(Device)).view(batch.Count, 1, 1, 1, -1);
+        Tensor OfLast(Tensor angles)
+        {
+            var chosen = angles.dim() == 2
+                ? angles.index_select(0, batch.LastPositions(Device))
+                : angles.view(-1, angles.size(-1)).index_select(0, batch.LastRows(Device));
+            return chosen.view(batch.Count, 1, 1, 1, -1);
+        }
     }
 
     /// <summary>Caches the keys and values of a range of chains; parameters as in <see cref="Features"/>.</summary>
@@ -275,7 +281,7 @@ public sealed partial class CoLMModel : nn.Module
         Tensor tokenIds, ChainRange chains, ChainFeatures? earlier, ChainFeatures? kept, IKeyValueCache cache)
     {
         using var scope = NewDisposeScope();
-        var pass = Pass(tokenIds, chains, earlier, kept, cache);
+        var pass = Pass(tokenIds, chains, earlier, kept, cache, lengths: null);
         var x = _embedding.forward(tokenIds.reshape(-1), chains);
         foreach (var layer in _layers.SkipLast(1))
         {
@@ -289,20 +295,22 @@ public sealed partial class CoLMModel : nn.Module
     /// <summary>The features of the first chains, computed without gradients and kept for the chains after them.</summary>
     /// <param name="tokenIds">[batch, length], checked.</param>
     /// <param name="chainCount">How many chains, at least 1.</param>
-    internal ChainFeatures Prefix(Tensor tokenIds, int chainCount)
+    /// <param name="lengths">Tokens of each sequence without padding; null where there is none.</param>
+    internal ChainFeatures Prefix(Tensor tokenIds, int chainCount, IReadOnlyList<int>? lengths = null)
     {
         using var noGradients = no_grad();
-        return Keep(tokenIds, chainCount, rows: null);
+        return Keep(tokenIds, chainCount, rows: null, lengths);
     }
 
     /// <summary>The features of the first chains, with gradients where they are on, kept for the chains after them.</summary>
     /// <param name="tokenIds">[batch, length], checked.</param>
     /// <param name="chainCount">How many chains, at least 1.</param>
     /// <param name="rows">[kept], Int64: the rows to keep, all keys and values beside them; null for all.</param>
-    internal ChainFeatures Keep(Tensor tokenIds, int chainCount, Tensor? rows)
+    /// <param name="lengths">Tokens of each sequence without padding; null where there is none.</param>
+    internal ChainFeatures Keep(Tensor tokenIds, int chainCount, Tensor? rows, IReadOnlyList<int>? lengths = null)
     {
         var kept = new ChainFeatures(Config.LayerCount, rows);
-        using var features = Features(tokenIds, new ChainRange(0, chainCount), kept: kept);
+        using var features = Features(tokenIds, new ChainRange(0, chainCount), kept: kept, lengths: lengths);
         kept.KeepHeadInput(features);
         return kept;
     }
@@ -320,9 +328,16 @@ public sealed partial class CoLMModel : nn.Module
     }
 
     private ForwardPass Pass(
-        Tensor tokenIds, ChainRange chains, ChainFeatures? earlier, ChainFeatures? kept, IKeyValueCache? cache)
+        Tensor tokenIds, ChainRange chains, ChainFeatures? earlier, ChainFeatures? kept, IKeyValueCache? cache,
+        IReadOnlyList<int>? lengths)
     {
-        var (cosine, sine) = Rotary.Angles(cache?.Start ?? 0, tokenIds.size(1), tokenIds.device, DataType);
+        var length = tokenIds.size(1);
+        var (cosine, sine) = (cache, lengths) switch
+        {
+            ({ Lengths: { } ofTokens }, _) => Rotary.Angles(cache.Start, ofTokens, tokenIds.device, DataType),
+            (null, { } own) => Rotary.AnglesOf(length, own, tokenIds.device, DataType),
+            _ => Rotary.Angles(cache?.Start ?? 0, length, tokenIds.device, DataType),
+        };
         return new(chains, tokenIds.size(0), tokenIds.size(1), cosine, sine, earlier, kept, cache, Adapters);
     }
 

@@ -8,6 +8,12 @@ internal interface IKeyValueCache
     /// <summary>Tokens before those of the pass.</summary>
     long Start { get; }
 
+    /// <summary>
+    /// For each token of the pass, the length of the sequence that its angles are those of; null where that is all up to the
+    /// last of them.
+    /// </summary>
+    IReadOnlyList<int>? Lengths { get; }
+
     /// <summary>Caches the pass's keys and values of some chains.</summary>
     /// <param name="layer">The layer.</param>
     /// <param name="firstChain">The first of the chains that the heads belong to.</param>

@@ -37,6 +37,8 @@ internal sealed class LayerCache : IKeyValueCache, IDisposable
     /// <summary>Where the block begins.</summary>
     public long Start { get; set; }
 
+    public IReadOnlyList<int>? Lengths => null;
+
     public void Write(int layer, int firstChain, Tensor keys, Tensor values)
     {
         using var scope = NewDisposeScope();

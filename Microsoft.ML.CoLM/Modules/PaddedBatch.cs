@@ -31,6 +31,9 @@ internal sealed class PaddedBatch
     /// <summary>Tokens of all, without padding.</summary>
     public long TokenCount { get; }
 
+    /// <summary>Tokens of each example, without padding.</summary>
+    public IReadOnlyList<int> Lengths => [.. _examples.Select(example => example.Length)];
+
     /// <summary>Token ids of an example, without padding.</summary>
     public int[] Example(int index) => _examples[index];
 

@@ -34,7 +34,7 @@ internal sealed class ExampleFeatures(
         using var scope = NewDisposeScope();
         var ids = batch.TokenIds(model.Device);
         using var prefix = Prefix(chosen, batch, ids);
-        var tuned = model.Features(ids, new ChainRange(frozenChains, model.Config.ChainCount), prefix)
+        var tuned = model.Features(ids, new ChainRange(frozenChains, model.Config.ChainCount), prefix, lengths: batch.Lengths)
             .index_select(0, rows);
         return (prefix is null ? tuned : cat([prefix.HeadInput!.index_select(0, rows), tuned], dim: 1))
             .MoveToOuterDisposeScope();
@@ -58,10 +58,10 @@ internal sealed class ExampleFeatures(
     private ChainFeatures LastPrefix(PaddedBatch batch, Tensor rows)
     {
         using var noGradients = no_grad();
-        return model.Keep(batch.TokenIds(model.Device), frozenChains, rows);
+        return model.Keep(batch.TokenIds(model.Device), frozenChains, rows, batch.Lengths);
     }
 
     private ChainFeatures? Prefix(int[] chosen, PaddedBatch batch, Tensor ids) => frozenChains == 0
         ? null
-        : frozen?.Of(chosen, batch) ?? model.Prefix(ids, frozenChains);
+        : frozen?.Of(chosen, batch) ?? model.Prefix(ids, frozenChains, batch.Lengths);
 }

@@ -203,7 +203,7 @@ internal sealed class FrozenFeatures : IDisposable
         using var noGradients = no_grad();
         using var rows = _ofLast ? batch.LastRows(_model.Device) : null;
         using var ids = batch.TokenIds(_model.Device);
-        return _model.Keep(ids, _chainCount, rows);
+        return _model.Keep(ids, _chainCount, rows, batch.Lengths);
     }
 
     /// <summary>Where a site's numbers of an example lie: in the batch's tensor, and among the example's own bytes.</summary>

@@ -16,7 +16,8 @@ internal static class Report
         try
         {
             var info = CoLMModel.Inspect(folder);
-            Write("It loads", folder, [.. ModelLines.Of(info, folder), .. TokenizerLines.Of(info, folder), .. machine]);
+            Write("It loads", folder, [.. ModelLines.Of(info, folder), .. TokenizerLines.Of(info, folder),
+                .. info.Warnings.Select(warning => ("Warning", warning)), .. machine]);
             return 0;
         }
         catch (Exception e) when (e is ArgumentException or IOException or UnauthorizedAccessException or InvalidDataException

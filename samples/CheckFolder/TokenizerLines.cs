@@ -28,8 +28,8 @@ internal static class TokenizerLines
                 ? FormattableString.Invariant($" and {info.SpecialTokens.Count - MostSpecialTokens} more") : ""));
         yield return ($"\"{Example}\"", string.Join(" ", tokenizer.EncodeToTokens(Example, out _)
             .Select(token => FormattableString.Invariant($"{token.Value} ({token.Id})"))));
-        yield return ("End of text", info.Config.EosTokenIds.Count == 0 ? "no token: generation ends at its length alone"
-            : string.Join(", ", info.Config.EosTokenIds));
+        yield return ("End of text", info.EndTokenIds.Count == 0 ? "no token: generation ends at its length alone"
+            : string.Join(", ", info.EndTokenIds));
         yield return ("Chat template", HasChatTemplate(folder) ? "there" : "none");
     }
 

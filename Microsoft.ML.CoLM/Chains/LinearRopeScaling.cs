@@ -1,0 +1,32 @@
+namespace Microsoft.ML.CoLM;
+
+/// <summary>
+/// Position interpolation (rope type <c>linear</c>; Chen et al. 2023, arXiv 2306.15595): all positions are divided by
+/// <see cref="RopeScaling.Factor"/>.
+/// </summary>
+/// <remarks>
+/// <see cref="CoLMConfig.ContextLength"/> is the original context times the factor, rounded down; <c>config.json</c> has
+/// the original one, as <c>max_position_embeddings</c>.
+/// </remarks>
+public sealed record LinearRopeScaling : RopeScaling
+{
+    /// <summary>A scaling.</summary>
+    /// <param name="Factor">What positions are divided by.</param>
+    /// <param name="OriginalContextLength">The context, in tokens, that the model was first trained with.</param>
+    public LinearRopeScaling(double Factor, int OriginalContextLength)
+        : base(Factor, OriginalContextLength)
+    {
+    }
+
+    internal override double ContextOf(int maxPositions) => maxPositions * Factor;
+
+    internal override int MaxPositionsOf(int context) => OriginalContextLength;
+
+    internal override double Scale(double frequency, int pair, CoLMConfig config) => frequency / Factor;
+
+    internal override void Check(CoLMConfig config)
+    {
+        base.Check(config);
+        RequireContext(config);
+    }
+}

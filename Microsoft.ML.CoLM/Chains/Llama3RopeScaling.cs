@@ -1,0 +1,53 @@
+namespace Microsoft.ML.CoLM;
+
+/// <summary>
+/// LLaMA 3.1's scaling (rope type <c>llama3</c>; Grattafiori et al. 2024, arXiv 2407.21783, and its published code):
+/// wavelengths beyond the original context are stretched by the factor, short ones are kept, those between are blended.
+/// </summary>
+public sealed record Llama3RopeScaling : RopeScaling
+{
+    /// <summary>A scaling.</summary>
+    /// <param name="Factor">How much long wavelengths are stretched.</param>
+    /// <param name="LowFrequencyFactor">Wavelengths above original context / this are stretched in full.</param>
+    /// <param name="HighFrequencyFactor">Wavelengths below original context / this are left as they are.</param>
+    /// <param name="OriginalContextLength">The context, in tokens, that the model was first trained with.</param>
+    public Llama3RopeScaling(
+        double Factor, double LowFrequencyFactor, double HighFrequencyFactor, int OriginalContextLength)
+        : base(Factor, OriginalContextLength)
+    {
+        this.LowFrequencyFactor = LowFrequencyFactor;
+        this.HighFrequencyFactor = HighFrequencyFactor;
+    }
+
+    /// <summary>Wavelengths above original context / this are stretched in full.</summary>
+    public double LowFrequencyFactor { get; init; }
+
+    /// <summary>Wavelengths below original context / this are left as they are.</summary>
+    public double HighFrequencyFactor { get; init; }
+
+    internal override IEnumerable<(string Name, double? Value)> Settings =>
+    [
+        (nameof(Factor), Factor), (nameof(LowFrequencyFactor), LowFrequencyFactor),
+        (nameof(HighFrequencyFactor), HighFrequencyFactor), (nameof(OriginalContextLength), OriginalContextLength),
+    ];
+
+    internal override double Scale(double frequency, int pair, CoLMConfig config)
+    {
+        var wavelength = 2 * Math.PI / frequency;
+        var cycles = OriginalContextLength / wavelength;
+        if (cycles < LowFrequencyFactor)
+            return frequency / Factor;
+        if (cycles > HighFrequencyFactor)
+            return frequency;
+        var kept = (cycles - LowFrequencyFactor) / (HighFrequencyFactor - LowFrequencyFactor);
+        return (1 - kept) * frequency / Factor + kept * frequency;
+    }
+
+    internal override void Check(CoLMConfig config)
+    {
+        base.Check(config);
+        Require(LowFrequencyFactor > 0, nameof(LowFrequencyFactor), LowFrequencyFactor, "a positive number");
+        Require(HighFrequencyFactor > LowFrequencyFactor, nameof(HighFrequencyFactor), HighFrequencyFactor,
+            FormattableString.Invariant($"above {nameof(LowFrequencyFactor)} {LowFrequencyFactor}"));
+    }
+}
