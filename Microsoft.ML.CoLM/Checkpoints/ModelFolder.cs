@@ -21,7 +21,7 @@ internal static class ModelFolder
         using var files = Open(folder, chainCount);
         var embedding = ChainTensors.EmbeddingOf(files.Config);
         dtype ??= files.Weights.Select(entry => entry.File.StoredType(embedding)).First(type => type != null);
-        var model = new CoLMModel(files.Config, device, dtype!.Value) 
+        var model = new CoLMModel(files.Config, device, dtype!.Value)
         {
             TokenizerFiles = files.Tokenizer,
             KeptFiles = files.Kept,
