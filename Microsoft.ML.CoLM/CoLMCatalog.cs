@@ -76,22 +76,24 @@ public static class CoLMCatalog
         this TransformsCatalog catalog, ChainTuningEstimator.Options options) =>
         new(EnvironmentOf(catalog), options);
 
-    /// <summary>Scores text with the first chains of a model; see <see cref="ElasticScoringTransformer"/>.</summary>
+    /// <summary>
+    /// Scores text with the first chains of a model, or predicts what it was tuned for; see <see cref="ElasticScoringTransformer"/>.
+    /// </summary>
     /// <param name="catalog">The transforms catalog.</param>
-    /// <param name="modelFolder">A LLaMA or CoLM folder in Hugging Face's layout.</param>
+    /// <param name="modelFolder">
+    /// A LLaMA or CoLM folder in Hugging Face's layout. That of a tuned model gives the transformer that was tuned.
+    /// </param>
     /// <param name="chainCount">How many chains to score with; null takes all.</param>
-    /// <param name="textColumnName">The column of text to score.</param>
+    /// <param name="textColumnName">The column of text to score; "Text" stands for the column that a tuned model was tuned with.</param>
     /// <exception cref="ArgumentException">An argument is empty or out of range.</exception>
     public static ElasticScoringEstimator ElasticScoring(
         this TransformsCatalog catalog, string modelFolder, int? chainCount = null, string textColumnName = "Text")
     {
         GivenFolder.CheckIsNamed(modelFolder, nameof(modelFolder));
-        return ElasticScoring(catalog, new ElasticScoringEstimator.Options
-        {
-            ModelFolder = modelFolder,
-            ChainCount = chainCount,
-            TextColumnName = textColumnName,
-        });
+        var options = new ElasticScoringEstimator.Options { ModelFolder = modelFolder, ChainCount = chainCount };
+        if (textColumnName != options.TextColumnName)
+            options.TextColumnName = textColumnName;
+        return ElasticScoring(catalog, options);
     }
 
     /// <summary>Scores text with the first chains of a model; see <see cref="ElasticScoringTransformer"/>.</summary>

@@ -9,7 +9,7 @@ public sealed partial class CoLMModel
     /// <summary>Loads a model from a CoLM folder, or an ordinary LLaMA from a Hugging Face folder.</summary>
     /// <param name="folder">
     /// Holds <c>config.json</c>, the first chain's <c>model.safetensors</c> (or its shards with their index),
-    /// <c>chain-2.safetensors</c> and so on, and usually a tokenizer.
+    /// <c>chain-2.safetensors</c> and so on, usually a tokenizer, and, of a tuned model, <c>task-head.safetensors</c>.
     /// </param>
     /// <param name="chainCount">
     /// How many chains to load, from 1 on; files of later chains are not opened. Null loads all.
@@ -66,6 +66,9 @@ public sealed partial class CoLMModel
     /// </param>
     /// <param name="chainCount">How many chains to write, from 1 on; null writes all.</param>
     /// <remarks>
+    /// What the model was tuned for is written, too, with the head of the chains that are, as <c>task-head.safetensors</c>:
+    /// <see cref="CoLMCatalog.ElasticScoring(TransformsCatalog, string, int?, string)"/> makes a transformer of that task of the
+    /// folder. Its columns and settings are in it, but no cascade, which a transformer has.
     /// Adapters (<see cref="LoraOptions"/>) are merged into the weights that are written: the format has none. Files are
     /// complete under temporary names before the first takes its place. A crash or an exception at any
     /// moment, such as a full disk, leaves a folder from which <see cref="Load"/> gets the old model or the new one.

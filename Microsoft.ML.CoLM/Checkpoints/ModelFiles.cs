@@ -11,6 +11,9 @@ internal static partial class ModelFiles
     public const string FirstChain = "model.safetensors";
     public const string ShardIndex = "model.safetensors.index.json";
 
+    /// <summary>The task that the model was tuned for, with its head.</summary>
+    public const string TaskHead = "task-head.safetensors";
+
     /// <summary>Where a chain is written, in a folder.</summary>
     public static string OfChain(int chain) => chain == 0
         ? FirstChain
@@ -29,7 +32,7 @@ internal static partial class ModelFiles
     public static bool IsAny(string? name) =>
         name is not null && (name == Config || IsWeights(name) || IsSideFile(name));
 
-    [GeneratedRegex(@"^(model\.safetensors(\.index\.json)?|model-[0-9]{5}-of-[0-9]{5}\.safetensors|chain-[0-9]+\.safetensors)\z",
+    [GeneratedRegex(@"^(model\.safetensors(\.index\.json)?|model-[0-9]{5}-of-[0-9]{5}\.safetensors|chain-[0-9]+\.safetensors|task-head\.safetensors)\z",
         RegexOptions.CultureInvariant)]
     private static partial Regex WeightsPattern();
 }

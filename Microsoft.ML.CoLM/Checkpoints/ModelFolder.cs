@@ -21,7 +21,7 @@ internal static class ModelFolder
         using var files = Open(folder, chainCount);
         var embedding = ChainTensors.EmbeddingOf(files.Config);
         dtype ??= files.Weights.Select(entry => entry.File.StoredType(embedding)).First(type => type != null);
-        var model = new CoLMModel(files.Config, device, dtype!.Value) 
+        var model = new CoLMModel(files.Config, device, dtype!.Value)
         {
             TokenizerFiles = files.Tokenizer,
             KeptFiles = files.Kept,
@@ -32,6 +32,7 @@ internal static class ModelFolder
         {
             foreach (var (chain, file) in files.Weights)
                 file.ReadInto(ChainTensors.ParametersOf(model, chain));
+            files.Task?.ReadInto(model);
             return model;
         }
         catch
@@ -39,6 +40,14 @@ internal static class ModelFolder
             model.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Checks all files against the configuration, and reads no weights.</summary>
+    public static CoLMModelInfo Inspect(string folder)
+    {
+        GivenFolder.Check(folder);
+        using var files = Open(folder, chainCount: null);
+        return new CoLMModelInfo(files);
     }
 
     /// <summary>Writes the first chains of a model in place of the model that the folder may hold.</summary>
@@ -53,6 +62,8 @@ internal static class ModelFolder
             var chain = i;
             contents.Add((ModelFiles.OfChain(chain), stream => ModelStream.WriteChain(model, chain, stream)));
         }
+        if (model.Task is { } task)
+            contents.Add((ModelFiles.TaskHead, stream => TaskHeadFile.Write(stream, task, chainCount)));
         foreach (var (name, bytes) in model.SideFiles)
             contents.Add((name, stream => stream.Write(bytes)));
         // Last: other tools take a folder with a configuration for a complete model.
@@ -76,6 +87,16 @@ internal static class ModelFolder
         }
         using var text = new StreamReader(new MemoryStream(BoundedFile.ReadAllBytes(path, FileLimits.ConfigJson)));
         return ConfigJson.Read(text.ReadToEnd(), path, warnings);
+    }
+
+    /// <summary>The settings of the task that a folder's model was tuned for; null where there is none, or no folder.</summary>
+    /// <exception cref="InvalidDataException">The task's file, or the configuration, is damaged or not supported.</exception>
+    public static string? ReadTask(string folder)
+    {
+        if (!OrdinaryFile.IsThere(Path.Combine(folder, ModelFiles.TaskHead)))
+            return null;
+        using var file = TaskHeadFile.TryOpen(folder, ReadConfig(folder));
+        return file?.Settings;
     }
 
     // A save beside this may replace the files one after the other while they are opened. Once all of them are open
@@ -113,8 +134,8 @@ internal static class ModelFolder
     private static OpenModel OpenFiles(string folder, int? chainCount)
     {
         var warnings = new List<string>();
-        var config = ReadConfig(folder, warnings);
-        config = config.WithChainCount(chainCount ?? config.ChainCount);
+        var stored = ReadConfig(folder, warnings);
+        var config = stored.WithChainCount(chainCount ?? stored.ChainCount);
         if (config.TieWordEmbeddings && TiedHead.IsAnother(folder, config))
         {
             config = config with { TieWordEmbeddings = false };
@@ -122,6 +143,7 @@ internal static class ModelFolder
                 "head that is another than the embedding; that head is used.");
         }
         var weights = new List<(int Chain, WeightFile File)>();
+        TaskHeadFile? task = null;
         try
         {
             for (var chain = 0; chain < config.ChainCount; chain++)
@@ -129,13 +151,16 @@ internal static class ModelFolder
                 foreach (var file in OpenChain(folder, config, chain))
                     weights.Add((chain, file));
             }
+            task = TaskHeadFile.TryOpen(folder, stored);
             var tokenizer = TokenizerFiles.TryRead(folder);
             var kept = KeptFiles.Read(folder, [.. tokenizer?.Files.Select(file => file.Key) ?? []]);
             return new OpenModel(
-                config, weights, tokenizer, kept, kept.EndTokenIds(config.VocabularySize, folder, warnings), warnings);
+                config, weights, tokenizer, kept, kept.EndTokenIds(config.VocabularySize, folder, warnings), warnings,
+                task);
         }
         catch
         {
+            task?.Dispose();
             foreach (var (_, file) in weights)
                 file.Dispose();
             throw;

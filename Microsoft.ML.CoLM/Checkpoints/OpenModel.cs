@@ -9,13 +9,15 @@ namespace Microsoft.ML.CoLM.Checkpoints;
 /// <param name="Kept">Files that go with the model.</param>
 /// <param name="EndTokenIds">What ends generation; null where that is the configuration's.</param>
 /// <param name="Warnings">What was found odd and passed over.</param>
+/// <param name="Task">The task that the model was tuned for; null where there is none.</param>
 internal sealed record OpenModel(
     CoLMConfig Config, IReadOnlyList<(int Chain, WeightFile File)> Weights, TokenizerFiles? Tokenizer, KeptFiles Kept,
-    IReadOnlyList<int>? EndTokenIds, IReadOnlyList<string> Warnings) : IDisposable
+    IReadOnlyList<int>? EndTokenIds, IReadOnlyList<string> Warnings, TaskHeadFile? Task) : IDisposable
 {
     public void Dispose()
     {
         foreach (var (_, file) in Weights)
             file.Dispose();
+        Task?.Dispose();
     }
 }

@@ -18,8 +18,10 @@ internal static class SafetensorsHeader
     /// <param name="json">The header.</param>
     /// <param name="source">The file's name, for messages.</param>
     /// <param name="dataLength">Bytes after the header; null where the source does not tell.</param>
+    /// <param name="metadata">Gets the free texts by their names; null where nobody asks for them.</param>
     /// <exception cref="InvalidDataException">The header is not what the format asks for.</exception>
-    public static List<SafetensorsEntry> Parse(ReadOnlyMemory<byte> json, string source, long? dataLength)
+    public static List<SafetensorsEntry> Parse(
+        ReadOnlyMemory<byte> json, string source, long? dataLength, IDictionary<string, string>? metadata = null)
     {
         var entries = new List<SafetensorsEntry>();
         try
@@ -31,7 +33,7 @@ internal static class SafetensorsHeader
             foreach (var property in header.EnumerateObject())
             {
                 if (property.NameEquals(MetadataName))
-                    CheckMetadata(property.Value, source);
+                    ReadMetadata(property.Value, source, metadata);
                 else
                     entries.Add(ParseEntry(property, source, dataLength));
             }
@@ -45,6 +47,15 @@ internal static class SafetensorsHeader
         entries.Sort((a, b) => (a.Begin, a.End).CompareTo((b.Begin, b.End)));
         CheckCoverage(entries, source, dataLength);
         return entries;
+    }
+
+    private static void ReadMetadata(JsonElement json, string source, IDictionary<string, string>? metadata)
+    {
+        CheckMetadata(json, source);
+        if (metadata is null || json.ValueKind != JsonValueKind.Object)
+            return;
+        foreach (var text in json.EnumerateObject())
+            metadata[text.Name] = text.Value.GetString()!;
     }
 
     private static void CheckMetadata(JsonElement metadata, string source)

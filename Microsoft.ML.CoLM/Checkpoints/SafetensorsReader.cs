@@ -24,16 +24,21 @@ internal sealed class SafetensorsReader : IDisposable
     /// </param>
     /// <param name="source">The file's name, for messages.</param>
     /// <param name="length">The file's length, where it is known otherwise than from the stream.</param>
+    /// <param name="metadata">Gets the header's free texts by their names; null where nobody asks for them.</param>
+    /// <param name="headerLimit">Bytes that the header may have.</param>
     /// <exception cref="InvalidDataException">The header is not valid, or data is missing.</exception>
-    public SafetensorsReader(Stream stream, string source, long? length = null)
+    public SafetensorsReader(
+        Stream stream, string source, long? length = null, IDictionary<string, string>? metadata = null,
+        long headerLimit = FileLimits.SafetensorsHeader)
     {
         _stream = stream;
         Source = source;
         try
         {
             length ??= stream.CanSeek ? stream.Length - stream.Position : null;
-            var header = ReadHeader(stream, source, length);
-            Entries = SafetensorsHeader.Parse(header, source, length - SafetensorsHeader.PrefixLength - header.Length);
+            var header = ReadHeader(stream, source, length, headerLimit);
+            Entries = SafetensorsHeader.Parse(
+                header, source, length - SafetensorsHeader.PrefixLength - header.Length, metadata);
             _byName = Entries.ToDictionary(entry => entry.Name, StringComparer.Ordinal);
         }
         catch
@@ -155,7 +160,7 @@ internal sealed class SafetensorsReader : IDisposable
 
     public void Dispose() => _stream.Dispose();
 
-    private static ReadOnlyMemory<byte> ReadHeader(Stream stream, string source, long? streamLength)
+    private static ReadOnlyMemory<byte> ReadHeader(Stream stream, string source, long? streamLength, long limit)
     {
         Span<byte> prefix = stackalloc byte[SafetensorsHeader.PrefixLength];
         if (stream.ReadAtLeast(prefix, prefix.Length, throwOnEndOfStream: false) < prefix.Length)
@@ -175,7 +180,7 @@ internal sealed class SafetensorsReader : IDisposable
                 $"only {streamLength - prefix.Length} after that number.");
         }
 
-        if (streamLength is not null && length > FileLimits.SafetensorsHeader)
+        if (streamLength is not null && (long)length > limit)
             throw TooLong();
 
         // Grows with what arrives: a stream that claims a long header and holds none costs nothing.
@@ -190,13 +195,13 @@ internal sealed class SafetensorsReader : IDisposable
                     $"ends after {header.WrittenCount} of them.");
             }
             header.Advance(read);
-            if (header.WrittenCount > FileLimits.SafetensorsHeader)
+            if (header.WrittenCount > limit)
                 throw TooLong();
         }
         return header.WrittenMemory;
 
         InvalidDataException TooLong() => new($"{source}: the header says it is {length} bytes long; " +
-            $"{FileLimits.SafetensorsHeader} are far more than weights need, and no more are read.");
+            $"{limit} are far more than weights need, and no more are read.");
     }
 
     private void SkipTo(long position)

@@ -11,8 +11,12 @@ internal static class SafetensorsWriter
     private const int HeaderAlignment = 8;
 
     /// <summary>Writes the tensors, each in its own type; the same tensors always give the same bytes.</summary>
+    /// <param name="stream">The file.</param>
+    /// <param name="tensors">The tensors by their names.</param>
+    /// <param name="text">A text to put beside them, by its name; null for none.</param>
     /// <exception cref="NotSupportedException">A tensor is none of Float32, BFloat16 and Float16.</exception>
-    public static void Write(Stream stream, IEnumerable<KeyValuePair<string, Tensor>> tensors)
+    public static void Write(
+        Stream stream, IEnumerable<KeyValuePair<string, Tensor>> tensors, KeyValuePair<string, string>? text = null)
     {
         var ordered = tensors
             .OrderBy(tensor => ElementType.OfWeights(tensor.Value.dtype).Rank)
@@ -20,7 +24,7 @@ internal static class SafetensorsWriter
             .ToList();
 
         var header = new ArrayBufferWriter<byte>();
-        WriteHeader(header, ordered);
+        WriteHeader(header, ordered, text);
         var padding = (HeaderAlignment - (header.WrittenCount % HeaderAlignment)) % HeaderAlignment;
         header.GetSpan(padding)[..padding].Fill((byte)' ');
         header.Advance(padding);
@@ -33,12 +37,15 @@ internal static class SafetensorsWriter
             TensorBytes.Write(stream, tensor);
     }
 
-    private static void WriteHeader(IBufferWriter<byte> output, List<KeyValuePair<string, Tensor>> tensors)
+    private static void WriteHeader(
+        IBufferWriter<byte> output, List<KeyValuePair<string, Tensor>> tensors, KeyValuePair<string, string>? text)
     {
         using var json = new Utf8JsonWriter(output);
         json.WriteStartObject();
         json.WriteStartObject(SafetensorsHeader.MetadataName);
         json.WriteString("format", "pt");
+        if (text is { } added)
+            json.WriteString(added.Key, added.Value);
         json.WriteEndObject();
         long end = 0;
         foreach (var (name, tensor) in tensors)

@@ -46,6 +46,9 @@ internal sealed class WeightFile : IDisposable
     /// <summary>The type a tensor is stored in; null where it is in another file.</summary>
     public ScalarType? StoredType(TensorSpec tensor) => tensor.FindIn(_reader.Find)?.Type.Scalar;
 
+    /// <summary>The types of what is needed of the file.</summary>
+    public IEnumerable<ScalarType> StoredTypes => _needed.Select(needed => needed.Entry.Type.Scalar!.Value);
+
     /// <summary>Fills the parameters, given by their own names, and reads the file to its end.</summary>
     public void ReadInto(Dictionary<string, Tensor> parameters)
     {

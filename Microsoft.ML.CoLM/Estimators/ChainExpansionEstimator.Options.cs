@@ -44,6 +44,13 @@ public sealed partial class ChainExpansionEstimator
         [KeepsResult]
         public string TextColumnName { get; set; } = DefaultColumnNames.Text;
 
+        /// <summary>
+        /// Whether text that spells a special token means that token, as Hugging Face's tokenizers have it: of the rows that are
+        /// learnt from, and of those that are scored later. False takes it for text.
+        /// </summary>
+        [KeepsResult]
+        public bool ParseSpecialTokens { get; set; } = true;
+
         /// <summary>Rows to validate on, with the same text column; null for none.</summary>
         [KeepsResult]
         public IDataView? ValidationSet { get; set; }

@@ -75,7 +75,7 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         var (model, frozenChains) = CreateModel(seed);
         try
         {
-            var tokenizer = model.CreateTokenizer();
+            var tokenizer = model.CreateTokenizer(_options.ParseSpecialTokens);
             var summary = Train(model, frozenChains, tokenizer, input, seed, checkpoints, messages);
             return new(_host, new SharedModel(model, isOwned: true), Settings(model.Config.ChainCount), tokenizer,
                 summary);
@@ -217,5 +217,6 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
     }
 
     private ScoringSettings Settings(int chainCount) => new(new TextColumns(_options.TextColumnName),
-        new ElasticScoringEstimator.Options().BatchSize, LanguageModelScoring.Default(chainCount));
+        new ElasticScoringEstimator.Options().BatchSize, LanguageModelScoring.Default(chainCount),
+        ParsesSpecialTokens: _options.ParseSpecialTokens);
 }

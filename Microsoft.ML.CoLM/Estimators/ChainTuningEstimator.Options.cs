@@ -90,6 +90,17 @@ public sealed partial class ChainTuningEstimator
         /// </summary>
         public string Template { get; set; } = "{0}{1}";
 
+        /// <summary>
+        /// Whether texts that spell a special token mean that token, as Hugging Face's tokenizers have it: of the rows that are
+        /// learnt from, and of those that are predicted later. False takes it for text. A <see cref="Model"/> that was made with
+        /// false keeps that. Those of a <see cref="Template"/> are parsed in any case.
+        /// </summary>
+        [Training.KeepsResult]
+        public bool ParseSpecialTokens { get; set; } = true;
+
+        /// <summary>Whether special tokens are parsed in texts.</summary>
+        internal bool ParsesSpecialTokens => ParseSpecialTokens && Model!.Settings.ParsesSpecialTokens;
+
         /// <summary>Adapters to train instead of the tuned chains' weights; null for none.</summary>
         public LoraOptions? Lora { get; set; }
 

@@ -99,8 +99,9 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
         ChainHead? head = null;
         try
         {
-            var setting = new TuningSetting(
-                model, frozenChains, _options.Model.Tokenizer, input, _options, seed, messages);
+            var tokenizer = _options.ParsesSpecialTokens == _options.Model.Settings.ParsesSpecialTokens
+                ? _options.Model.Tokenizer : source.CreateTokenizer(_options.ParsesSpecialTokens);
+            var setting = new TuningSetting(model, frozenChains, tokenizer, input, _options, seed, messages);
             using var run = _tuning.Prepare(setting);
             head = run.Head;
             var summary = Train(run, model, seed, checkpoints, messages);
@@ -109,10 +110,11 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
                 using var adapted = model;
                 model = adapted.MergeAdapters();
             }
-            model.TaskHead = head;
-            return new(_host, new SharedModel(model, isOwned: true),
-                new ScoringSettings(_tuning.Columns, new ElasticScoringEstimator.Options().BatchSize, run.Scoring),
-                _options.Model.Tokenizer, summary);
+            var settings = new ScoringSettings(
+                _tuning.Columns, new ElasticScoringEstimator.Options().BatchSize, run.Scoring,
+                ParsesSpecialTokens: _options.ParsesSpecialTokens);
+            model.Task = TaskSettings.Keep(settings);
+            return new(_host, new SharedModel(model, isOwned: true), settings, tokenizer, summary);
         }
         catch (Exception e)
         {

@@ -27,6 +27,15 @@ internal sealed class ClassLabels
         _keyValues = builder.ToAnnotations();
     }
 
+    private ClassLabels(int count, DataViewSchema.Annotations keyValues) => (Count, _keyValues) = (count, keyValues);
+
+    /// <summary>Classes without values, numbered from 0 on.</summary>
+    public static ClassLabels Of(int count) => new(count, new DataViewSchema.Annotations.Builder().ToAnnotations());
+
+    /// <summary>Classes by the texts of their values.</summary>
+    /// <exception cref="FormatException">A text is none of a value; the message is the text.</exception>
+    public static ClassLabels Of(ClassValueKind kind, string[] texts) => new(texts.Length, kind.ToAnnotations(texts));
+
     /// <summary>The annotations of <see cref="VectorColumn"/>, which need no classes.</summary>
     public static SchemaShape VectorAnnotations { get; } = new(
     [
@@ -41,6 +50,18 @@ internal sealed class ClassLabels
     /// <summary>The values of the classes as text; their numbers from 0 on where the key has none.</summary>
     /// <remarks>Made when they are asked for: of a zip, when the head has shown that there are so many classes.</remarks>
     public string[] Names => field ??= ReadNames();
+
+    /// <summary>The type of the classes' values, and their texts; null where the key has none.</summary>
+    public (ClassValueKind Kind, string[] Texts)? Values
+    {
+        get
+        {
+            if (_keyValues.Schema.GetColumnOrNull(KeyValues)?.Type is not VectorDataViewType type)
+                return null;
+            var kind = ClassValueKind.Of(type.ItemType);
+            return (kind, kind.Read(_keyValues));
+        }
+    }
 
     /// <summary>A key column of these classes.</summary>
     public DataViewSchema.DetachedColumn KeyColumn(string name) =>

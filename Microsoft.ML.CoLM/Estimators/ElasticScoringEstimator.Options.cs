@@ -10,7 +10,14 @@ public sealed partial class ElasticScoringEstimator
     /// <summary>What to score with, and which columns to read and write.</summary>
     public sealed class Options
     {
-        /// <summary>A LLaMA or CoLM folder; give this, <see cref="Model"/> or <see cref="Transformer"/>.</summary>
+        private ScoringTask? _task;
+        private string? _textColumnName = DefaultColumnNames.Text;
+        private bool _hasTextColumnName;
+
+        /// <summary>
+        /// A LLaMA or CoLM folder; give this, <see cref="Model"/> or <see cref="Transformer"/>. That of a tuned model gives the
+        /// task that it was tuned for, with its head and the columns that it reads, unless <see cref="Task"/> is set.
+        /// </summary>
         public string? ModelFolder { get; set; }
 
         /// <summary>
@@ -20,13 +27,15 @@ public sealed partial class ElasticScoringEstimator
         /// </summary>
         public ScalarType? DataType { get; set; }
 
-        /// <summary>A model in memory, which stays the caller's.</summary>
+        /// <summary>
+        /// A model in memory, which stays the caller's. What it was tuned for makes no difference: give the transformer for that.
+        /// </summary>
         public CoLMModel? Model { get; set; }
 
         /// <summary>
         /// A fitted transformer whose model and task are taken, with the columns that it reads and writes: of these options
-        /// <see cref="ChainCount"/>, <see cref="Cascade"/>, <see cref="BatchSize"/>, <see cref="Window"/> and
-        /// <see cref="Stride"/> count; windows that are left out are the transformer's. The weights are shared.
+        /// <see cref="ChainCount"/>, <see cref="Cascade"/>, <see cref="BatchSize"/>, <see cref="Window"/>,
+        /// <see cref="Stride"/> and <see cref="ParseSpecialTokens"/> count; windows that are left out are the transformer's. The weights are shared.
         /// </summary>
         public ElasticScoringTransformer? Transformer { get; set; }
 
@@ -35,12 +44,21 @@ public sealed partial class ElasticScoringEstimator
 
         /// <summary>
         /// Scores every row with few chains, and only those that are not clear then with more; null scores all rows
-        /// alike. For <see cref="ScoringTask.LanguageModeling"/>, and for the classes of a <see cref="Transformer"/>.
+        /// alike. For <see cref="ScoringTask.LanguageModeling"/>, and for the classes of a <see cref="Transformer"/> or of a
+        /// tuned model's folder, which has no cascade of its own.
         /// </summary>
         public CascadeOptions? Cascade { get; set; }
 
-        /// <summary>What to compute, and so which of the output columns there are.</summary>
-        public ScoringTask Task { get; set; } = ScoringTask.LanguageModeling;
+        /// <summary>
+        /// What to compute, and so which of the output columns there are. Left out, it is what the <see cref="ModelFolder"/>'s
+        /// model was tuned for, or <see cref="ScoringTask.LanguageModeling"/>; once set, to that, too, the folder's head is not
+        /// used.
+        /// </summary>
+        public ScoringTask Task
+        {
+            get => _task ?? ScoringTask.LanguageModeling;
+            set => _task = value;
+        }
 
         /// <summary>How a text's tokens become one vector, in <see cref="ScoringTask.Features"/>.</summary>
         public FeaturePooling Pooling { get; set; } = FeaturePooling.Mean;
@@ -56,8 +74,15 @@ public sealed partial class ElasticScoringEstimator
         /// </summary>
         public string ChoicesColumnName { get; set; } = DefaultColumnNames.Choices;
 
-        /// <summary>The column of text to score, of the other tasks.</summary>
-        public string TextColumnName { get; set; } = DefaultColumnNames.Text;
+        /// <summary>
+        /// The column of text to score, of the other tasks. Left out, a tuned model's folder says it; once set, it stands for the
+        /// first, or only one, of that task's columns.
+        /// </summary>
+        public string TextColumnName
+        {
+            get => _textColumnName!;
+            set => (_textColumnName, _hasTextColumnName) = (value, true);
+        }
 
         /// <summary>
         /// Output of <see cref="ScoringTask.LanguageModeling"/>, Single: natural log, summed over every token after the
@@ -137,6 +162,22 @@ public sealed partial class ElasticScoringEstimator
         /// </remarks>
         public int? Stride { get; set; }
 
+        /// <summary>
+        /// Whether text that spells a special token (<c>&lt;/s&gt;</c>, <c>&lt;|eot_id|&gt;</c>) means that token, as Hugging Face's
+        /// tokenizers have it. False takes it for text: nothing in a user's text becomes a special token, while those that the
+        /// tokenizer puts around a text, and those of a template, stay. A <see cref="Transformer"/> or a tuned model's folder that
+        /// was made with false keeps that.
+        /// </summary>
+        public bool ParseSpecialTokens { get; set; } = true;
+
+        /// <summary>Whether special tokens are parsed.</summary>
+        /// <param name="task">The folder's; null where it makes no difference.</param>
+        internal bool ParsesSpecialTokens(TaskSettings? task) =>
+            ParseSpecialTokens && (Transformer?.Settings.ParsesSpecialTokens ?? task?.ParsesSpecialTokens ?? true);
+
+        /// <summary>Whether the task of a tuned model's folder counts.</summary>
+        internal bool TakesTaskOfFolder => ModelFolder is not null && _task is null;
+
         /// <summary>The windows that are asked for, or those of the transformer.</summary>
         internal TextWindows Windows => Transformer?.Settings.Windows is { } fitted && Window is null
             ? new(fitted.Length, Stride ?? fitted.Stride) : new(Window, Stride);
@@ -144,6 +185,15 @@ public sealed partial class ElasticScoringEstimator
         /// <summary>The columns that the task reads.</summary>
         internal TextColumns Columns => Transformer?.Settings.Columns ?? (Task == ScoringTask.MultipleChoice
             ? new ChoiceColumns(ContextColumnName, ChoicesColumnName) : new TextColumns(TextColumnName));
+
+        /// <summary>The columns of a folder's task, with these options.</summary>
+        /// <exception cref="ArgumentException">The first is the second.</exception>
+        internal TextColumns ColumnsOf(TaskSettings task)
+        {
+            var columns = _hasTextColumnName ? task.Columns with { First = TextColumnName } : task.Columns;
+            return columns.First != columns.Second ? columns : throw new ArgumentException(
+                $"{nameof(TextColumnName)} must be another column than the second of the folder's task, found '{columns.First}'.");
+        }
 
         /// <summary>What later changes of these options do not reach.</summary>
         internal Options Copy()
@@ -220,8 +270,7 @@ public sealed partial class ElasticScoringEstimator
         internal IScoringTask CreateTask(int modelChains)
         {
             if (Transformer?.Settings.Task is { } task)
-                return Cascade is null ? ChainCount is { } count ? task.WithChainCount(count) : task
-                    : task.WithCascade(Cascade.ToCascade());
+                return WithDepth(task);
             var chainCount = Cascade?.ChainCounts[^1] ?? ChainCount ?? modelChains;
             return Task switch
             {
@@ -232,6 +281,10 @@ public sealed partial class ElasticScoringEstimator
                     PerplexityColumnName, ChainsUsedColumnName, Cascade?.ToCascade()),
             };
         }
+
+        /// <summary>A task that is there already, with the chain count or the cascade of these options.</summary>
+        internal IScoringTask WithDepth(IScoringTask task) =>
+            Cascade is null ? ChainCount is { } count ? task.WithChainCount(count) : task : task.WithCascade(Cascade.ToCascade());
 
         private void CheckCascade()
         {

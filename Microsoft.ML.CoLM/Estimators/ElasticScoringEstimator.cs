@@ -1,7 +1,9 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.ML.CoLM.Checkpoints;
 using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Tokenizers;
+using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.CoLM;
@@ -33,15 +35,15 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
     public ElasticScoringTransformer Fit(IDataView input)
     {
         _host.CheckValue(input, nameof(input));
-        _ = Columns.In(input.Schema);
+        _ = ColumnsOf(ReadTask()).In(input.Schema);
         _host.CheckAlive();
         if (_options.Transformer is { } fitted)
-            return fitted.With(Settings(fitted.Model.Config.ChainCount));
+            return fitted.With(Settings(fitted.Model, task: null));
         if (_options.Model is { } given)
         {
             using var use = given.Enter();
             FiniteWeights.Check(given);
-            return Create(given, isOwned: false);
+            return new(_host, new SharedModel(given, isOwned: false), Settings(given, task: null));
         }
 
         // All chains are loaded, so that WithChainCount can go up again.
@@ -51,7 +53,9 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
             LoadWarnings.Report(_host, model);
             // The model that loads without one could not read a text: say which folder lacks it.
             model.TokenizerFiles ??= TokenizerFiles.Read(_options.ModelFolder!);
-            return Create(model, isOwned: true);
+            var task = _options.TakesTaskOfFolder && model.Task is { } tuned
+                ? TaskSettings.Read(tuned.Settings, TaskPath) : null;
+            return new(_host, new SharedModel(model, isOwned: true), Settings(model, task));
         }
         catch
         {
@@ -65,15 +69,31 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         _host.CheckValue(inputSchema, nameof(inputSchema));
-        return ScoringSettings.OutputShape(inputSchema, Columns,
-            _options.CreateTask(modelChains: 1).OutputColumns(_options.Transformer?.Model.Config));
+        var task = ReadTask();
+        return ScoringSettings.OutputShape(inputSchema, ColumnsOf(task), HasHead(task) ? [.. task.OutputColumns(), .. Depth()]
+            : _options.CreateTask(modelChains: 1).OutputColumns(_options.Transformer?.Model.Config));
     }
 
-    private TextColumns Columns => _options.Columns;
+    private string TaskPath => Path.Combine(_options.ModelFolder!, ModelFiles.TaskHead);
 
-    private ElasticScoringTransformer Create(CoLMModel model, bool isOwned) => new(
-        _host, new SharedModel(model, isOwned), Settings(model.Config.Layout.ChainCount));
+    // Language heads are the model's own: of such a tuning the folder keeps nothing but the column.
+    private static bool HasHead([NotNullWhen(true)] TaskSettings? task) =>
+        task is not null && task.Task != ScoringTask.LanguageModeling;
 
-    private ScoringSettings Settings(int modelChains) =>
-        new(Columns, _options.BatchSize, _options.CreateTask(modelChains), _options.Windows);
+    /// <summary>What the folder's model was tuned for; null where that makes no difference.</summary>
+    private TaskSettings? ReadTask() => _options.TakesTaskOfFolder && ModelFolder.ReadTask(_options.ModelFolder!) is { } json
+        ? TaskSettings.Read(json, TaskPath) : null;
+
+    private TextColumns ColumnsOf(TaskSettings? task) => task is null ? _options.Columns : _options.ColumnsOf(task);
+
+    private DataViewSchema.DetachedColumn[] Depth() => _options.Cascade is null
+        ? [] : [new(Estimators.DefaultColumnNames.ChainsUsed, NumberDataViewType.Int32)];
+
+    private ScoringSettings Settings(CoLMModel model, TaskSettings? task)
+    {
+        var tuned = task?.Create(model.Config, model.Task!.Head, TaskPath);
+        return new(ColumnsOf(task), _options.BatchSize,
+            HasHead(task) ? _options.WithDepth(tuned!) : _options.CreateTask(model.Config.ChainCount), _options.Windows,
+            _options.ParsesSpecialTokens(task));
+    }
 }

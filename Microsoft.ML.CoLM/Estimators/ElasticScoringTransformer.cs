@@ -85,7 +85,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
         settings.CheckFits(shared.Model.Config);
         _host = environment.Register(LoaderSignature);
         (Settings, Training) = (settings, training);
-        Tokenizer = tokenizer ?? shared.Model.CreateTokenizer();
+        Tokenizer = tokenizer ?? shared.Model.CreateTokenizer(settings.ParsesSpecialTokens);
         _shared = shared.Acquire();
         _lifetime = new Lifetime(this, _shared.Release, DisposedTransformer.Message);
     }
@@ -100,7 +100,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
         try
         {
             Settings = zip.Checked(() => ScoringSettings.Load(_host, zip, model));
-            Tokenizer = model.CreateTokenizer();
+            Tokenizer = model.CreateTokenizer(Settings.ParsesSpecialTokens);
             zip.CheckEnd();
             LoadWarnings.Report(_host, model);
         }
@@ -110,7 +110,8 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
             model.Dispose();
             throw;
         }
-        model.TaskHead = Settings.Task.Head;
+        if (Settings.Task.Kind != ScoringTask.LanguageModeling)
+            model.Task = TaskSettings.Keep(Settings);
         _shared = new SharedModel(model, isOwned: true).Acquire();
         _lifetime = new Lifetime(this, _shared.Release, DisposedTransformer.Message);
     }
@@ -216,7 +217,8 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     internal ElasticScoringTransformer With(ScoringSettings settings)
     {
         using var use = Enter();
-        return new(_host, _shared, settings, Tokenizer, Training);
+        var tokenizer = settings.ParsesSpecialTokens == Settings.ParsesSpecialTokens ? Tokenizer : null;
+        return new(_host, _shared, settings, tokenizer, Training);
     }
 
     /// <summary>Begins a use: until it is disposed, the weights are not freed.</summary>

@@ -39,8 +39,11 @@ internal sealed record MulticlassScoring(int ChainCount, int MaxLength, ChainHea
         }
     }
 
-    protected override DataViewSchema.DetachedColumn[] OwnColumns() =>
-        [Labels.KeyColumn(DefaultColumnNames.PredictedLabel), Labels.VectorColumn(DefaultColumnNames.Score)];
+    /// <summary>The columns, which need no model.</summary>
+    public static DataViewSchema.DetachedColumn[] Columns(ClassLabels labels) =>
+        [labels.KeyColumn(DefaultColumnNames.PredictedLabel), labels.VectorColumn(DefaultColumnNames.Score)];
+
+    protected override DataViewSchema.DetachedColumn[] OwnColumns() => Columns(Labels);
 
     protected override Delegate[] OwnGetters(Func<float[]> outputs) =>
     [

@@ -9,12 +9,16 @@ namespace Microsoft.ML.CoLM.Estimators;
 /// <param name="BatchSize">Rows that are scored together.</param>
 /// <param name="Task">What is computed.</param>
 /// <param name="Windows">How long texts are divided.</param>
+/// <param name="ParsesSpecialTokens">Whether text that spells a special token means that token.</param>
 internal sealed record ScoringSettings(
-    TextColumns Columns, int BatchSize, IScoringTask Task, TextWindows Windows = default)
+    TextColumns Columns, int BatchSize, IScoringTask Task, TextWindows Windows = default, bool ParsesSpecialTokens = true)
 {
     // Added to the task's number where windows follow it; without, as in zips of before, texts are divided as they are by
     // default. Older versions take it for a task that they do not know.
     private const int HasWindows = 1 << 16;
+
+    // Added to the task's number where text is text whatever it spells; without, as in zips of before, special tokens are parsed.
+    private const int TakesTextLiterally = 1 << 17;
 
     /// <summary>The schema with the columns that are added, which need not be there yet.</summary>
     /// <param name="input">The schema of the data.</param>
@@ -62,7 +66,8 @@ internal sealed record ScoringSettings(
     {
         Columns.Save(context);
         context.Writer.Write(BatchSize);
-        context.Writer.Write((int)Task.Kind + (Windows == default ? 0 : HasWindows));
+        context.Writer.Write(
+            (int)Task.Kind + (Windows == default ? 0 : HasWindows) + (ParsesSpecialTokens ? 0 : TakesTextLiterally));
         if (Windows != default)
         {
             context.Writer.Write(Windows.Length ?? 0);
@@ -81,6 +86,8 @@ internal sealed record ScoringSettings(
         var columns = TextColumns.Load(context);
         var batchSize = context.Reader.ReadInt32();
         var number = context.Reader.ReadInt32();
+        var isLiteral = number is >= TakesTextLiterally and < 2 * TakesTextLiterally;
+        number -= isLiteral ? TakesTextLiterally : 0;
         var hasWindows = number is >= HasWindows and < 2 * HasWindows;
         var kind = (ScoringTask)(hasWindows ? number - HasWindows : number);
         var windows = hasWindows ? ReadWindows(context.Reader, model.Config) : default;
@@ -96,7 +103,7 @@ internal sealed record ScoringSettings(
             ScoringTask.Completion => CompletionScoring.Load(context),
             ScoringTask.MultipleChoice => MultipleChoiceScoring.Load(context),
             _ => throw new InvalidDataException($"The zip's scoring task {kind} is not known."),
-        }, windows).Checked(model);
+        }, windows, ParsesSpecialTokens: !isLiteral).Checked(model);
     }
 
     private void CheckDisjoint(CoLMConfig config)

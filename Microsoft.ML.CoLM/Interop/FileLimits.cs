@@ -35,6 +35,11 @@ internal static class FileLimits
     /// <summary>The header of a safetensors file; the format itself allows 100 MB, and 0.2 MB are much.</summary>
     public const long SafetensorsHeader = 8 * Mebibyte;
 
+    /// <summary>
+    /// The header of <c>task-head.safetensors</c>, which has the names of a task's classes: a million of 40 characters.
+    /// </summary>
+    public const long TaskHeadHeader = 64 * Mebibyte;
+
     /// <summary><c>colm-save.json</c>, an interrupted save's plan: two names for each chain.</summary>
     public const long SavePlan = Mebibyte;
 

@@ -19,7 +19,8 @@ public sealed partial class CoLMModel
     /// <param name="initialization">What the new chains' weights are.</param>
     /// <returns>
     /// A model of its own, on the same device: this one's chains, copied and frozen, then the new ones, with heads of 0, so
-    /// that its logits at every chain count are this model's.
+    /// that its logits at every chain count are this model's. The head of a task that this model was tuned for is not taken
+    /// over: the new chains have none.
     /// </returns>
     /// <exception cref="ArgumentException">
     /// There is no new chain, a division of the grown layout is not exact, the model has several chains and

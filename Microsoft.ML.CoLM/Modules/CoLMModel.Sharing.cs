@@ -14,7 +14,8 @@ public sealed partial class CoLMModel
     /// </returns>
     /// <remarks>
     /// W_i + alpha / rank · B_i · A_i (Hu et al. 2021): it computes the same, to rounding, without the adapters' cost. A
-    /// model without adapters gives one that shares all its weights.
+    /// model without adapters gives one that shares all its weights. The head of a task that the model was tuned for is
+    /// copied.
     /// </remarks>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public CoLMModel MergeAdapters()
@@ -22,6 +23,7 @@ public sealed partial class CoLMModel
         using var use = Enter();
         var merged = Share(Adapters?.FirstChain ?? Config.ChainCount);
         Adapters?.AddTo(merged);
+        merged.Task = Task?.CopyFor(merged);
         return merged;
     }
 

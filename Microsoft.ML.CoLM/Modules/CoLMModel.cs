@@ -30,6 +30,7 @@ public sealed partial class CoLMModel : nn.Module
     private readonly Lifetime _lifetime;
     private CoLMModel? _merged;
     private LowRankAdapters? _adapters;
+    private TunedTask? _task;
 
     /// <summary>A model whose parameters have no values yet.</summary>
     internal CoLMModel(CoLMConfig config, Device device, ScalarType dtype) : base(NameOfLoaded())
@@ -89,15 +90,17 @@ public sealed partial class CoLMModel : nn.Module
     }
 
     /// <summary>
-    /// Makes the head of a task that the model was tuned for a part of it, which moves to other devices and is disposed
-    /// with it; set once.
+    /// What the model was tuned for, or null; set once. Its head is a part of the model, which moves to other devices and is
+    /// disposed with it.
     /// </summary>
-    internal ChainHead? TaskHead
+    internal TunedTask? Task
     {
+        get => _task;
         set
         {
-            if (value is not null)
-                register_module(ParameterName.TaskHead, value);
+            _task = value;
+            if (value?.Head is { } head)
+                register_module(ParameterName.TaskHead, head);
         }
     }
 

@@ -9,7 +9,8 @@ public sealed partial class CoLMModel
     internal TokenizerFiles? TokenizerFiles { get; set; }
 
     /// <summary>Makes the model's tokenizer.</summary>
+    /// <param name="parseSpecialTokens">Whether text that spells a special token means that token.</param>
     /// <exception cref="InvalidOperationException">The model came without one.</exception>
-    internal Tokenizer CreateTokenizer() => TokenizerFiles?.CreateTokenizer() ?? throw new InvalidOperationException(
+    internal Tokenizer CreateTokenizer(bool parseSpecialTokens = true) => TokenizerFiles?.CreateTokenizer(parseSpecialTokens) ?? throw new InvalidOperationException(
         "The model has no tokenizer: where it was loaded from, there is neither tokenizer.model nor tokenizer.json.");
 }

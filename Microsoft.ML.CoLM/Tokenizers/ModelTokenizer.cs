@@ -33,6 +33,9 @@ internal sealed class ModelTokenizer : Tokenizer
         (Template, _parsesSpecialTokens) = (template, parsesSpecialTokens);
     }
 
+    /// <summary>Every token, added ones too, by its id.</summary>
+    public IReadOnlyDictionary<int, Token> Tokens => _tokens;
+
     /// <summary>The tokens that encoding puts around a text.</summary>
     public TextTemplate Template { get; }
 

@@ -1,0 +1,60 @@
+using Microsoft.ML.CoLM.Checkpoints;
+using Microsoft.ML.CoLM.Tokenizers;
+using Microsoft.ML.Tokenizers;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM;
+
+/// <summary>What a model's folder holds, without its weights; see <see cref="CoLMModel.Inspect"/>.</summary>
+public sealed class CoLMModelInfo
+{
+    internal CoLMModelInfo(OpenModel files)
+    {
+        (Config, TaskSettings, Warnings) = (files.Config, files.Task?.Settings, files.Warnings);
+        EndTokenIds = files.EndTokenIds ?? Config.EosTokenIds;
+        var embedding = files.Weights.Select(entry => entry.File.StoredType(ChainTensors.EmbeddingOf(Config))).First(type => type is not null);
+        DataTypes = [.. files.Weights.SelectMany(entry => entry.File.StoredTypes).Prepend(embedding!.Value).Distinct()];
+        Tokenizer = files.Tokenizer?.CreateTokenizer();
+        if (Tokenizer is not ModelTokenizer tokenizer)
+            return;
+        TokenizerSize = tokenizer.Tokens.Count;
+        SpecialTokens = tokenizer.Tokens.Where(entry => entry.Value.IsSpecial).OrderBy(entry => entry.Key)
+            .Select(entry => KeyValuePair.Create(entry.Key, entry.Value.Name)).ToArray();
+    }
+
+    /// <summary>The model's architecture.</summary>
+    public CoLMConfig Config { get; }
+
+    /// <summary>The types that weights are stored in: first the one that <see cref="CoLMModel.Load"/> takes, then others.</summary>
+    public IReadOnlyList<ScalarType> DataTypes { get; }
+
+    /// <summary>The model's tokenizer; null where the folder has none.</summary>
+    public Tokenizer? Tokenizer { get; }
+
+    /// <summary>Tokens that the tokenizer has, special ones among them; 0 where the folder has none.</summary>
+    public int TokenizerSize { get; }
+
+    /// <summary>The tokens that are no text, with their ids, in the order of these.</summary>
+    public IReadOnlyList<KeyValuePair<int, string>> SpecialTokens { get; } = [];
+
+    /// <summary>
+    /// What the model was tuned for, a JSON object with a <c>task</c>, its columns and its classes; null where it was not.
+    /// </summary>
+    public string? TaskSettings { get; }
+
+    /// <summary>The tokens that end a generated text.</summary>
+    public IReadOnlyList<int> EndTokenIds { get; }
+
+    /// <summary>What was found odd and passed over, a sentence each.</summary>
+    public IReadOnlyList<string> Warnings { get; }
+
+    /// <summary>Parameters of the first chains: what a model of that many chains consists of.</summary>
+    /// <param name="chainCount">How many chains.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="chainCount"/> is 0 or above the model's.</exception>
+    public long ParameterCount(int chainCount)
+    {
+        Config.Layout.CheckChainCount(chainCount);
+        return Enumerable.Range(0, chainCount).SelectMany(chain => ChainTensors.Of(Config, chain))
+            .Sum(tensor => tensor.Shape.Aggregate(1L, (product, size) => product * size));
+    }
+}
