@@ -24,21 +24,23 @@ internal sealed class StageMeter(Report report)
     /// <returns>The seconds that it took.</returns>
     public double Measure(string name, Func<long> work, Func<long>? trained = null)
     {
-        ProcessMemory.ReturnFree(); // what the stage before freed
         _ = ResidentMemory.ResetPeak();
         var start = Stopwatch.GetTimestamp();
         var weights = work();
         var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        var (peak, tensors) = (ResidentMemory.Peak(), torch.Tensor.TotalCount);
+        var peak = ResidentMemory.Peak();
+        ProcessMemory.ReturnFree(); // and with it tensors that only wait for the garbage collector
+        // Tensor.TotalCount counts a parameter twice when it is made and once when it is disposed. Of this thread: it makes all.
+        var tensors = DisposeScopeManager.Statistics.TensorStatistics.ThreadTotalLiveCount;
 
         var allowed = (weights + BytesOfTrained * (trained?.Invoke() ?? 0) + Rest) / MiB;
         HasHeld &= peak <= allowed;
         report.Add(name, new Samples([seconds]), "s", values: new Dictionary<string, double>
         {
-            ["weights, MiB"] = Math.Round(weights / MiB),
-            ["peak, MiB"] = Math.Round(peak),
-            ["allowed, MiB"] = Math.Round(allowed),
-            ["live tensors"] = tensors,
+            ["weights"] = Math.Round(weights / MiB),
+            ["peak"] = Math.Round(peak),
+            ["allowed"] = Math.Round(allowed),
+            ["tensors"] = tensors,
         });
         Console.WriteLine(FormattableString.Invariant(
             $"{name}: {seconds:F1} s, peak {peak:F0} MiB of {allowed:F0}, {tensors} live tensors"));

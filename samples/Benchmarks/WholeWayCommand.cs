@@ -22,8 +22,13 @@ internal sealed class WholeWayCommand : Benchmark
         Description = "the type of weights and features",
         DefaultValueFactory = _ => "bfloat16",
     }.AcceptOnlyFromAmong("float32", "bfloat16");
-    private readonly Option<ChainLayout> _chains =
-        CommonOptions.Layout("attention heads of the chains that are added [default: 8]", byDefault: "8");
+    private readonly Option<ChainLayout> _chains = new("--chains")
+    {
+        Description = "attention heads of the chains that are added",
+        HelpName = "C1,C2,...",
+        CustomParser = CommonOptions.ParseLayout,
+        DefaultValueFactory = _ => new ChainLayout(8),
+    };
     private readonly Option<int> _steps = CommonOptions.Count("--steps", "steps of training, and of tuning", byDefault: 20);
     private readonly Option<int> _batch = CommonOptions.Count("--batch", "windows of a step", byDefault: 4);
     private readonly Option<int> _sequence = CommonOptions.Count("--sequence", "tokens of a window", byDefault: 256);
@@ -71,7 +76,7 @@ internal sealed class WholeWayCommand : Benchmark
             ["batch"] = result.GetValue(_batch),
             ["sequence"] = result.GetValue(_sequence),
         };
-        var report = new Report($"The whole way of {shape.Name}", settings);
+        var report = new Report($"The whole way of {shape.Name}, memory in MiB", settings);
         var meter = new StageMeter(report);
         using var way = new WholeWay(meter, folder.FullName, CommonOptions.ToDataType(result.GetRequiredValue(_dataType)));
 
