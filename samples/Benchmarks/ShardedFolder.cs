@@ -12,19 +12,25 @@ internal static class ShardedFolder
     /// <summary>Writes a model of one chain.</summary>
     /// <param name="model">The model, with its tokenizer's files.</param>
     /// <param name="folder">A folder that is there.</param>
-    /// <param name="shards">Files to share the weights out to.</param>
+    /// <param name="shards">Files to share the weights out to; fewer where a tensor is larger than a share.</param>
     public static void Write(CoLMModel model, string folder, int shards)
     {
         var weights = ChainTensors.ParametersOf(model, chain: 0);
-        var all = weights.Values.Sum(Bytes);
-        var map = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        long written = 0;
-        for (var shard = 1; shard <= shards; shard++)
+        var (all, before) = (weights.Values.Sum(Bytes), 0L);
+        var files = new SortedDictionary<long, List<KeyValuePair<string, Tensor>>>();
+        foreach (var weight in weights)
         {
-            var (name, begin) = (Name(shard, shards), written);
-            KeyValuePair<string, Tensor>[] own = [.. weights.Where(entry => !map.ContainsKey(entry.Key)).TakeWhile(entry =>
-                (written += Bytes(entry.Value)) <= all * shard / shards || shard == shards || written - begin == Bytes(entry.Value))];
-            written = begin + own.Sum(entry => Bytes(entry.Value));
+            var share = before * shards / all;
+            if (!files.TryGetValue(share, out var own))
+                files.Add(share, own = []);
+            own.Add(weight);
+            before += Bytes(weight.Value);
+        }
+        var map = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        foreach (var own in files.Values)
+        {
+            var name = string.Create(
+                CultureInfo.InvariantCulture, $"model-{map.Values.Distinct().Count() + 1:D5}-of-{files.Count:D5}.safetensors");
             using (var file = File.Create(Path.Combine(folder, name)))
                 SafetensorsWriter.Write(file, own);
             foreach (var (tensor, _) in own)
@@ -36,9 +42,6 @@ internal static class ShardedFolder
             File.WriteAllBytes(Path.Combine(folder, name), bytes);
         File.WriteAllText(Path.Combine(folder, ModelFiles.Config), ConfigJson.Write(model.Config, model.DataType));
     }
-
-    private static string Name(int shard, int shards) =>
-        string.Create(CultureInfo.InvariantCulture, $"model-{shard:D5}-of-{shards:D5}.safetensors");
 
     private static long Bytes(Tensor tensor) => tensor.numel() * tensor.ElementSize;
 }
