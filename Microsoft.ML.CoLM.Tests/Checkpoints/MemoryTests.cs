@@ -1,17 +1,16 @@
-using System.Globalization;
-using System.Runtime.InteropServices;
+using Microsoft.ML.CoLM.Interop;
 
 namespace Microsoft.ML.CoLM.Tests.Checkpoints;
 
 [TestClass]
-public sealed partial class MemoryTests
+public sealed class MemoryTests
 {
     private const double AllowedShare = 0.3;
 
     [TestMethod]
     public void SavingAndLoading400MegabytesNeedsLittleMemoryBesideTheWeights()
     {
-        if (!OperatingSystem.IsLinux())
+        if (!ProcessMemory.TryForgetPeak())
             Assert.Inconclusive("This test needs Linux: it reads the peak of the resident memory in /proc/self, and sets it back there.");
         using var folder = new TemporaryFolder();
         var config = TestModels.Config(8, 8) with
@@ -44,21 +43,10 @@ public sealed partial class MemoryTests
 
     private static long PeakAbove(Action action)
     {
-        // Memory that the allocator keeps for later would hide what is taken now.
-        _ = ReleaseFreeMemory(0);
-        File.WriteAllText("/proc/self/clear_refs", "5"); // the peak becomes what is resident now
-        var before = StatusBytes("VmRSS:");
+        ProcessMemory.ReturnFree(); // memory that the allocator keeps for later would hide what is taken now
+        _ = ProcessMemory.TryForgetPeak();
+        var before = ProcessMemory.Resident;
         action();
-        return StatusBytes("VmHWM:") - before;
-    }
-
-    [LibraryImport("libc", EntryPoint = "malloc_trim")]
-    private static partial int ReleaseFreeMemory(nuint padding);
-
-    private static long StatusBytes(string name)
-    {
-        var line = File.ReadLines("/proc/self/status").First(text => text.StartsWith(name, StringComparison.Ordinal));
-        var kibibytes = line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
-        return long.Parse(kibibytes, CultureInfo.InvariantCulture) * 1024;
+        return ProcessMemory.Peak - before;
     }
 }

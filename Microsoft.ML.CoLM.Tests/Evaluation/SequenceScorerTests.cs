@@ -51,17 +51,15 @@ public sealed class SequenceScorerTests
             KeyValueHeadCount = 1,
             LayerCount = 1,
         });
-        int[] sequence = [1, 7, 900_000, 5, 1_048_575, 0, 77, 123_456, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19];
+        // More than 64, of which the logits are 256 MiB.
+        int[] sequence = [.. Enumerable.Range(0, 80).Select(t => (int)(t * 900_001L % Vocabulary))];
         using var scope = NewDisposeScope();
         using var noGradients = no_grad();
+        using var ids = tensor(sequence, dtype: int64).unsqueeze(0);
+        using var logits = model.forward(ids, 1)[0];                                       // [tokens, V]
         double expected = 0;
         for (var t = 1; t < sequence.Length; t++)
-        {
-            var ids = tensor(sequence[..t], dtype: int64).unsqueeze(0);
-            var logits = model.forward(ids, 1)[0, t - 1];
-            expected += (logits[sequence[t]] - logits.logsumexp(0)).ToDouble();
-            scope.DisposeEverything();
-        }
+            expected += (logits[t - 1, sequence[t]] - logits[t - 1].logsumexp(0)).ToDouble();
         Assert.AreEqual(expected, SequenceScorer.Score(model, [sequence], 1)[0], Tolerance * Math.Abs(expected));
     }
 

@@ -15,8 +15,12 @@ internal static class SequenceScorer
     /// </summary>
     public const int InputsAtOnce = 8192;
 
-    // Bounds memory: logits that exist at once.
+    // Bounds memory: logits that exist at once, 32 MiB in float32.
     private const int LogitsAtOnce = 1 << 23;
+
+    // Of fewer positions, reading a head's weights takes as long as multiplying them: for these there are more, 256 MiB at most.
+    private const int PositionsThatPay = 512;
+    private const int MostLogitsAtOnce = 1 << 26;
 
     /// <summary>
     /// The natural-log probability of each sequence, summed over every token after the first; 0 where there is none.
@@ -164,5 +168,6 @@ internal static class SequenceScorer
         }
     }
 
-    private static int PositionsAtOnce(int vocabularySize) => Math.Max(1, LogitsAtOnce / vocabularySize);
+    private static int PositionsAtOnce(int vocabularySize) => Math.Max(1, Math.Max(
+        LogitsAtOnce / vocabularySize, Math.Min(PositionsThatPay, MostLogitsAtOnce / vocabularySize)));
 }

@@ -10,11 +10,11 @@ internal static partial class ProcessMemory
     private const string References = "/proc/self/clear_refs";
 
     /// <summary>Bytes that are resident now.</summary>
-    public static long Resident => Kibibytes("VmRSS:") ?? Environment.WorkingSet;
+    public static long Resident => Read("VmRSS:") ?? Environment.WorkingSet;
 
     /// <summary>Bytes that were resident at the most since the last <see cref="TryForgetPeak"/>.</summary>
     /// <remarks>Of Linux alone; elsewhere what is resident now.</remarks>
-    public static long Peak => Kibibytes("VmHWM:") ?? Resident;
+    public static long Peak => Read("VmHWM:") ?? Resident;
 
     /// <summary>Lets the system count the peak from now on.</summary>
     /// <returns>Whether it does: Linux alone, and not in every container.</returns>
@@ -26,7 +26,7 @@ internal static partial class ProcessMemory
         {
             // See proc(5): 5 resets the peak resident set size to what it is now.
             File.WriteAllText(References, "5");
-            return Kibibytes("VmHWM:") is not null;
+            return Read("VmHWM:") is not null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -51,16 +51,20 @@ internal static partial class ProcessMemory
         }
     }
 
-    private static long? Kibibytes(string field)
+    /// <summary>The bytes that a line of the process's status names, such as "VmHWM:   1234 kB"; null where it names none.</summary>
+    internal static long? Bytes(string? line) =>
+        // Behind the name stands a tab; spaces fill the number up to eight digits, and before a longer one there are none.
+        line?.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries) is [_, var number, ..] &&
+        long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var kibibytes)
+            ? kibibytes * 1024 : null;
+
+    private static long? Read(string field)
     {
         if (!OperatingSystem.IsLinux())
             return null;
         try
         {
-            var line = File.ReadLines(Status).FirstOrDefault(line => line.StartsWith(field, StringComparison.Ordinal));
-            return line?.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries) is [_, var number, ..] &&
-                long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var kibibytes)
-                ? kibibytes * 1024 : null;
+            return Bytes(File.ReadLines(Status).FirstOrDefault(line => line.StartsWith(field, StringComparison.Ordinal)));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

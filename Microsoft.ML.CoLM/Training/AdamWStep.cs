@@ -8,9 +8,17 @@ namespace Microsoft.ML.CoLM.Training;
 /// The step of AdamW (Loshchilov and Hutter 2019), operation by operation as TorchSharp's, on weights in float32 and with
 /// numbers that live as long as libtorch reads them; see <see cref="Scalars"/>.
 /// </summary>
+/// <remarks>
+/// Large parameters are updated part by part: what is computed on the way stays in the processor's cache, and takes no memory
+/// beside what is kept.
+/// </remarks>
 /// <param name="options">The decays; that of weights leaves out the norms.</param>
-internal sealed class AdamWStep(TrainingOptions options)
+/// <param name="elementsAtOnce">Elements of a part.</param>
+internal sealed class AdamWStep(TrainingOptions options, int elementsAtOnce = AdamWStep.ElementsAtOnce)
 {
+    // A megabyte in float32: a few of these fit a cache, and libtorch's calls take no time beside the work.
+    private const int ElementsAtOnce = 1 << 18;
+
     private const double Epsilon = 1e-8;
 
     /// <summary>Updates every parameter that has a gradient.</summary>
@@ -18,8 +26,8 @@ internal sealed class AdamWStep(TrainingOptions options)
     /// <param name="rate">The step's learning rate.</param>
     /// <param name="share">What gradients are multiplied by before anything else.</param>
     /// <returns>
-    /// False where a weight would not have been finite: it is as it was, and training has to end. The weights of parameters
-    /// before it are the next step's.
+    /// False where a weight would not have been finite: it is as it was, and training has to end. The weights before it are the
+    /// next step's.
     /// </returns>
     public bool TryTake(IEnumerable<TrainedParameter> parameters, double rate, double share)
     {
@@ -28,13 +36,13 @@ internal sealed class AdamWStep(TrainingOptions options)
         foreach (var parameter in parameters)
         {
             using var scope = NewDisposeScope();
-            if (parameter.Gradient is { } gradient && !TryUpdate(parameter, gradient.mul_(factor), rate))
+            if (parameter.StoredGradient is { } gradient && !TryUpdate(parameter, gradient, factor, rate))
                 return false;
         }
         return true;
     }
 
-    private bool TryUpdate(TrainedParameter parameter, Tensor gradient, double rate)
+    private bool TryUpdate(TrainedParameter parameter, Tensor gradient, Scalar factor, double rate)
     {
         parameter.Steps++;
         var correction1 = 1 - Math.Pow(options.Beta1, parameter.Steps);
@@ -49,15 +57,38 @@ internal sealed class AdamWStep(TrainingOptions options)
         using var epsilon = Epsilon.ToScalar();
         using var step = (-(rate / correction1)).ToScalar();
 
-        parameter.Mean.mul_(old1).add_(gradient, new1);
-        parameter.MeanSquare.mul_(old2).addcmul_(gradient, gradient, new2);
-        var denominator = parameter.MeanSquare.sqrt().div_(root).add_(epsilon, Scalars.One);
-        var weights = parameter.Weights.mul(decay).addcdiv_(parameter.Mean, denominator, step);
-        // A sum is finite where all that is added up is.
-        if (!double.IsFinite(weights.sum().ToDouble()))
-            return false;
-        parameter.Weights.copy_(weights);
+        if (gradient.numel() <= elementsAtOnce)
+        {
+            if (!TryUpdatePart(parameter.Weights, parameter.Mean, parameter.MeanSquare, gradient))
+                return false;
+            parameter.Round();
+            return true;
+        }
+        var (weights, mean) = (parameter.Weights.view(-1), parameter.Mean.view(-1));
+        var (meanSquare, gradients) = (parameter.MeanSquare.view(-1), gradient.reshape(-1));
+        for (var first = 0L; first < gradients.numel(); first += elementsAtOnce)
+        {
+            using var scope = NewDisposeScope();
+            if (!TryUpdatePart(Part(weights), Part(mean), Part(meanSquare), Part(gradients)))
+                return false;
+
+            Tensor Part(Tensor whole) => whole.narrow(0, first, Math.Min(elementsAtOnce, whole.numel() - first));
+        }
         parameter.Round();
         return true;
+
+        bool TryUpdatePart(Tensor weights, Tensor mean, Tensor meanSquare, Tensor gradient)
+        {
+            gradient = gradient.to(weights.dtype).mul_(factor);
+            mean.mul_(old1).add_(gradient, new1);
+            meanSquare.mul_(old2).addcmul_(gradient, gradient, new2);
+            var denominator = meanSquare.sqrt().div_(root).add_(epsilon, Scalars.One);
+            var next = weights.mul(decay).addcdiv_(mean, denominator, step);
+            // A sum is finite where all that is added up is.
+            if (!double.IsFinite(next.sum().ToDouble()))
+                return false;
+            weights.copy_(next);
+            return true;
+        }
     }
 }

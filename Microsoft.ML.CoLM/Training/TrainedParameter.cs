@@ -58,7 +58,10 @@ internal sealed class TrainedParameter : IDisposable
     /// <summary>
     /// The step's gradient, in float32; the caller's scope frees it. Null where no pass gave one.
     /// </summary>
-    public Tensor? Gradient => _sum?.alias() ?? Exact(Parameter.grad);
+    public Tensor? Gradient => Exact(StoredGradient);
+
+    /// <summary>The same in the type that it is kept in: the parameter's where there was one pass.</summary>
+    public Tensor? StoredGradient => _sum?.alias() ?? Parameter.grad;
 
     private bool IsRounded => Parameter.dtype.ElementSize() < sizeof(float);
 

@@ -17,7 +17,8 @@ internal sealed class ModelOptions
 
     public Option<string> Shape { get; } = new Option<string>("--shape")
     {
-        Description = "sizes of a random model: a LLaMA of 100M parameters, LLaMA-3.2-1B's, or little but its vocabulary",
+        Description = "sizes of a random model: a LLaMA of 100M parameters, LLaMA-3.2-1B's, little but its vocabulary, or next to " +
+            "nothing",
         DefaultValueFactory = _ => ModelShape.All[0].Name,
     }.AcceptOnlyFromAmong([.. ModelShape.All.Select(shape => shape.Name)]);
 

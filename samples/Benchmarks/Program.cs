@@ -19,6 +19,7 @@ var root = new RootCommand("Measures the library: ratios of things that take tur
     new CalibrateCommand(),
     new LoadCommand(),
     new MemoryCommand(),
+    new WholeWayCommand(),
     new SweepMemoryCommand(),
     new SweepKillsCommand(),
 };

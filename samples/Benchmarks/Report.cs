@@ -11,7 +11,11 @@ internal sealed class Report(string title, IReadOnlyDictionary<string, object> s
 {
     private static readonly JsonSerializerOptions Indented = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
+    private const string Half = "Middle half";
+
     private static readonly Dictionary<string, double> NoValues = [];
+
+    private static readonly string[] None = [];
 
     private readonly List<ReportRow> _rows = [];
 
@@ -38,18 +42,21 @@ internal sealed class Report(string title, IReadOnlyDictionary<string, object> s
         string[] further = [.. _rows.SelectMany(row => row.Values.Keys).Distinct()];
         foreach (var name in further)
             table.AddColumn(new TableColumn(name.EscapeMarkup()).RightAligned());
-        table
-            .AddColumn(new TableColumn("Median").RightAligned())
-            .AddColumn(new TableColumn("Middle half").RightAligned())
-            .AddColumn(new TableColumn("Ratio").RightAligned())
-            .AddColumn(new TableColumn("Middle half").RightAligned());
+        // Columns in which nothing would stand take room from the others.
+        var (hasRanges, hasRatios) = (_rows.Exists(row => row.Samples is { Count: > 1 }), _rows.Exists(row => row.Ratio is not null));
+        string[] columns = ["Median", .. hasRanges ? [Half] : None, .. hasRatios ? ["Ratio"] : None, .. hasRanges && hasRatios ? [Half] : None];
+        foreach (var name in columns)
+            table.AddColumn(new TableColumn(name).RightAligned());
         foreach (var row in _rows)
         {
             table.AddRow(
             [
                 row.Name.EscapeMarkup(),
                 .. further.Select(name => row.Values.TryGetValue(name, out var value) ? Value(value) : ""),
-                Number(row.Samples?.Median, row.Unit), Range(row.Samples), Number(row.Ratio?.Median), Range(row.Ratio),
+                Number(row.Samples?.Median, row.Unit),
+                .. hasRanges ? [Range(row.Samples)] : None,
+                .. hasRatios ? [Number(row.Ratio?.Median)] : None,
+                .. hasRanges && hasRatios ? [Range(row.Ratio)] : None,
             ]);
         }
         AnsiConsole.Write(table);

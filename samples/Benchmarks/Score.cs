@@ -4,4 +4,6 @@ namespace Benchmarks;
 internal sealed class Score
 {
     public float LogProbability { get; set; }
+
+    public int TokenCount { get; set; }
 }

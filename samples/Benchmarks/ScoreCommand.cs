@@ -149,15 +149,21 @@ internal sealed class ScoreCommand : Benchmark
         }
         var times = race.Run(result.GetValue(_rounds));
 
+        var tokens = mlContext.Data.CreateEnumerable<Score>(transformer.Transform(data), reuseRowObject: false)
+            .Sum(score => score.TokenCount);
         var settings = _model.Describe(result, model);
         settings.Add("rows", rows.Length);
         settings.Add("words", result.GetValue(_words));
+        settings.Add("tokens", tokens);
         settings.Add("rounds", result.GetValue(_rounds));
         var report = new Report($"{rows.Length} rows of {result.GetValue(_words)} words", settings);
         var speeds = times.ToDictionary(
             entry => entry.Key, entry => entry.Value.Select(milliseconds => rows.Length * 1000 / milliseconds));
         foreach (var (name, speed) in speeds)
             report.Add(name, speed, "rows/s", basis: speeds[CommonOptions.ToLabel(sessions[0], Engine)]);
+        // What prefill's are held against: a token is scored from the features of the one before it.
+        foreach (var (name, time) in times)
+            report.Add($"{name}, speed", time.Select(milliseconds => tokens * 1000 / milliseconds), "tokens/s");
         return report;
 
         // A text is scored in one pass of the modules, whatever the session: what differs is whose products they take.

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace ForgettingStudy;
@@ -44,13 +43,6 @@ internal sealed class ResidentMemory
 
     private static double Peak()
     {
-        if (OperatingSystem.IsLinux())
-        {
-            var peak = File.ReadLines("/proc/self/status")
-                .First(line => line.StartsWith("VmHWM", StringComparison.Ordinal))
-                .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
-            return double.Parse(peak, CultureInfo.InvariantCulture) / 1024;
-        }
         using var process = Process.GetCurrentProcess();
         return process.PeakWorkingSet64 / MiB;
     }
