@@ -1,7 +1,12 @@
+using System.Text.Json.Serialization;
+
 namespace ForgettingStudy;
 
 /// <summary>What a run found.</summary>
-/// <param name="Accuracies">Accuracy at each chain count from 1 on, after the last step.</param>
+/// <param name="Right">
+/// For each chain count from 1 on, a digit for each judged row: 1 where the tuned model is right. Null for a run that settings
+/// are chosen by, which is not judged.
+/// </param>
 /// <param name="TrainedParameters">Parameters that were trained, the label's head among them.</param>
 /// <param name="Parameters">All parameters of the tuned model, with adapters and the label's head.</param>
 /// <param name="Steps">Optimizer steps.</param>
@@ -17,6 +22,11 @@ namespace ForgettingStudy;
 /// <param name="Losses">The objective at each step.</param>
 /// <param name="Validations">The validations on the way.</param>
 internal sealed record RunResult(
-    double[] Accuracies, long TrainedParameters, long Parameters, int Steps, double FirstEpochStep,
+    string[]? Right, long TrainedParameters, long Parameters, int Steps, double FirstEpochStep,
     double? LaterEpochStep, double PeakMemory, double Seconds, double StoriesAtOne, double StoriesAtTop,
-    bool IsUnchanged, double[] Losses, ValidationPoint[] Validations);
+    bool IsUnchanged, double[] Losses, ValidationPoint[] Validations)
+{
+    /// <summary>Accuracy on the judged rows at each chain count from 1 on.</summary>
+    [JsonIgnore]
+    public double[] Accuracies => Array.ConvertAll(Right ?? [], rows => rows.Average(row => row == '1' ? 1.0 : 0));
+}
