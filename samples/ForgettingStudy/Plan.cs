@@ -4,9 +4,6 @@ namespace ForgettingStudy;
 /// <param name="settings">What was asked for.</param>
 internal sealed class Plan(Settings settings)
 {
-    /// <summary>Rows that a recipe is tried on.</summary>
-    public const int TrialRows = 10000;
-
     private readonly string _inputs = Fingerprint.Of([settings.Files.Model, settings.Files.StoriesTrain,
         settings.Files.StoriesValidation, settings.Files.Train, settings.Files.Validation, settings.Files.Judge]);
 
@@ -23,7 +20,7 @@ internal sealed class Plan(Settings settings)
         return recipes.Length == 1 ? [] : [.. recipes.Select(recipe => Run(method, seed: 1, recipe) with
         {
             IsJudged = false,
-            Rows = TrialRows,
+            Rows = settings.TrialRows,
             ValidationsPerEpoch = 1,
         })];
     }

@@ -49,7 +49,7 @@ var learningRate = new Option<double?>("--learning-rate")
 var rates = new Option<double[]>("--rates")
 {
     Description = "learning rates to choose from, for each method: the smallest loss on the rows of --validation after " +
-        $"training on the first {Plan.TrialRows} of --train",
+        "training on the first --trial-rows of --train",
     HelpName = "R",
     AllowMultipleArgumentsPerToken = true,
 };
@@ -59,6 +59,7 @@ var poolings = new Option<FeaturePooling[]>("--poolings")
     DefaultValueFactory = _ => [FeaturePooling.LastToken],
     AllowMultipleArgumentsPerToken = true,
 };
+var trialRows = Count("--trial-rows", "rows that each of them is tried on", 10000, 1);
 var restoreBest = new Option<bool>("--restore-best")
 {
     Description = "ends each run with the weights of its best validation, instead of the last step's",
@@ -94,7 +95,7 @@ var command = new RootCommand(
     "Tunes a language model for a task in five ways, and measures what each reaches, costs and forgets.")
 {
     model, storiesTrain, storiesValidation, train, validation, judge, leaveOutOverlap, chains, kvSharing, initialization, expansionSteps, rows,
-    epochs, batch, learningRate, rates, poolings, restoreBest, dtype, loraRank, loraAlpha, validations, featureMemory, featureDisk, seeds, atOnce,
+    epochs, batch, learningRate, rates, poolings, trialRows, restoreBest, dtype, loraRank, loraAlpha, validations, featureMemory, featureDisk, seeds, atOnce,
     methods, output, json, chart,
     new WorkerCommand(),
 };
@@ -121,7 +122,8 @@ command.SetAction((result, cancellation) => Task.Run(() =>
             result.GetValue(chains)!, result.GetValue(kvSharing), result.GetValue(initialization),
             result.GetValue(expansionSteps), result.GetValue(rows), result.GetValue(epochs), result.GetValue(batch),
             result.GetValue(learningRate), result.GetValue(rates) ?? [],
-            [.. result.GetRequiredValue(poolings).Distinct()], result.GetValue(restoreBest), result.GetValue(leaveOutOverlap),
+            [.. result.GetRequiredValue(poolings).Distinct()], result.GetValue(trialRows),
+            result.GetValue(restoreBest), result.GetValue(leaveOutOverlap),
             Enum.Parse<ScalarType>(result.GetRequiredValue(dtype), ignoreCase: true),
             result.GetValue(loraRank), result.GetValue(loraAlpha), result.GetValue(validations),
             result.GetValue(featureMemory), result.GetValue(featureDisk), result.GetValue(seeds), result.GetValue(atOnce),

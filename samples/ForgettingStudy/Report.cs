@@ -19,7 +19,7 @@ internal sealed class Report(
 
     private static readonly CultureInfo Culture = CultureInfo.InvariantCulture;
 
-    private int Scales => runs.Length == 0 ? 1 : runs.Max(run => run.Result.Accuracies.Length);
+    private int Scales => runs.Length == 0 ? 1 : runs.Max(run => run.Result.Judgement!.Right.Length);
 
     /// <summary>The table with what belongs to it, as Markdown.</summary>
     public string ToMarkdown()
@@ -77,15 +77,15 @@ internal sealed class Report(
         {
             RunResult[] own = [.. Of(method)];
             if (own.Length > 0)
-                yield return Row(method, own);
+                yield return Row(method, own, Array.ConvertAll(own, run => run.Judgement!));
         }
     }
 
-    private string[] Row(Method method, RunResult[] own) =>
+    private string[] Row(Method method, RunResult[] own, Judgement[] judged) =>
     [
         own.Length == settings.Seeds ? method.Title : $"{method.Title} ({own.Length} of {settings.Seeds} seeds)",
-        .. Enumerable.Range(0, Scales).Select(scale => !method.Trains(scale, own[0].Accuracies.Length) ? ""
-            : Spread(own.Select(run => 100 * run.Accuracies[scale]), "F2") + " %"),
+        .. Enumerable.Range(0, Scales).Select(scale => !method.Trains(scale, judged[0].Right.Length) ? ""
+            : Spread(judged.Select(run => 100 * run.Accuracies[scale]), "F2") + " %"),
         Spread(own.Select(run => 100 * run.Validations[^1].Accuracies[method.Judged]), "F2") + " %",
         own[0].TrainedParameters.ToString("N0", Culture),
         string.Create(Culture, $"{100.0 * own[0].TrainedParameters / own[0].Parameters:F1} %"),
@@ -93,9 +93,9 @@ internal sealed class Report(
         own.Any(run => run.LaterEpochStep is null) ? "" : Spread(own.Select(run => run.LaterEpochStep!.Value), "F4"),
         Spread(own.Select(run => run.PeakMemory), "F0"),
         Spread(own.Select(run => run.Seconds / 60), "F1"),
-        own.All(run => run.IsUnchanged) ? Story(own[0].StoriesAtOne, isUnchanged: true)
-            : Changed(own.Select(run => run.StoriesAtOne)),
-        Changed(own.Select(run => run.StoriesAtTop)),
+        judged.All(run => run.IsUnchanged) ? Story(judged[0].StoriesAtOne, isUnchanged: true)
+            : Changed(judged.Select(run => run.StoriesAtOne)),
+        Changed(judged.Select(run => run.StoriesAtTop)),
     ];
 
     private IEnumerable<string> Notes()
@@ -123,7 +123,7 @@ internal sealed class Report(
 
     private string Choice() => settings.Rates.Length * settings.Poolings.Length <= 1 ? "" : string.Create(Culture,
         $" (of {string.Join(", ", settings.Rates)} and {string.Join(", ", settings.Poolings)}, by the loss after " +
-        $"{Counted(settings.Epochs, "epoch")} of the first {Plan.TrialRows:N0} rows, seed 1)");
+        $"{Counted(settings.Epochs, "epoch")} of the first {settings.TrialRows:N0} rows, seed 1)");
 
     private string Files()
     {
@@ -140,7 +140,7 @@ internal sealed class Report(
     // Of a share as large as those in the table.
     private double StandardError(int rows)
     {
-        var share = runs.Length == 0 ? 0.5 : runs.Average(run => run.Result.Accuracies[Method.Of(run.Settings.Method).Judged]);
+        var share = runs.Length == 0 ? 0.5 : runs.Average(run => run.Result.Judgement!.Accuracies[Method.Of(run.Settings.Method).Judged]);
         return Math.Sqrt(share * (1 - share) / rows);
     }
 
@@ -175,7 +175,7 @@ internal sealed class Report(
 
     private bool[][] Right(Method method, int[] seeds) => Array.ConvertAll(seeds, seed => runs
         .First(run => run.Settings.Method == method.Name && run.Settings.Seed == seed)
-        .Result.Right![method.Judged].Select(row => row == '1').ToArray());
+        .Result.Judgement!.Right[method.Judged].Select(row => row == '1').ToArray());
 
     private IEnumerable<RunResult> Of(Method method) =>
         runs.Where(run => run.Settings.Method == method.Name).Select(run => run.Result);

@@ -53,25 +53,33 @@ internal static class Tuning
         using var tuned = mlContext.Transforms.ChainTuning(options).Fit(train);
         var seconds = clock.Elapsed.TotalSeconds;
 
-        var right = !settings.IsJudged ? null : Enumerable.Range(1, tuned.ChainCount).Select(chainCount =>
+        var judgement = settings.IsJudged
+            ? Judged(mlContext, files, settings, tuned, keys.Transform(mlContext.Data.LoadFromEnumerable(sets.Judge))) : null;
+        var trained = tuned.Training!.TrainedParameterCount;
+        return new(judgement, trained, trained + UntrainedParameters(tuned.Model), tuned.Training.Steps,
+            recorder.MedianSeconds(1, stepsOfEpoch) ?? seconds / tuned.Training.Steps,
+            recorder.MedianSeconds(stepsOfEpoch + 1, int.MaxValue), memory.Growth, seconds, [.. recorder.Losses],
+            [.. recorder.Validations]);
+    }
+
+    private static Judgement Judged(
+        MLContext mlContext, InputFiles files, RunSettings settings, ElasticScoringTransformer tuned, IDataView rows)
+    {
+        string[] right = [.. Enumerable.Range(1, tuned.ChainCount).Select(chainCount =>
         {
             using var elastic = tuned.WithChainCount(chainCount);
-            return Right(elastic.Transform(keys.Transform(mlContext.Data.LoadFromEnumerable(sets.Judge))));
-        }).ToArray();
+            return Right(elastic.Transform(rows));
+        })];
         var stories = StoryFile.Read(files.StoriesValidation);
         using var baseModel = CoLMModel.Load(files.Model, dtype: settings.DataType);
         var before = StoryScores.Of(mlContext, baseModel, chainCount: 1, stories);
         var atOne = StoryScores.Of(mlContext, tuned.Model, chainCount: 1, stories);
         var atTop = StoryScores.Of(mlContext, tuned.Model, tuned.ChainCount, stories);
-        var trained = tuned.Training!.TrainedParameterCount;
-        return new(right, trained, trained + UntrainedParameters(tuned.Model), tuned.Training.Steps,
-            recorder.MedianSeconds(1, stepsOfEpoch) ?? seconds / tuned.Training.Steps,
-            recorder.MedianSeconds(stepsOfEpoch + 1, int.MaxValue), memory.Growth, seconds, atOne.Loss, atTop.Loss,
-            atOne.IsSameAs(before), [.. recorder.Losses], [.. recorder.Validations]);
+        return new(right, atOne.Loss, atTop.Loss, atOne.IsSameAs(before));
     }
 
-    private static string Right(IDataView scored) => string.Concat(
-        scored.GetColumn<uint>("PredictedLabel").Zip(scored.GetColumn<uint>("Label"), (found, label) => found == label ? '1' : '0'));
+    private static string Right(IDataView scored) => string.Concat(scored.GetColumn<uint>("PredictedLabel")
+        .Zip(scored.GetColumn<uint>("Label"), (found, label) => found == label ? '1' : '0'));
 
     private static long UntrainedParameters(CoLMModel model) =>
         model.parameters().Where(parameter => !parameter.requires_grad).Sum(parameter => parameter.numel());
