@@ -41,6 +41,7 @@ public sealed class WrongTuningInputTests
             (options.Task, options.Initialization) = (TuningTask.LanguageHeads, ChainInitialization.CopyFirstChain),
             ["LanguageHeads"]),
         ["Lora.Alpha"] = (options => options.Lora = new LoraOptions { Alpha = -1 }, ["-1"]),
+        ["Pooling"] = (options => options.Pooling = (FeaturePooling)7, ["7"]),
         ["LabelSmoothing"] = (options => options.LabelSmoothing = 1, ["1"]),
         ["LabelSmoothing, no number"] = (options => options.LabelSmoothing = double.NaN, ["NaN"]),
         ["ClassWeights"] = (options => options.ClassWeights = [1, -2, 1], ["-2"]),

@@ -10,12 +10,14 @@ namespace Microsoft.ML.CoLM.Tests.Evaluation;
 public sealed class CascadePredictorTests
 {
     [TestMethod]
-    [DataRow(true)]
-    [DataRow(false)]
-    public void EachRowHasTheOutputsOfTheCountAtWhichItIsClear(bool kvSharing)
+    [DataRow(true, FeaturePooling.LastToken)]
+    [DataRow(false, FeaturePooling.LastToken)]
+    [DataRow(true, FeaturePooling.Mean)]
+    [DataRow(false, FeaturePooling.Mean)]
+    public void EachRowHasTheOutputsOfTheCountAtWhichItIsClear(bool kvSharing, FeaturePooling pooling)
     {
         using var model = Model(kvSharing);
-        using var head = Head(model);
+        using var head = Head(model, pooling);
         var sequences = Sequences(40, minimum: 1, maximum: 50);
         var every = SequencePredictor.Outputs(model, head, sequences, new(0, 3));
         foreach (var counts in (int[][])[[1, 2, 3], [1, 3], [2, 3], [2]])
@@ -39,21 +41,22 @@ public sealed class CascadePredictorTests
     }
 
     [TestMethod]
-    [DataRow(true)]
-    [DataRow(false)]
-    public void RowsThatStopCostTheirChainsAloneAndOthersTheAddedOnes(bool kvSharing)
+    [DataRow(true, FeaturePooling.LastToken)]
+    [DataRow(false, FeaturePooling.LastToken)]
+    [DataRow(true, FeaturePooling.Mean)]
+    public void RowsThatStopCostTheirChainsAloneAndOthersTheAddedOnes(bool kvSharing, FeaturePooling pooling)
     {
         const int Length = 20;
         using var model = Model(kvSharing);
-        using var head = Head(model);
+        using var head = Head(model, pooling);
         var sequences = Sequences(30, Length, Length);
         var every = SequencePredictor.Outputs(model, head, sequences, new(0, 3));
         var threshold = every.Select(scales => Probabilities.Margin(scales[0])).Order().ElementAt(12);
         var predictor = new CascadePredictor(model, head, new Cascade([1, 2, 3], [threshold, threshold]));
         var used = predictor.Predict(sequences).Select(prediction => prediction.ChainsUsed).ToArray();
         Assert.AreEqual(18, used.Count(count => count == 1));
-        // With shared keys and values later chains are computed at the last token alone.
-        long[] tokens = kvSharing ? [Length, 1, 1] : [Length, Length, Length];
+        // With shared keys and values later chains are computed at the last token alone, if that is what is read.
+        long[] tokens = kvSharing && pooling == FeaturePooling.LastToken ? [Length, 1, 1] : [Length, Length, Length];
         CollectionAssert.AreEqual(
             tokens.Select((each, chain) => each * used.Count(count => count > chain)).ToArray(),
             predictor.FeaturesComputed.ToArray());
@@ -127,9 +130,9 @@ public sealed class CascadePredictorTests
     private static CoLMModel Model(bool kvSharing) =>
         TestModels.Random(TestModels.Config(4, 2, 6) with { KvSharing = kvSharing });
 
-    private static ChainHead Head(CoLMModel model)
+    private static ChainHead Head(CoLMModel model, FeaturePooling pooling = FeaturePooling.LastToken)
     {
-        var head = new ChainHead(model.Config, outputCount: 4, CPU);
+        var head = new ChainHead(model.Config, outputCount: 4, CPU, pooling);
         using var noGradients = no_grad();
         using var scope = NewDisposeScope();
         using var generator = new Generator(5);

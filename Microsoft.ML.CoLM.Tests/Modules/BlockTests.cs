@@ -98,7 +98,7 @@ public sealed class BlockTests
     {
         using var noGradients = no_grad();
         using var model = TestModels.Random(ChainCausalityTests.Config("4,2,6", 2, kvSharing: true, tied: false));
-        using var head = new ChainHead(model.Config, 3, CPU);
+        using var head = new ChainHead(model.Config, 3, CPU, FeaturePooling.LastToken);
         head.Initialise(seed: 1);
         int[] text = [.. Enumerable.Range(0, Length).Select(i => i * 7 % model.Config.VocabularySize)];
         var scale = new ChainRange(chainCount - 1, chainCount);

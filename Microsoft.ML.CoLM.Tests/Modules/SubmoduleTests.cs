@@ -19,7 +19,7 @@ public sealed class SubmoduleTests
         using var model = TestModels.Random(TestModels.Config(4, 2));
         var chains = model.state_dict().Keys.ToArray();
         model.Adapters = LowRankAdaptersTests.Random(model, 1, Lora);
-        model.Task = new TunedTask("{}", new ChainHead(model.Config, 3, CPU));
+        model.Task = new TunedTask("{}", new ChainHead(model.Config, 3, CPU, FeaturePooling.LastToken));
         var all = model.state_dict();
         CollectionAssert.AreEqual(chains, all.Keys.Take(chains.Length).ToArray());
         var added = all.Keys.Skip(chains.Length).ToArray();

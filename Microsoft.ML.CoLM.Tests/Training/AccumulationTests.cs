@@ -66,7 +66,7 @@ public sealed class AccumulationTests
     private static (double Loss, Dictionary<string, float[]> Gradients) FirstStep(string task, int batch, int passes)
     {
         using var model = TestModels.Random(TestModels.Config(4, 2, 4));
-        using var head = new ChainHead(model.Config, task == "numbers" ? 1 : ClassCount, CPU);
+        using var head = new ChainHead(model.Config, task == "numbers" ? 1 : ClassCount, CPU, FeaturePooling.LastToken);
         head.Initialise(seed: 5);
         foreach (var (name, parameter) in model.named_parameters())
             parameter.requires_grad = IsTrained(task, ParameterName.Parse(name));

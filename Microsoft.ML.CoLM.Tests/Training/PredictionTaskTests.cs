@@ -19,16 +19,17 @@ public sealed class PredictionTaskTests
 
     public static IEnumerable<object[]> Weights { get; } =
     [
-        [0, new double[] { 1, 1, 1 }], [0, new double[] { 0, 0, 1 }], [1, new[] { 0.5, 2, 1 }], [2, new double[] { 0, 1, 1 }],
-        [2, new[] { 0, 0, 0.25 }],
+        [0, new double[] { 1, 1, 1 }, FeaturePooling.LastToken], [0, new double[] { 0, 0, 1 }, FeaturePooling.Mean],
+        [1, new[] { 0.5, 2, 1 }, FeaturePooling.LastToken], [1, new[] { 0.5, 2, 1 }, FeaturePooling.Mean],
+        [2, new double[] { 0, 1, 1 }, FeaturePooling.Mean], [2, new[] { 0, 0, 0.25 }, FeaturePooling.LastToken],
     ];
 
     [TestMethod]
     [DynamicData(nameof(Weights))]
-    public void ItIsTheWeightedSumOfTheScalesCrossEntropies(int frozenChains, double[] weights)
+    public void ItIsTheWeightedSumOfTheScalesCrossEntropies(int frozenChains, double[] weights, FeaturePooling pooling)
     {
         using var model = TestModels.Random(TestModels.Config(4, 2, 4));
-        using var head = Head(model, ClassCount);
+        using var head = Head(model, ClassCount, pooling);
         var task = Task(model, head, frozenChains, Labels, new ClassLoss(), weights);
         var (chosen, outputs) = (Order().Examples(0), Outputs(model, head));
         double expected = 0;
@@ -98,16 +99,18 @@ public sealed class PredictionTaskTests
     }
 
     [TestMethod]
-    [DataRow(true, 1)]
-    [DataRow(true, 2)]
-    [DataRow(false, 1)]
-    [DataRow(false, 2)]
-    public void KeptFeaturesGiveTheSameLosses(bool kvSharing, int frozenChains)
+    [DataRow(true, 1, FeaturePooling.LastToken)]
+    [DataRow(true, 2, FeaturePooling.LastToken)]
+    [DataRow(false, 1, FeaturePooling.LastToken)]
+    [DataRow(false, 2, FeaturePooling.LastToken)]
+    [DataRow(true, 1, FeaturePooling.Mean)]
+    [DataRow(false, 2, FeaturePooling.Mean)]
+    public void KeptFeaturesGiveTheSameLosses(bool kvSharing, int frozenChains, FeaturePooling pooling)
     {
         using var model = TestModels.Random(TestModels.Config(4, 2, 4) with { KvSharing = kvSharing });
-        using var head = Head(model, ClassCount);
+        using var head = Head(model, ClassCount, pooling);
         using var frozen = new FrozenFeatures(model, frozenChains, Examples, new(1 << 20, 0, 1 << 12), Assert.Fail,
-            ExampleFeatures.NeedLastAlone(model.Config, frozenChains));
+            ExampleFeatures.NeedLastAlone(model.Config, frozenChains, head.Pooling));
         var plain = Task(model, head, frozenChains, Labels, new ClassLoss(), [1, 1, 1]);
         var kept = Task(model, head, frozenChains, Labels, new ClassLoss(), [1, 1, 1], frozen);
         for (var batch = 0; batch < 3 * plain.BatchesOf(1); batch++)
@@ -120,9 +123,10 @@ public sealed class PredictionTaskTests
 
     private static ExampleOrder Order() => new(Array.ConvertAll(Examples, ids => ids.Length), batchSize: 4, seed: 1);
 
-    private static ChainHead Head(CoLMModel model, int outputs)
+    private static ChainHead Head(
+        CoLMModel model, int outputs, FeaturePooling pooling = FeaturePooling.LastToken)
     {
-        var head = new ChainHead(model.Config, outputs, CPU);
+        var head = new ChainHead(model.Config, outputs, CPU, pooling);
         using var noGradients = no_grad();
         using var scope = NewDisposeScope();
         using var generator = new Generator(5);
@@ -144,7 +148,8 @@ public sealed class PredictionTaskTests
         return [.. Examples.Select(example => Enumerable.Range(1, model.Config.ChainCount).Select(scale =>
         {
             using var ids = tensor(example.Select(id => (long)id).ToArray()).unsqueeze(0);
-            var features = model.Features(ids, new(0, scale))[^1].to(float64);
+            var all = model.Features(ids, new(0, scale)).to(float64);
+            var features = head.Pooling == FeaturePooling.Mean ? all.mean([0]) : all[^1];
             var columns = cat([.. Enumerable.Range(0, scale).Select(chain => head.Weight(chain).to(float64))], dim: 1);
             return columns.mv(features).data<double>().ToArray();
         }).ToArray())];

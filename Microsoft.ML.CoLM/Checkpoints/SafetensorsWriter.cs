@@ -13,10 +13,10 @@ internal static class SafetensorsWriter
     /// <summary>Writes the tensors, each in its own type; the same tensors always give the same bytes.</summary>
     /// <param name="stream">The file.</param>
     /// <param name="tensors">The tensors by their names.</param>
-    /// <param name="text">A text to put beside them, by its name; null for none.</param>
+    /// <param name="texts">Texts to put beside them, by their names.</param>
     /// <exception cref="NotSupportedException">A tensor is none of Float32, BFloat16 and Float16.</exception>
     public static void Write(
-        Stream stream, IEnumerable<KeyValuePair<string, Tensor>> tensors, KeyValuePair<string, string>? text = null)
+        Stream stream, IEnumerable<KeyValuePair<string, Tensor>> tensors, params IEnumerable<KeyValuePair<string, string>> texts)
     {
         var ordered = tensors
             .OrderBy(tensor => ElementType.OfWeights(tensor.Value.dtype).Rank)
@@ -24,7 +24,7 @@ internal static class SafetensorsWriter
             .ToList();
 
         var header = new ArrayBufferWriter<byte>();
-        WriteHeader(header, ordered, text);
+        WriteHeader(header, ordered, texts);
         var padding = (HeaderAlignment - (header.WrittenCount % HeaderAlignment)) % HeaderAlignment;
         header.GetSpan(padding)[..padding].Fill((byte)' ');
         header.Advance(padding);
@@ -38,14 +38,14 @@ internal static class SafetensorsWriter
     }
 
     private static void WriteHeader(
-        IBufferWriter<byte> output, List<KeyValuePair<string, Tensor>> tensors, KeyValuePair<string, string>? text)
+        IBufferWriter<byte> output, List<KeyValuePair<string, Tensor>> tensors, IEnumerable<KeyValuePair<string, string>> texts)
     {
         using var json = new Utf8JsonWriter(output);
         json.WriteStartObject();
         json.WriteStartObject(SafetensorsHeader.MetadataName);
         json.WriteString("format", "pt");
-        if (text is { } added)
-            json.WriteString(added.Key, added.Value);
+        foreach (var (name, text) in texts)
+            json.WriteString(name, text);
         json.WriteEndObject();
         long end = 0;
         foreach (var (name, tensor) in tensors)

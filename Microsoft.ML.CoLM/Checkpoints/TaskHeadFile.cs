@@ -8,12 +8,15 @@ namespace Microsoft.ML.CoLM.Checkpoints;
 
 /// <summary>An open <c>task-head.safetensors</c> of a model's folder, whose header was found to fit the configuration.</summary>
 /// <remarks>
-/// Its metadata has the task's settings, a JSON object, as <c>colm_task</c>; its tensors are the head's, <c>chain_i</c> of
-/// shape [outputs, D_i] for each of the model's chains, or none where the task has no head.
+/// Its metadata has the task's settings, a JSON object, as <c>colm_task</c>, and, where the head does not read a text's last token
+/// alone, what it reads as <c>colm_pooling</c>; its tensors are the head's, <c>chain_i</c> of shape [outputs, D_i] for each of the
+/// model's chains, or none where the task has no head.
 /// </remarks>
 internal sealed class TaskHeadFile : IDisposable
 {
     private const string SettingsName = "colm_task";
+    private const string PoolingName = "colm_pooling";
+    private const string MeanPooling = "mean";
 
     private readonly SafetensorsReader _reader;
 
@@ -26,6 +29,13 @@ internal sealed class TaskHeadFile : IDisposable
         {
             Settings = metadata.GetValueOrDefault(SettingsName) ?? throw new InvalidDataException(
                 $"{path}: the metadata has no \"{SettingsName}\", which says what task the head is for.");
+            Pooling = metadata.GetValueOrDefault(PoolingName) switch
+            {
+                null => FeaturePooling.LastToken,
+                MeanPooling => FeaturePooling.Mean,
+                var other => throw new InvalidDataException(
+                    $"{path}: the metadata's \"{PoolingName}\" must be \"{MeanPooling}\" or missing, found {ErrorText.Quote(other)}."),
+            };
             CheckTensors(config);
         }
         catch
@@ -37,6 +47,9 @@ internal sealed class TaskHeadFile : IDisposable
 
     /// <summary>The task's settings.</summary>
     public string Settings { get; }
+
+    /// <summary>What the head reads of a text's tokens.</summary>
+    public FeaturePooling Pooling { get; }
 
     /// <summary>Outputs of the head; 0 where there is none.</summary>
     public int OutputCount { get; private set; }
@@ -61,10 +74,16 @@ internal sealed class TaskHeadFile : IDisposable
             throw new NotSupportedException("The task's settings, with the names of its classes, must have at most " +
                 FormattableString.Invariant($"{FileLimits.TaskHeadHeader / 2} bytes to be saved in a folder."));
         }
-        SafetensorsWriter.Write(stream, task.Head is { } head
-            ? Enumerable.Range(0, chainCount).Select(
-                chain => KeyValuePair.Create<string, Tensor>(ParameterName.OfChain(chain), head.Weight(chain)))
-            : [], KeyValuePair.Create(SettingsName, task.Settings));
+        var settings = KeyValuePair.Create(SettingsName, task.Settings);
+        if (task.Head is not { } head)
+        {
+            SafetensorsWriter.Write(stream, [], settings);
+            return;
+        }
+        var weights = Enumerable.Range(0, chainCount).Select(
+            chain => KeyValuePair.Create<string, Tensor>(ParameterName.OfChain(chain), head.Weight(chain)));
+        SafetensorsWriter.Write(stream, weights, head.Pooling == FeaturePooling.LastToken
+            ? [settings] : [settings, KeyValuePair.Create(PoolingName, MeanPooling)]);
     }
 
     /// <summary>Makes the task a model's: all its chains, or the first ones that were loaded.</summary>
@@ -76,7 +95,7 @@ internal sealed class TaskHeadFile : IDisposable
             model.Task = new TunedTask(Settings, Head: null);
             return;
         }
-        var head = new ChainHead(model.Config, OutputCount, model.Device);
+        var head = new ChainHead(model.Config, OutputCount, model.Device, Pooling);
         try
         {
             foreach (var (chain, entry) in Enumerable.Range(0, head.ChainCount)

@@ -14,9 +14,9 @@ internal sealed record BinaryScoring(int ChainCount, int MaxLength, ChainHead He
 
     /// <summary>Reads what was saved.</summary>
     /// <exception cref="InvalidDataException">The head is damaged, or not the task's.</exception>
-    public static BinaryScoring Load(ZipReader context, CoLMModel model)
+    public static BinaryScoring Load(ZipReader context, CoLMModel model, FeaturePooling pooling)
     {
-        var (chainCount, maxLength, cascade, head) = Load(context, model, ClassCount);
+        var (chainCount, maxLength, cascade, head) = Load(context, model, ClassCount, pooling);
         return new(chainCount, maxLength, head) { Cascade = cascade };
     }
 

@@ -81,7 +81,8 @@ public sealed partial class ChainTuningEstimator
         {
             return 0;
         }
-        var ofLast = _options.Task == TuningTask.Label && ExampleFeatures.NeedLastAlone(config, frozenChains);
+        var ofLast = _options.Task == TuningTask.Label &&
+            ExampleFeatures.NeedLastAlone(config, frozenChains, _options.Pooling);
         var numbers = FrozenSite.Of(config, frozenChains, ofLast)
             .Sum(site => (double)site.Groups * site.Width * (site.IsOfLast ? rows : tokens));
         return (long)Math.Min(numbers * type.ElementSize(), _options.FrozenFeatureMemory);

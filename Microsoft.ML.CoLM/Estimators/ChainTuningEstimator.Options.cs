@@ -113,6 +113,17 @@ public sealed partial class ChainTuningEstimator
         /// <summary>The share of a class label that is spread over all classes, from 0 to below 1.</summary>
         public double LabelSmoothing { get; set; }
 
+        /// <summary>
+        /// What a label is read from, of <see cref="TuningTask.Label"/>: the features of the last token, the only one that has
+        /// read all of the text, or the mean over all tokens, which told whole sentences apart better with models of few layers
+        /// (samples/ForgettingStudy).
+        /// </summary>
+        /// <remarks>
+        /// For the mean, chains that share the first one's keys and values are computed at every token, in tuning and in
+        /// scoring, and not at the last one alone.
+        /// </remarks>
+        public FeaturePooling Pooling { get; set; } = FeaturePooling.LastToken;
+
         /// <summary>Rows to validate on, with the same columns; null for none.</summary>
         public IDataView? ValidationSet { get; set; }
 
@@ -181,6 +192,9 @@ public sealed partial class ChainTuningEstimator
                 $"left out where {nameof(Task)} is {TuningTask.LanguageHeads}");
             Check(Task == TuningTask.Label || (ClassWeights is null && LabelSmoothing == 0),
                 $"{nameof(ClassWeights)} and {nameof(LabelSmoothing)}", "one of them",
+                $"left out unless {nameof(Task)} is {TuningTask.Label}");
+            Check(Enum.IsDefined(Pooling), nameof(Pooling), Pooling, $"a {nameof(FeaturePooling)}");
+            Check(Task == TuningTask.Label || Pooling == FeaturePooling.LastToken, nameof(Pooling), Pooling,
                 $"left out unless {nameof(Task)} is {TuningTask.Label}");
             Check(LabelSmoothing is >= 0 and < 1, nameof(LabelSmoothing), LabelSmoothing, "at least 0 and below 1");
             foreach (var weight in ClassWeights ?? [])

@@ -24,8 +24,8 @@ namespace Microsoft.ML.CoLM;
 /// | none: prompt and response | `LogProbability` (Single), `TokenCount` (Int32), `Perplexity` (Single) of the response | |
 /// | none: text, language heads alone | as elastic scoring | |
 /// ]]></format>
-/// A label is read from the last token's normalised features by a head that is nested like the language head: scale k uses
-/// its first D_1 + ... + D_k columns. All scales from the frozen prefix upward are trained together (multi-chain
+/// A label is read from a text's normalised features, the last token's or their mean (<see cref="Options.Pooling"/>), by a
+/// head that is nested like the language head: scale k uses its first D_1 + ... + D_k columns. All scales from the frozen prefix upward are trained together (multi-chain
 /// cross-entropy), so the transformer predicts at any of these chain counts; with <see cref="TrainingObjective.LastScale"/>
 /// at the last one alone. Texts longer than <see cref="TrainingOptions.SequenceLength"/> or the model's context lose their
 /// end, here, with a warning, and in the transformer. Numbers are scaled to mean 0 and deviation 1 for training.

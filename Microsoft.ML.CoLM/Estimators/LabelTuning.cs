@@ -60,13 +60,13 @@ internal sealed class LabelTuning(ChainTuningEstimator.Options options) : ITunin
 
         var range = isRegression ? LabelRange.Of(rows.Labels) : default;
         var model = setting.Model;
-        var head = new ChainHead(model.Config, isRegression ? 1 : label.ClassNames.Length, model.Device);
+        var head = new ChainHead(model.Config, isRegression ? 1 : label.ClassNames.Length, model.Device, options.Pooling);
         FrozenFeatures? frozen = null;
         try
         {
             head.Initialise(setting.Seed);
             frozen = setting.KeepFrozenFeatures(
-                rows.Sequences, ExampleFeatures.NeedLastAlone(model.Config, setting.FrozenChains));
+                rows.Sequences, ExampleFeatures.NeedLastAlone(model.Config, setting.FrozenChains, options.Pooling));
             var order = new ExampleOrder(
                 Array.ConvertAll(rows.Sequences, ids => ids.Length), options.BatchSize, setting.Seed);
             var weights = setting.ScaleWeights(Math.Max(0, setting.FrozenChains - 1));

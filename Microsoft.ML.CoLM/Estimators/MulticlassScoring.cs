@@ -23,10 +23,10 @@ internal sealed record MulticlassScoring(int ChainCount, int MaxLength, ChainHea
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
     /// <exception cref="InvalidDataException">The head is damaged, or not the task's.</exception>
-    public static MulticlassScoring Load(IHost host, ZipReader context, CoLMModel model)
+    public static MulticlassScoring Load(IHost host, ZipReader context, CoLMModel model, FeaturePooling pooling)
     {
         var labels = ClassLabels.Load(host, context);
-        var (chainCount, maxLength, cascade, head) = Load(context, model, labels.Count);
+        var (chainCount, maxLength, cascade, head) = Load(context, model, labels.Count, pooling);
         try
         {
             _ = labels.Names; // damaged ones are refused here, not at the first row

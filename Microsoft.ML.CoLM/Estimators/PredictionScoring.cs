@@ -7,7 +7,7 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.CoLM.Estimators;
 
-/// <summary>A task whose head reads the last token's features of a text or a pair of texts.</summary>
+/// <summary>A task whose head reads the pooled features of a text or a pair of texts.</summary>
 /// <param name="ChainCount">The most chains that a row is scored with.</param>
 /// <param name="MaxLength">Tokens of a row that are read; longer texts lose their end.</param>
 /// <param name="Head">The task's head.</param>
@@ -57,9 +57,13 @@ internal abstract record PredictionScoring(int ChainCount, int MaxLength, ChainH
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
+    /// <param name="context">The zip.</param>
+    /// <param name="model">The zip's model.</param>
+    /// <param name="outputCount">Outputs that the task has.</param>
+    /// <param name="pooling">What the head reads of a text's tokens.</param>
     /// <exception cref="InvalidDataException">The head is damaged, or not the task's.</exception>
     protected static (int ChainCount, int MaxLength, Cascade? Cascade, ChainHead Head) Load(
-        ZipReader context, CoLMModel model, int outputCount)
+        ZipReader context, CoLMModel model, int outputCount, FeaturePooling pooling)
     {
         var chainCount = context.Reader.ReadInt32();
         var maxLength = context.Reader.ReadInt32();
@@ -68,7 +72,7 @@ internal abstract record PredictionScoring(int ChainCount, int MaxLength, ChainH
             throw new InvalidDataException("The zip's length of a text must be between 1 and the model's context of " +
                 FormattableString.Invariant($"{model.Config.ContextLength} tokens, found {maxLength}."));
         }
-        return (chainCount, maxLength, CascadeEntry.Load(context), HeadEntry.Load(context, model, outputCount));
+        return (chainCount, maxLength, CascadeEntry.Load(context), HeadEntry.Load(context, model, outputCount, pooling));
     }
 
     protected abstract DataViewSchema.DetachedColumn[] OwnColumns();

@@ -27,10 +27,10 @@ internal sealed record RegressionScoring(int ChainCount, int MaxLength, ChainHea
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
     /// <exception cref="InvalidDataException">The head is damaged, or not the task's.</exception>
-    public static RegressionScoring Load(ZipReader context, CoLMModel model)
+    public static RegressionScoring Load(ZipReader context, CoLMModel model, FeaturePooling pooling)
     {
         var labels = new LabelRange(context.Reader.ReadSingle(), context.Reader.ReadSingle());
-        var (chainCount, maxLength, cascade, head) = Load(context, model, outputCount: 1);
+        var (chainCount, maxLength, cascade, head) = Load(context, model, outputCount: 1, pooling);
         return new(chainCount, maxLength, head, labels) { Cascade = cascade };
     }
 

@@ -17,8 +17,13 @@ internal sealed record ScoringSettings(
     // default. Older versions take it for a task that they do not know.
     private const int HasWindows = 1 << 16;
 
-    // Added to the task's number where text is text whatever it spells; without, as in zips of before, special tokens are parsed.
+    // The same where text is text whatever it spells; without, special tokens are parsed.
     private const int TakesTextLiterally = 1 << 17;
+
+    // The same for what a head reads, which without is the last token.
+    private const int HasPooling = 1 << 18;
+
+    private const int AllFlags = HasWindows | TakesTextLiterally | HasPooling;
 
     /// <summary>The schema with the columns that are added, which need not be there yet.</summary>
     /// <param name="input">The schema of the data.</param>
@@ -66,13 +71,16 @@ internal sealed record ScoringSettings(
     {
         Columns.Save(context);
         context.Writer.Write(BatchSize);
-        context.Writer.Write(
-            (int)Task.Kind + (Windows == default ? 0 : HasWindows) + (ParsesSpecialTokens ? 0 : TakesTextLiterally));
+        var pooling = Task.Head?.Pooling ?? FeaturePooling.LastToken;
+        context.Writer.Write((int)Task.Kind + (Windows == default ? 0 : HasWindows) +
+            (ParsesSpecialTokens ? 0 : TakesTextLiterally) + (pooling == FeaturePooling.LastToken ? 0 : HasPooling));
         if (Windows != default)
         {
             context.Writer.Write(Windows.Length ?? 0);
             context.Writer.Write(Windows.Stride ?? 0);
         }
+        if (pooling != FeaturePooling.LastToken)
+            context.Writer.Write((int)pooling);
         Task.Save(host, context);
     }
 
@@ -86,20 +94,19 @@ internal sealed record ScoringSettings(
         var columns = TextColumns.Load(context);
         var batchSize = context.Reader.ReadInt32();
         var number = context.Reader.ReadInt32();
-        var isLiteral = number is >= TakesTextLiterally and < 2 * TakesTextLiterally;
-        number -= isLiteral ? TakesTextLiterally : 0;
-        var hasWindows = number is >= HasWindows and < 2 * HasWindows;
-        var kind = (ScoringTask)(hasWindows ? number - HasWindows : number);
-        var windows = hasWindows ? ReadWindows(context.Reader, model.Config) : default;
+        var kind = (ScoringTask)(number & ~AllFlags);
+        var isLiteral = (number & TakesTextLiterally) != 0;
+        var windows = (number & HasWindows) != 0 ? ReadWindows(context.Reader, model.Config) : default;
+        var pooling = (number & HasPooling) != 0 ? ReadPooling(context.Reader, kind) : FeaturePooling.LastToken;
         if (kind == ScoringTask.MultipleChoice)
             columns = ChoiceColumns.Of(columns);
         return new ScoringSettings(columns, batchSize, kind switch
         {
             ScoringTask.LanguageModeling => LanguageModelScoring.Load(context),
             ScoringTask.Features => FeatureScoring.Load(context),
-            ScoringTask.MulticlassClassification => MulticlassScoring.Load(host, context, model),
-            ScoringTask.BinaryClassification => BinaryScoring.Load(context, model),
-            ScoringTask.Regression => RegressionScoring.Load(context, model),
+            ScoringTask.MulticlassClassification => MulticlassScoring.Load(host, context, model, pooling),
+            ScoringTask.BinaryClassification => BinaryScoring.Load(context, model, pooling),
+            ScoringTask.Regression => RegressionScoring.Load(context, model, pooling),
             ScoringTask.Completion => CompletionScoring.Load(context),
             ScoringTask.MultipleChoice => MultipleChoiceScoring.Load(context),
             _ => throw new InvalidDataException($"The zip's scoring task {kind} is not known."),
@@ -121,6 +128,14 @@ internal sealed record ScoringSettings(
                 $"{Stride} must be less than the window, found {Windows.Stride}: the model has neither a beginning-of-text nor an ") +
                 "end-of-text token, one of which a text's first token would be predicted from.");
         }
+    }
+
+    private static FeaturePooling ReadPooling(BinaryReader reader, ScoringTask kind)
+    {
+        var pooling = (FeaturePooling)reader.ReadInt32();
+        var hasHead = kind is ScoringTask.MulticlassClassification or ScoringTask.BinaryClassification or ScoringTask.Regression;
+        return hasHead && Enum.IsDefined(pooling) ? pooling
+            : throw new InvalidDataException($"The zip's scoring task {kind} has no pooling {pooling}.");
     }
 
     private static TextWindows ReadWindows(BinaryReader reader, CoLMConfig config)

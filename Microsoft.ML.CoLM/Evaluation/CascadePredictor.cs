@@ -44,7 +44,7 @@ internal sealed class CascadePredictor(CoLMModel model, ChainHead head, Cascade 
     {
         using var scope = NewDisposeScope();
         var batch = new PaddedBatch(Array.ConvertAll(chosen, i => sequences[i]));
-        using var stages = new LastTokenStages(model, batch);
+        using var stages = new PooledStages(model, batch, head.Pooling);
         Tensor? outputs = null;                                             // [sequences, outputs]
         for (var stage = 0; ; stage++)
         {
@@ -53,7 +53,7 @@ internal sealed class CascadePredictor(CoLMModel model, ChainHead head, Cascade 
             var (chains, features) = stages.Advance(cascade.ChainCounts[stage], isLast);
             for (var chain = chains.First; chain < chains.End; chain++)
                 _featuresComputed[chain] += stages.Tokens(chain);
-            outputs = head.forward(features.to(float32), chains, outputs);
+            outputs = head.forward(features, chains, outputs);
             var goingOn = Record(chosen, outputs, stage, predictions);
             if (isLast || goingOn.Length == 0)
                 return;

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Evaluation;
 
-/// <summary>A task head's outputs for token sequences, read from each one's last token.</summary>
+/// <summary>A task head's outputs for token sequences, read from the features of each one that it pools.</summary>
 internal static class SequencePredictor
 {
     /// <summary>The outputs at some chain counts.</summary>
@@ -40,8 +40,8 @@ internal static class SequencePredictor
             using var scope = NewDisposeScope();
             var batch = new PaddedBatch(Array.ConvertAll(chosen, i => sequences[i]));
             var chains = new ChainRange(0, reported.End);
-            using var stages = new LastTokenStages(model, batch);
-            var pooled = stages.Advance(chains.End, isLast: true).Features.to(float32);    // [sequences, D]
+            using var stages = new PooledStages(model, batch, head.Pooling);
+            var pooled = stages.Advance(chains.End, isLast: true).Features;    // [sequences, D]
             var scales = head.Scales(pooled, chains, earlier: null);
             for (var scale = reported.First; scale < reported.End; scale++)
             {

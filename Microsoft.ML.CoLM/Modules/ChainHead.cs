@@ -25,12 +25,14 @@ internal sealed class ChainHead : ChainModule
     /// <param name="config">The model whose features it reads.</param>
     /// <param name="outputCount">Classes, or 1 for a number.</param>
     /// <param name="device">Where the weights live.</param>
-    public ChainHead(CoLMConfig config, int outputCount, Device device) : base(
+    /// <param name="pooling">What it reads of a text's tokens.</param>
+    public ChainHead(CoLMConfig config, int outputCount, Device device, FeaturePooling pooling) : base(
         nameof(ChainHead),
         Enumerable.Range(0, config.ChainCount).Select(chain => new long[] { outputCount, config.Hidden(chain) }),
-        device, ScalarType.Float32, keepsType: true)
-    {
-    }
+        device, ScalarType.Float32, keepsType: true) => Pooling = pooling;
+
+    /// <summary>What a task's head reads of a text's tokens; the language head reads every one.</summary>
+    public FeaturePooling Pooling { get; }
 
     /// <summary>Gives a task's head its first values, normal(0, 0.02).</summary>
     public void Initialise(int seed)

@@ -70,6 +70,28 @@ internal sealed class PaddedBatch
             .repeat_interleave(heads, dim: 0).view(-1, 1, 1, Length).MoveToOuterDisposeScope();
     }
 
+    /// <summary>One vector for each example of the features of all its tokens, in float32.</summary>
+    /// <param name="features">[examples · length, D], padding included.</param>
+    /// <param name="pooling">What becomes of an example's tokens.</param>
+    /// <returns>[examples, D].</returns>
+    public Tensor Pool(Tensor features, FeaturePooling pooling)
+    {
+        using var scope = NewDisposeScope();
+        if (pooling == FeaturePooling.LastToken)
+            return features.index_select(0, LastRows(features.device)).to(float32).MoveToOuterDisposeScope();
+        return Shares(features.device).bmm(features.to(float32).view(Count, Length, -1)).squeeze(1)
+            .MoveToOuterDisposeScope();
+    }
+
+    // [examples, 1, length]: what each token is of its example's mean; padding is nothing of it.
+    private Tensor Shares(Device device)
+    {
+        var shares = new float[(long)Count * Length];
+        for (var i = 0; i < Count; i++)
+            shares.AsSpan(i * Length, _examples[i].Length).Fill(1f / _examples[i].Length);
+        return tensor(shares, [Count, 1, Length], device: device);
+    }
+
     /// <summary>[examples], Int64: the row of each example's last token among the batch's features.</summary>
     public Tensor LastRows(Device device)
     {

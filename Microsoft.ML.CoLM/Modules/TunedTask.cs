@@ -15,7 +15,7 @@ internal sealed record TunedTask(string Settings, ChainHead? Head)
             return this;
         using var noGradients = no_grad();
         using var scope = NewDisposeScope();
-        var copy = new ChainHead(model.Config, (int)Head.Weight(0).size(0), model.Device);
+        var copy = new ChainHead(model.Config, (int)Head.Weight(0).size(0), model.Device, Head.Pooling);
         for (var chain = 0; chain < copy.ChainCount; chain++)
             copy.Weight(chain).copy_(Head.Weight(chain));
         return this with { Head = copy };

@@ -19,7 +19,11 @@ internal sealed class ExampleFeatures(
     /// Whether the tuned chains of a model need no token but the last: with KV sharing they read keys and values of the
     /// first chain, and of their own features only the token's own.
     /// </summary>
-    public static bool NeedLastAlone(CoLMConfig config, int frozenChains) => config.KvSharing && frozenChains > 0;
+    /// <param name="config">The model.</param>
+    /// <param name="frozenChains">How many first chains are not tuned.</param>
+    /// <param name="pooling">What is read of a text's tokens.</param>
+    public static bool NeedLastAlone(CoLMConfig config, int frozenChains, FeaturePooling pooling) =>
+        config.KvSharing && frozenChains > 0 && pooling == FeaturePooling.LastToken;
 
     /// <summary>The examples' tokens beside each other.</summary>
     public PaddedBatch Batch(int[] chosen) => new(Array.ConvertAll(chosen, example => examples[example]));
@@ -40,19 +44,28 @@ internal sealed class ExampleFeatures(
             .MoveToOuterDisposeScope();
     }
 
-    /// <summary>The normalised features of all chains at each example's last token.</summary>
+    /// <summary>The normalised features of all chains, one vector for each example, in float32.</summary>
     /// <param name="chosen">Which examples.</param>
     /// <param name="batch">The same, padded.</param>
+    /// <param name="pooling">What becomes of an example's tokens.</param>
     /// <returns>[examples, D].</returns>
-    public Tensor Last(int[] chosen, PaddedBatch batch)
+    public Tensor Pooled(int[] chosen, PaddedBatch batch, FeaturePooling pooling)
     {
         using var scope = NewDisposeScope();
-        var rows = batch.LastRows(model.Device);
-        if (!NeedLastAlone(model.Config, frozenChains))
-            return Rows(chosen, batch, rows).MoveToOuterDisposeScope();
-        using var prefix = frozen?.Of(chosen, batch) ?? LastPrefix(batch, rows);
+        if (NeedLastAlone(model.Config, frozenChains, pooling))
+            return Last(chosen, batch).to(float32).MoveToOuterDisposeScope();
+        var ids = batch.TokenIds(model.Device);
+        using var prefix = Prefix(chosen, batch, ids);
+        var tuned = batch.Pool(model.Features(ids, new ChainRange(frozenChains, model.Config.ChainCount), prefix), pooling);
+        return (prefix is null ? tuned : cat([batch.Pool(prefix.HeadInput!, pooling), tuned], dim: 1))
+            .MoveToOuterDisposeScope();
+    }
+
+    private Tensor Last(int[] chosen, PaddedBatch batch)
+    {
+        using var prefix = frozen?.Of(chosen, batch) ?? LastPrefix(batch, batch.LastRows(model.Device));
         var tuned = model.LastFeatures(batch, new ChainRange(frozenChains, model.Config.ChainCount), prefix);
-        return cat([prefix.HeadInput!, tuned], dim: 1).MoveToOuterDisposeScope();
+        return cat([prefix.HeadInput!, tuned], dim: 1);
     }
 
     private ChainFeatures LastPrefix(PaddedBatch batch, Tensor rows)

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Training;
 
 /// <summary>
-/// A label for each example, read by a nested head from the last token's features: the loss of every weighted scale.
+/// A label for each example, read by a nested head from the features that it pools: the loss of every weighted scale.
 /// </summary>
 /// <param name="features">The examples.</param>
 /// <param name="head">The task's head.</param>
@@ -27,7 +27,7 @@ internal sealed class PredictionTask(
         using var scope = NewDisposeScope();
         var chosen = order.Examples(batch);
         var padded = features.Batch(chosen);
-        var pooled = features.Last(chosen, padded).to(float32);                     // [examples, D]
+        var pooled = features.Pooled(chosen, padded, head.Pooling);                 // [examples, D]
         var scales = head.Scales(pooled, new ChainRange(0, Model.Config.ChainCount), earlier: null);
         var own = Array.ConvertAll(chosen, example => labels[example]);
         var sum = ScaleLosses.Sum(scales, scaleWeights, outputs => loss.Sum(outputs, own));

@@ -121,10 +121,10 @@ internal sealed class TuneStepCommand : Benchmark
         public Turn(CoLMModel model, int frozenChains, int[][] rows, int batch, bool reuses = false)
         {
             _model = model.Share(frozenChains);
-            _head = new ChainHead(model.Config, ClassCount, model.Device);
+            _head = new ChainHead(model.Config, ClassCount, model.Device, FeaturePooling.LastToken);
             _head.Initialise(seed: 1);
             _frozen = reuses ? new FrozenFeatures(_model, frozenChains, rows, new(1L << 32, 0), _ => { },
-                ExampleFeatures.NeedLastAlone(_model.Config, frozenChains)) : null;
+                ExampleFeatures.NeedLastAlone(_model.Config, frozenChains, _head.Pooling)) : null;
             float[] labels = [.. rows.Select((_, i) => (float)(i % ClassCount))];
             double[] weights = [.. Enumerable.Range(1, model.Config.Layout.ChainCount)
                 .Select(scale => scale >= frozenChains ? 1.0 : 0)];

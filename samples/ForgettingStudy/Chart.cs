@@ -35,7 +35,7 @@ internal sealed class Chart(SavedRun[] runs)
         }
         var steps = runs.Max(run => run.Result.Steps);
         Describe(loss, "training loss of a row, moving mean", steps);
-        Describe(accuracy, "validation accuracy, all that are trained (%)", steps);
+        Describe(accuracy, "accuracy on what settings are chosen by (%)", steps);
         plots.SavePng(path, Width, Height);
     }
 
@@ -43,7 +43,7 @@ internal sealed class Chart(SavedRun[] runs)
     {
         var steps = own.Min(run => run.Losses.Length);
         // The multi-chain objective is the sum of all chain counts' losses.
-        var scales = method.Scales == TrainedScales.All ? own[0].Accuracies.Length : 1;
+        var scales = method.Scales == TrainedScales.All ? own[0].Validations[0].Losses.Length : 1;
         double[] mean = [.. Enumerable.Range(0, steps)
             .Select(step => own.Average(run => run.Losses[step] / scales))];
         var window = Math.Max(1, (int)(Smoothing * steps));

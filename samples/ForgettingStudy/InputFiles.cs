@@ -5,6 +5,7 @@ namespace ForgettingStudy;
 /// <param name="StoriesTrain">Stories that the added chain is trained on.</param>
 /// <param name="StoriesValidation">Stories that the loss is of.</param>
 /// <param name="Train">Sentences to tune on.</param>
-/// <param name="Validation">Sentences that the accuracy is of.</param>
+/// <param name="Validation">Sentences to choose settings by.</param>
+/// <param name="Judge">Sentences that the accuracy is of.</param>
 internal sealed record InputFiles(
-    string Model, string StoriesTrain, string StoriesValidation, string Train, string Validation);
+    string Model, string StoriesTrain, string StoriesValidation, string Train, string Validation, string Judge);

@@ -14,7 +14,12 @@ var model = new Option<DirectoryInfo>("--model")
 var storiesTrain = Input("--stories-train", "stories that the added chain is trained on: JSON lines with \"text\"");
 var storiesValidation = Input("--stories-validation", "stories that what is known before is measured on");
 var train = Input("--train", "sentences to tune on: tab-separated, with the columns \"sentence\" and \"label\"");
-var validation = Input("--validation", "sentences that the accuracy is of");
+var validation = Input("--validation", "sentences to choose settings by; those that rows of --train contain are not used");
+var judge = Input("--judge", "sentences that the accuracy is of; none may be contained in a row of --train");
+var leaveOutOverlap = new Option<bool>("--leave-out-overlap")
+{
+    Description = "leaves out rows of --train that contain rows of --judge, which are refused otherwise",
+};
 var chains = new Option<string>("--chains")
 {
     Description = "attention heads of each added chain, for example 8 or 8,4",
@@ -43,10 +48,21 @@ var learningRate = new Option<double?>("--learning-rate")
 };
 var rates = new Option<double[]>("--rates")
 {
-    Description = $"learning rates to choose from, for each method: the smallest loss on the training file's last " +
-        $"{Plan.HeldOutRows} rows after training on its first {Plan.TrialRows}",
+    Description = "learning rates to choose from, for each method: the smallest loss on the rows of --validation after " +
+        "training on the first --trial-rows of --train",
     HelpName = "R",
     AllowMultipleArgumentsPerToken = true,
+};
+var poolings = new Option<FeaturePooling[]>("--poolings")
+{
+    Description = "what of a text's features the label is read from, to choose from in the same way",
+    DefaultValueFactory = _ => [FeaturePooling.LastToken],
+    AllowMultipleArgumentsPerToken = true,
+};
+var trialRows = Count("--trial-rows", "rows that each of them is tried on", 10000, 1);
+var restoreBest = new Option<bool>("--restore-best")
+{
+    Description = "ends each run with the weights of its best validation, instead of the last step's",
 };
 var dtype = new Option<string>("--dtype")
 {
@@ -78,8 +94,8 @@ var chart = Output("--chart", "the picture to write, PNG", "forgetting.png");
 var command = new RootCommand(
     "Tunes a language model for a task in five ways, and measures what each reaches, costs and forgets.")
 {
-    model, storiesTrain, storiesValidation, train, validation, chains, kvSharing, initialization, expansionSteps, rows,
-    epochs, batch, learningRate, rates, dtype, loraRank, loraAlpha, validations, featureMemory, featureDisk, seeds, atOnce,
+    model, storiesTrain, storiesValidation, train, validation, judge, leaveOutOverlap, chains, kvSharing, initialization, expansionSteps, rows,
+    epochs, batch, learningRate, rates, poolings, trialRows, restoreBest, dtype, loraRank, loraAlpha, validations, featureMemory, featureDisk, seeds, atOnce,
     methods, output, json, chart,
     new WorkerCommand(),
 };
@@ -102,10 +118,12 @@ command.SetAction((result, cancellation) => Task.Run(() =>
         new Study(new Settings(
             new InputFiles(result.GetValue(model)!.FullName, result.GetValue(storiesTrain)!.FullName,
                 result.GetValue(storiesValidation)!.FullName, result.GetValue(train)!.FullName,
-                result.GetValue(validation)!.FullName),
+                result.GetValue(validation)!.FullName, result.GetValue(judge)!.FullName),
             result.GetValue(chains)!, result.GetValue(kvSharing), result.GetValue(initialization),
             result.GetValue(expansionSteps), result.GetValue(rows), result.GetValue(epochs), result.GetValue(batch),
             result.GetValue(learningRate), result.GetValue(rates) ?? [],
+            [.. result.GetRequiredValue(poolings).Distinct()], result.GetValue(trialRows),
+            result.GetValue(restoreBest), result.GetValue(leaveOutOverlap),
             Enum.Parse<ScalarType>(result.GetRequiredValue(dtype), ignoreCase: true),
             result.GetValue(loraRank), result.GetValue(loraAlpha), result.GetValue(validations),
             result.GetValue(featureMemory), result.GetValue(featureDisk), result.GetValue(seeds), result.GetValue(atOnce),

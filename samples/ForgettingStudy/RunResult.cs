@@ -1,7 +1,9 @@
 namespace ForgettingStudy;
 
 /// <summary>What a run found.</summary>
-/// <param name="Accuracies">Accuracy at each chain count from 1 on, after the last step.</param>
+/// <param name="Judgement">
+/// What the tuned model reaches and forgot; null for a run that settings are chosen by, which is not judged.
+/// </param>
 /// <param name="TrainedParameters">Parameters that were trained, the label's head among them.</param>
 /// <param name="Parameters">All parameters of the tuned model, with adapters and the label's head.</param>
 /// <param name="Steps">Optimizer steps.</param>
@@ -9,14 +11,8 @@ namespace ForgettingStudy;
 /// <param name="LaterEpochStep">The same of later epochs, which use kept features again; null without any.</param>
 /// <param name="PeakMemory">MiB of resident memory at the steps' peak beyond those before training.</param>
 /// <param name="Seconds">Time for the whole training, with its validations.</param>
-/// <param name="StoriesAtOne">Loss on stories afterwards, at chain count 1.</param>
-/// <param name="StoriesAtTop">The same with all chains.</param>
-/// <param name="IsUnchanged">
-/// Whether every story scores the same, to the bit, at chain count 1 as with the base before.
-/// </param>
 /// <param name="Losses">The objective at each step.</param>
 /// <param name="Validations">The validations on the way.</param>
 internal sealed record RunResult(
-    double[] Accuracies, long TrainedParameters, long Parameters, int Steps, double FirstEpochStep,
-    double? LaterEpochStep, double PeakMemory, double Seconds, double StoriesAtOne, double StoriesAtTop,
-    bool IsUnchanged, double[] Losses, ValidationPoint[] Validations);
+    Judgement? Judgement, long TrainedParameters, long Parameters, int Steps, double FirstEpochStep,
+    double? LaterEpochStep, double PeakMemory, double Seconds, double[] Losses, ValidationPoint[] Validations);

@@ -14,6 +14,10 @@ namespace ForgettingStudy;
 /// <param name="Batch">Rows of a step.</param>
 /// <param name="LearningRate">The learning rate of every method; null for each one's own.</param>
 /// <param name="Rates">Learning rates to choose from, for each method; empty chooses none.</param>
+/// <param name="Poolings">What the label is read from, to choose from in the same way.</param>
+/// <param name="TrialRows">Rows that each of them is tried on.</param>
+/// <param name="RestoresBest">Whether a run ends with the weights of its best validation.</param>
+/// <param name="LeavesOutOverlap">Whether training rows that contain judged ones are left out, instead of refused.</param>
 /// <param name="DataType">The type that models are tuned in.</param>
 /// <param name="LoraRank">Rank of adapters.</param>
 /// <param name="LoraAlpha">Their alpha.</param>
@@ -28,7 +32,8 @@ namespace ForgettingStudy;
 /// <param name="Chart">The picture to write.</param>
 internal sealed record Settings(
     InputFiles Files, string Chains, bool KvSharing, ChainInitialization Initialization, int ExpansionSteps, int? Rows,
-    int Epochs, int Batch, double? LearningRate, double[] Rates, ScalarType DataType, int LoraRank, double LoraAlpha,
+    int Epochs, int Batch, double? LearningRate, double[] Rates, FeaturePooling[] Poolings, int TrialRows, bool RestoresBest, bool LeavesOutOverlap,
+    ScalarType DataType, int LoraRank, double LoraAlpha,
     int Validations, int FeatureMemory, int FeatureDisk, int Seeds, int AtOnce, Method[] Methods, string Out, string Json, string Chart)
 {
     /// <summary>The command that asks for it, for the table.</summary>

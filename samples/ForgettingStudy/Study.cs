@@ -8,6 +8,7 @@ namespace ForgettingStudy;
 internal sealed class Study(Settings settings)
 {
     private readonly StudyDocument _document = StudyDocument.Load(settings.Json);
+    private readonly SentenceSets _sets = SentenceSets.Read(settings.Files, settings.LeavesOutOverlap);
 
     public void Run(CancellationToken cancellation)
     {
@@ -17,11 +18,11 @@ internal sealed class Study(Settings settings)
         var before = Expand(expansion, folder, cancellation);
         var trials = settings.Methods.ToDictionary(method => method, plan.Trials);
         Do([.. trials.Values.SelectMany(own => own)], folder, done: () => { }, cancellation);
-        var rates = trials.ToDictionary(own => own.Key, own => LearningRate(own.Key, own.Value));
-        var runs = plan.Runs(rates);
-        Write(before, rates, runs);
-        Do(runs, folder, done: () => Write(before, rates, runs), cancellation);
-        Report(before, rates, runs).Print();
+        var recipes = trials.ToDictionary(own => own.Key, own => Chosen(own.Key, own.Value) ?? plan.Given(own.Key));
+        var runs = plan.Runs(recipes);
+        Write(before, recipes, runs);
+        Do(runs, folder, done: () => Write(before, recipes, runs), cancellation);
+        Report(before, recipes, runs).Print();
         AnsiConsole.WriteLine($"Saved {settings.Out}, {settings.Json} and {settings.Chart}.");
     }
 
@@ -38,8 +39,6 @@ internal sealed class Study(Settings settings)
         WholeFile.Check("--chart", settings.Chart);
         foreach (var file in new[] { settings.Files.StoriesTrain, settings.Files.StoriesValidation })
             _ = StoryFile.Read(file);
-        foreach (var file in new[] { settings.Files.Train, settings.Files.Validation })
-            _ = SentenceFile.Read(file);
     }
 
     private ExpansionResult Expand(ExpansionSettings expansion, string folder, CancellationToken cancellation)
@@ -56,9 +55,8 @@ internal sealed class Study(Settings settings)
     }
 
     // The one with the smallest loss on rows that are neither trained on nor in the table.
-    private double LearningRate(Method method, RunSettings[] trials) =>
-        trials.MinBy(trial => _document.Find(trial)!.Validations[^1].Losses[method.Judged])?.LearningRate ??
-        settings.LearningRate ?? method.LearningRate;
+    private Recipe? Chosen(Method method, RunSettings[] trials) =>
+        trials.MinBy(trial => _document.Find(trial)!.Validations[^1].Losses[method.Judged])?.Recipe;
 
     /// <summary>Does the runs that are not done yet, and saves each as it ends.</summary>
     private void Do(RunSettings[] runs, string folder, Action done, CancellationToken cancellation)
@@ -74,7 +72,7 @@ internal sealed class Study(Settings settings)
         {
             Display().Start(display => Parallel.ForEach(queue, order, run =>
             {
-                var title = $"{Method.Of(run.Method).Title}, seed {run.Seed}, learning rate {run.LearningRate}";
+                var title = $"{Method.Of(run.Method).Title}, seed {run.Seed}, {run.Recipe}";
                 var request = new WorkerRequest(settings.Files, folder, Expansion: null, run);
                 var found = Work(display, title, request, threads, cancellation).Run!;
                 lock (_document)
@@ -104,12 +102,12 @@ internal sealed class Study(Settings settings)
         return result;
     }
 
-    private Report Report(ExpansionResult before, Dictionary<Method, double> rates, RunSettings[] runs) =>
-        new(settings, before, rates, Done(runs));
+    private Report Report(ExpansionResult before, Dictionary<Method, Recipe> recipes, RunSettings[] runs) =>
+        new(settings, _sets, before, recipes, Done(runs));
 
-    private void Write(ExpansionResult before, Dictionary<Method, double> rates, RunSettings[] runs)
+    private void Write(ExpansionResult before, Dictionary<Method, Recipe> recipes, RunSettings[] runs)
     {
-        WholeFile.Write(settings.Out, Report(before, rates, runs).ToMarkdown());
+        WholeFile.Write(settings.Out, Report(before, recipes, runs).ToMarkdown());
         if (Done(runs) is { Length: > 0 } done)
             new Chart(done).Save(settings.Chart);
     }

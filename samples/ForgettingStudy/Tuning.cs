@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Microsoft.ML;
 using Microsoft.ML.CoLM;
+using Microsoft.ML.Data;
 
 namespace ForgettingStudy;
 
@@ -18,11 +19,12 @@ internal static class Tuning
     {
         var mlContext = new MLContext(settings.Seed);
         var method = Method.Of(settings.Method);
-        var (sentences, validationSentences) = Sentences(files, settings);
+        var sets = SentenceSets.Read(files, settings.LeavesOutOverlap);
+        Sentence[] sentences = [.. sets.Train.Take(settings.Rows ?? int.MaxValue)];
         var rows = mlContext.Data.LoadFromEnumerable(sentences);
         var keys = mlContext.Transforms.Conversion.MapValueToKey("Label").Fit(rows);
         var train = keys.Transform(rows);
-        var validation = keys.Transform(mlContext.Data.LoadFromEnumerable(validationSentences));
+        var validation = keys.Transform(mlContext.Data.LoadFromEnumerable(sets.Validation));
 
         using var model = CoLMModel.Load(
             method.IsExpanded ? expandedFolder : files.Model, dtype: settings.DataType);
@@ -33,14 +35,13 @@ internal static class Tuning
         var options = method.Options(start, settings);
         options.BatchSize = settings.Batch;
         options.Epochs = settings.Epochs;
-        options.LearningRate = settings.LearningRate;
+        (options.LearningRate, options.Pooling) = (settings.Recipe.LearningRate, settings.Recipe.Pooling);
         (options.Decay, options.WeightDecay) = (LearningRateDecay.Cosine, 0.1);
         options.SequenceLength = Math.Min(256, model.Config.ContextLength);
         options.WarmupSteps = Math.Min(options.WarmupSteps, stepsOfEpoch * settings.Epochs / 10);
         options.ValidationSet = validation;
         options.ValidationInterval = Math.Max(1, stepsOfEpoch / settings.ValidationsPerEpoch);
-        // The validation's rows are those that the table's accuracy is of: they choose nothing.
-        options.RestoreBest = false;
+        options.RestoreBest = settings.RestoresBest;
         options.FrozenFeatureMemory = settings.FeatureMemory * MiB;
         (options.FrozenFeatureFolder, options.FrozenFeatureDisk) = (Path.GetTempPath(), settings.FeatureDisk * MiB);
         options.Seed = settings.Seed;
@@ -52,35 +53,33 @@ internal static class Tuning
         using var tuned = mlContext.Transforms.ChainTuning(options).Fit(train);
         var seconds = clock.Elapsed.TotalSeconds;
 
-        var accuracies = Enumerable.Range(1, tuned.ChainCount).Select(chainCount =>
+        var judgement = settings.IsJudged
+            ? Judged(mlContext, files, settings, tuned, keys.Transform(mlContext.Data.LoadFromEnumerable(sets.Judge))) : null;
+        var trained = tuned.Training!.TrainedParameterCount;
+        return new(judgement, trained, trained + UntrainedParameters(tuned.Model), tuned.Training.Steps,
+            recorder.MedianSeconds(1, stepsOfEpoch) ?? seconds / tuned.Training.Steps,
+            recorder.MedianSeconds(stepsOfEpoch + 1, int.MaxValue), memory.Growth, seconds, [.. recorder.Losses],
+            [.. recorder.Validations]);
+    }
+
+    private static Judgement Judged(
+        MLContext mlContext, InputFiles files, RunSettings settings, ElasticScoringTransformer tuned, IDataView rows)
+    {
+        string[] right = [.. Enumerable.Range(1, tuned.ChainCount).Select(chainCount =>
         {
             using var elastic = tuned.WithChainCount(chainCount);
-            // Evaluate reads its rows more than once.
-            var scored = mlContext.Data.Cache(elastic.Transform(validation), "Label", "Score", "PredictedLabel");
-            return mlContext.MulticlassClassification.Evaluate(scored).MicroAccuracy;
-        }).ToArray();
+            return Right(elastic.Transform(rows));
+        })];
         var stories = StoryFile.Read(files.StoriesValidation);
         using var baseModel = CoLMModel.Load(files.Model, dtype: settings.DataType);
         var before = StoryScores.Of(mlContext, baseModel, chainCount: 1, stories);
         var atOne = StoryScores.Of(mlContext, tuned.Model, chainCount: 1, stories);
         var atTop = StoryScores.Of(mlContext, tuned.Model, tuned.ChainCount, stories);
-        var trained = tuned.Training!.TrainedParameterCount;
-        return new(accuracies, trained, trained + UntrainedParameters(tuned.Model), tuned.Training.Steps,
-            recorder.MedianSeconds(1, stepsOfEpoch) ?? seconds / tuned.Training.Steps,
-            recorder.MedianSeconds(stepsOfEpoch + 1, int.MaxValue), memory.Growth, seconds, atOne.Loss, atTop.Loss,
-            atOne.IsSameAs(before), [.. recorder.Losses], [.. recorder.Validations]);
+        return new(right, atOne.Loss, atTop.Loss, atOne.IsSameAs(before));
     }
 
-    private static (Sentence[] Train, Sentence[] Validation) Sentences(InputFiles files, RunSettings settings)
-    {
-        var all = SentenceFile.Read(files.Train);
-        var count = Math.Min(settings.Rows ?? all.Length, all.Length);
-        if (settings.HeldOut == 0)
-            return (all[..count], SentenceFile.Read(files.Validation));
-        return count + settings.HeldOut <= all.Length ? (all[..count], all[^settings.HeldOut..])
-            : throw new InvalidDataException($"{files.Train}: choosing a learning rate takes {count + settings.HeldOut} " +
-                $"rows, found {all.Length}.");
-    }
+    private static string Right(IDataView scored) => string.Concat(scored.GetColumn<uint>("PredictedLabel")
+        .Zip(scored.GetColumn<uint>("Label"), (found, label) => found == label ? '1' : '0'));
 
     private static long UntrainedParameters(CoLMModel model) =>
         model.parameters().Where(parameter => !parameter.requires_grad).Sum(parameter => parameter.numel());

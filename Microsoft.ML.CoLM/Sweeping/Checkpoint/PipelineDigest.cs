@@ -31,6 +31,8 @@ internal static class PipelineDigest
         fingerprint.Add(model);
         foreach (var (name, parameter) in model.Adapters?.named_parameters() ?? [])
             fingerprint.Add($"adapters.{name}", parameter);
+        if (settings.Task.Head is { Pooling: not FeaturePooling.LastToken and var pooling })
+            fingerprint.Add($"head.{pooling}");
         foreach (var (name, parameter) in settings.Task.Head?.named_parameters() ?? [])
             fingerprint.Add($"head.{name}", parameter);
     }

@@ -6,12 +6,13 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Evaluation;
 
 /// <summary>
-/// As <see cref="ChainStages"/>, for what is read from the last token of each sequence: with KV sharing the chains behind
-/// the first are computed at that token alone.
+/// As <see cref="ChainStages"/>, for one vector of each sequence, in float32. Where that is the last token's, with KV sharing
+/// the chains behind the first are computed at that token alone.
 /// </summary>
-internal sealed class LastTokenStages : IDisposable
+internal sealed class PooledStages : IDisposable
 {
     private readonly CoLMModel _model;
+    private readonly FeaturePooling _pooling;
     private readonly ChainStages? _allTokens;
     private PaddedBatch _batch;
     private ChainFeatures? _features;
@@ -19,24 +20,25 @@ internal sealed class LastTokenStages : IDisposable
 
     /// <param name="model">The model.</param>
     /// <param name="batch">Sequences, checked.</param>
-    public LastTokenStages(CoLMModel model, PaddedBatch batch)
+    /// <param name="pooling">What becomes of a sequence's tokens.</param>
+    public PooledStages(CoLMModel model, PaddedBatch batch, FeaturePooling pooling)
     {
-        (_model, _batch) = (model, batch);
-        if (!model.Config.KvSharing)
+        (_model, _batch, _pooling) = (model, batch, pooling);
+        if (!model.Config.KvSharing || pooling != FeaturePooling.LastToken)
             _allTokens = new ChainStages(model, batch.TokenIds(model.Device), batch.Lengths);
     }
 
     /// <summary>Runs the chains from the last count up to this one.</summary>
     /// <param name="chainCount">How many chains, more than before.</param>
     /// <param name="isLast">Whether no further chains will be run.</param>
-    /// <returns>The chains that were added, and their normalised features, [sequences, width of the added chains].</returns>
+    /// <returns>The chains that were added, and their normalised features, pooled, [sequences, width of the added chains].</returns>
     public (ChainRange Chains, Tensor Features) Advance(int chainCount, bool isLast)
     {
         using var scope = NewDisposeScope();
         var chains = new ChainRange(_chainCount, chainCount);
         var features = _allTokens is { } stages
-            ? stages.Advance(chainCount, isLast).Features.index_select(0, _batch.LastRows(_model.Device))
-            : AtLast(chains, isLast);
+            ? _batch.Pool(stages.Advance(chainCount, isLast).Features, _pooling)
+            : AtLast(chains, isLast).to(float32);
         _chainCount = chainCount;
         return (chains, features.MoveToOuterDisposeScope());
     }
