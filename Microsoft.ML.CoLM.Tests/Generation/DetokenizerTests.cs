@@ -42,6 +42,34 @@ public sealed class DetokenizerTests
         }
     }
 
+    // The character's bytes and one more each; the whole run decides what they are.
+    [TestMethod]
+    [DataRow(0, new byte[] { 0xE7, 0x8C, 0xAB, 0x61 }, "猫a")]
+    [DataRow(0, new byte[] { 0xE7, 0x8C, 0xAB, 0xFF }, "\uFFFD\uFFFD\uFFFD\uFFFD")]
+    [DataRow(1, new byte[] { 0xE7, 0x8C, 0xAB, 0x61 }, "猫a")]
+    [DataRow(2, new byte[] { 0xE7, 0x8C, 0xAB, 0x61 }, "猫a")]
+    [DataRow(2, new byte[] { 0xE7, 0x8C, 0x61 }, "\uFFFD")]
+    [DataRow(3, new byte[] { 0xE7, 0x8C, 0xAB, 0x61 }, "a")]
+    [DataRow(3, new byte[] { 0xE7, 0x8C, 0xAB, 0xFF }, "\uFFFD\uFFFD\uFFFD")]
+    [DataRow(4, new byte[] { 0xE7, 0x8C, 0xAB, 0xFF, 0x61 }, "\uFFFD")]
+    public void ARunOfBytesThatBeginsInThePromptIsOneRun(int promptBytes, byte[] bytes, string expected)
+    {
+        var tokenizer = Files().CreateTokenizer();
+        int letter = SentencePieceBytes.FirstPiece + 1;
+        int[] run = [.. bytes.Select(value => SentencePieceBytes.ByteZero + value)];
+        foreach (var kind in (Tokenizer[])[tokenizer, new Opaque(tokenizer)])
+        {
+            var detokenizer = Detokenizer.Create(kind, [1, letter, .. run[..promptBytes]]);
+            var written = new ArrayBufferWriter<char>();
+            foreach (int token in run[promptBytes..])
+                detokenizer.Append(token, written);
+            Assert.AreEqual("", written.WrittenSpan.ToString(), "The run goes on.");
+            detokenizer.Append(letter, written);
+            detokenizer.Complete(written);
+            Assert.AreEqual(expected + "a", written.WrittenSpan.ToString(), kind.GetType().Name);
+        }
+    }
+
     [TestMethod]
     [DynamicData(nameof(Tokenizers))]
     public void NoPieceSplitsACharacter(string name, Tokenizer tokenizer, int vocabularySize, string beginning)

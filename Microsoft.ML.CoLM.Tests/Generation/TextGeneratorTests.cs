@@ -26,6 +26,21 @@ public sealed class TextGeneratorTests
     }
 
     [TestMethod]
+    public void APromptThatIsTakenLiterallyHasNoSpecialTokens()
+    {
+        const string Prompt = "The cat</s> sat <s>";
+        using var model = CoLMModel.Load(SharedData.Folder("data", "stories260K"));
+        var parsing = new TextGenerator(model, model.CreateTokenizer(), ForwardSession.Create);
+        var plain = new TextGenerator(
+            model, model.TokenizerFiles!.CreateTokenizer(parseSpecialTokens: false), ForwardSession.Create);
+        var options = new GenerationOptions { MaxNewTokens = 12 };
+        var literal = new GenerationOptions { MaxNewTokens = 12, ParseSpecialTokens = false };
+        Generators.AreSame(plain.GenerateResult(Prompt, options), parsing.GenerateResult(Prompt, literal));
+        Assert.IsGreaterThan(
+            parsing.GenerateResult(Prompt, options).PromptTokenCount, parsing.GenerateResult(Prompt, literal).PromptTokenCount);
+    }
+
+    [TestMethod]
     [DataRow(1)]
     [DataRow(2)]
     [DataRow(3)]

@@ -6,6 +6,14 @@ namespace Microsoft.ML.CoLM.Tests.Tokenizers;
 public sealed class AddedTokenSplitterTests
 {
     [TestMethod]
+    public void ATokenOfWhiteSpaceThatTheTokenBeforeTookIsNone()
+    {
+        var splitter = new AddedTokenSplitter([new(0, "\n\n", false) { StripsBefore = true, StripsBehind = true }]);
+        List<AddedTokenMatch> matches = splitter.Find("\n\n\n\n\n\n\n\n\na\n\nb", _ => true, null);
+        Assert.AreEqual("0-9 10-12", string.Join(' ', matches.Select(match => $"{match.Start}-{match.End}")));
+    }
+
+    [TestMethod]
     [DataRow("a  <m> b", "<m>", true, false, false, "1-6")]
     [DataRow("a <m> \n b", "<m>", false, true, false, "2-8")]
     [DataRow("<m> <m>  <m>", "<m>", true, true, false, "0-4 4-9 9-12")]

@@ -1,5 +1,7 @@
 using System.Buffers;
+using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Microsoft.ML.CoLM.Generation;
 using Microsoft.ML.CoLM.Tokenizers;
 
@@ -54,6 +56,29 @@ public sealed class GoldenCasesTests
     {
         var tokenizer = CoLMTokenizer.Load(SharedData.Folder("golden-cases", "tokenizer-add-bos-false"));
         CollectionAssert.AreEqual((int[])[291, 280, 294], tokenizer.EncodeDocument("The cat", 1));
+    }
+
+    [TestMethod]
+    public void LlamaTokenizerFallsBackToBytesWhateverTheFileSays()
+    {
+        string folder = SharedData.Folder("golden-cases", "tokenizer-llama2-json");
+        JsonNode json = JsonNode.Parse(File.ReadAllBytes(Path.Combine(folder, "tokenizer.json")))!;
+        var expected = Read(json);
+        json["model"]!["byte_fallback"] = false;
+        var without = Read(json);
+        json["model"]!.AsObject().Remove("byte_fallback");
+        var older = Read(json);
+        foreach (string text in (string[])["a </s>Human", "  猫 and\t🐈</s> b"])
+        {
+            CollectionAssert.AreEqual(expected.EncodeToIds(text).ToArray(), without.EncodeToIds(text).ToArray());
+            CollectionAssert.AreEqual(expected.EncodeToIds(text).ToArray(), older.EncodeToIds(text).ToArray());
+        }
+
+        static Microsoft.ML.Tokenizers.Tokenizer Read(JsonNode json) => new TokenizerFiles(
+        [
+            new(TokenizerFiles.JsonName, Encoding.UTF8.GetBytes(json.ToJsonString())),
+            new(TokenizerFiles.ConfigName, """{"tokenizer_class": "LlamaTokenizer"}"""u8.ToArray()),
+        ]).CreateTokenizer();
     }
 
     private static string Streamed(Microsoft.ML.Tokenizers.Tokenizer tokenizer, int[] ids)

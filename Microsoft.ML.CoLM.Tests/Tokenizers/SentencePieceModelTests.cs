@@ -117,6 +117,8 @@ public sealed class SentencePieceModelTests
     [DataRow("""{"added_tokens_decoder": {"x": {"content": "<x>"}}}""", "added_tokens_decoder.x: expected a token id")]
     [DataRow("""{"added_tokens_decoder": {"266": {"content": "<x>", "rstrip": "yes"}}}""",
         "added_tokens_decoder.266.rstrip: expected true or false, found \"yes\"")]
+    [DataRow("""{"tokenizer_class": "LlamaTokenizer", "add_bos_token": true, "bos_token": ""}""", "bos_token: expected the token")]
+    [DataRow("""{"tokenizer_class": "LlamaTokenizer", "add_eos_token": true, "eos_token": ""}""", "eos_token: expected the token")]
     [DataRow("""{"bos_token": 7}""", "bos_token: expected a string, found 7")]
     [DataRow("""{"clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output": true}""",
         "corrupt_output: expected false, found true")]

@@ -46,6 +46,9 @@ public sealed class TokenizerJsonRefusalTests
         ["a very long pattern"] = (json => json["pre_tokenizer"] = Sequence(
                 TestTokenizers.Split(new string('a', 8193)), TestTokenizers.ByteLevel(false)),
             "pre_tokenizer.pretokenizers[0].pattern.Regex", "aaa"),
+        ["patterns that are very long together"] = (json => json["pre_tokenizer"] = Sequence(
+                [.. Enumerable.Range(0, 3).Select(_ => TestTokenizers.Split(new string('a', 6000))), TestTokenizers.ByteLevel(false)]),
+            "pre_tokenizer.pretokenizers", "aaa"),
         ["an added token's id of another"] = (json => json["added_tokens"]![1]!["id"] = 256,
             "added_tokens[1].id", "256"),
         ["an added token of another id"] = (json => json["added_tokens"]![1]!["content"] = "a",

@@ -19,7 +19,7 @@ internal sealed class ModelDetokenizer : IDetokenizer
         _sink = tokenizer.BeginDecoding(Write);
         foreach (var token in prompt)
             tokenizer.Append(token, _sink);
-        // What the prompt leaves open is part of its text, not of the text that follows.
+        // What the prompt leaves open is part of its text; what follows is what is added to that.
         _sink.Complete();
     }
 

@@ -9,6 +9,25 @@ internal static class PatternJson
     /// <summary>The most steps that change or cut a text: each takes time for every text, and real files have up to ten.</summary>
     public const int MostSteps = 64;
 
+    /// <summary>The most characters of all patterns of steps together: each takes time to prepare.</summary>
+    public const int MostCharactersOfAll = 16_384;
+
+    /// <summary>Refuses steps that are too many, or whose patterns are too long together.</summary>
+    /// <param name="field">Where they stand.</param>
+    /// <param name="steps">The steps.</param>
+    /// <exception cref="InvalidDataException">They are.</exception>
+    public static void CheckSteps(JsonField field, IReadOnlyList<JsonField> steps)
+    {
+        if (steps.Count > MostSteps)
+            throw field.Refuse($"at most {MostSteps} steps (there are {steps.Count})");
+        long characters = steps.Select(step => step["pattern"]).Where(pattern => pattern.IsObject)
+            .Sum(pattern => (long)LengthOf(pattern["String"]) + LengthOf(pattern["Regex"]));
+        if (characters > MostCharactersOfAll)
+            throw field.Refuse($"patterns of at most {MostCharactersOfAll} characters together (there are {characters})");
+
+        static int LengthOf(JsonField text) => text.IsText ? text.Text.Length : 0;
+    }
+
     /// <summary>Reads a pattern: <c>{"String": "..."}</c> or <c>{"Regex": "..."}</c>.</summary>
     /// <exception cref="InvalidDataException">It is something else, too long or not supported.</exception>
     public static TextPattern Read(JsonField pattern)

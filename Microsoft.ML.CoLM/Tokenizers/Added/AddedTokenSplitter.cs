@@ -27,9 +27,9 @@ internal sealed class AddedTokenSplitter
             {
                 continue;
             }
-            // The token before may have taken the white space, and this one's characters, too, if they are white space.
-            start = Math.Max(start, taken);
-            end = Math.Max(end, taken);
+            // The token before has taken the white space that this one begins with.
+            if (start < taken)
+                continue;
             if (token.StripsBefore)
                 start = taken + text[taken..start].TrimEnd().Length;
             if (token.StripsBehind)

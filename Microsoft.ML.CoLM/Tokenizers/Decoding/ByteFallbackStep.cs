@@ -8,11 +8,17 @@ namespace Microsoft.ML.CoLM.Tokenizers;
 /// Tokens such as <c>&lt;0x0A&gt;</c> are bytes. A run of them is text where all of it is UTF-8, otherwise U+FFFD for each byte:
 /// so it waits for its end.
 /// </summary>
+/// <remarks>
+/// Where a text is taken as complete within a run, as a prompt is, what was passed on stands, and what follows is what the whole
+/// run has beyond it. A character that the run completes later is passed on whole.
+/// </remarks>
 internal sealed class ByteFallbackStep(TokenSink next) : TokenSink
 {
     private const int NameLength = 6;
 
     private readonly List<byte> _run = [];
+    private int _passed; // of the run's characters
+    private bool _passedText; // whether those were text
 
     /// <inheritdoc/>
     public override void Append(string token)
@@ -22,14 +28,16 @@ internal sealed class ByteFallbackStep(TokenSink next) : TokenSink
             _run.Add(value);
             return;
         }
-        EndRun();
+        Pass();
+        _run.Clear();
+        (_passed, _passedText) = (0, false);
         next.Append(token);
     }
 
     /// <inheritdoc/>
     public override void Complete()
     {
-        EndRun();
+        Pass();
         next.Complete();
     }
 
@@ -40,18 +48,23 @@ internal sealed class ByteFallbackStep(TokenSink next) : TokenSink
             byte.TryParse(token.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value);
     }
 
-    private void EndRun()
+    private void Pass()
     {
-        if (_run.Count == 0)
-            return;
         byte[] bytes = [.. _run];
-        _run.Clear();
-        if (Utf8.IsValid(bytes))
+        bool isText = Utf8.IsValid(bytes);
+        if (isText)
         {
-            next.Append(Encoding.UTF8.GetString(bytes));
-            return;
+            string text = Encoding.UTF8.GetString(bytes);
+            int from = _passedText ? _passed : 0;
+            if (from < text.Length)
+                next.Append(text[from..]);
+            _passed = text.Length;
         }
-        for (var i = 0; i < bytes.Length; i++)
-            next.Append("\uFFFD");
+        else
+        {
+            for (; _passed < bytes.Length; _passed++)
+                next.Append("\uFFFD");
+        }
+        _passedText = isText;
     }
 }

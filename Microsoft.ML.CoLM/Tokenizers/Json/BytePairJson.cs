@@ -15,6 +15,10 @@ internal sealed class BytePairJson
     /// <summary>Whether characters without a token become tokens of their bytes.</summary>
     public bool FallsBackToBytes { get; private set; }
 
+    /// <summary>Whether each byte that UTF-8 has is a token, such as <c>&lt;0x0A&gt;</c>.</summary>
+    public bool HasByteTokens => Enumerable.Range(0, ByteCount).All(value =>
+        IsNeverInUtf8(value) || Vocabulary.ContainsKey(Piece.ByteText((byte)value)));
+
     /// <summary>Whether ids are the whole numbers from 0, each once.</summary>
     public bool HasAllIds => Vocabulary.Count == 0 || Vocabulary.Values.Max() == Vocabulary.Count - 1;
 
@@ -56,12 +60,12 @@ internal sealed class BytePairJson
 
     /// <summary>Makes the encoder of words whose characters the vocabulary has.</summary>
     /// <param name="isSentencePiece">
-    /// Whether it is read as transformers' <c>LlamaTokenizer</c> has it: without an unknown token, and with all merges.
+    /// Whether it is read as transformers' <c>LlamaTokenizer</c> has it: with bytes instead of an unknown token, and with all merges.
     /// </param>
     /// <param name="spellsBytes">Whether a step before spells the bytes of texts in <see cref="ByteAlphabet"/>.</param>
     public CharacterEncoder CreateCharacterLevel(bool isSentencePiece, bool spellsBytes)
     {
-        int[]? idOfByte = FallsBackToBytes
+        int[]? idOfByte = FallsBackToBytes || isSentencePiece
             ? [.. Enumerable.Range(0, ByteCount).Select(value => Vocabulary.GetValueOrDefault(Piece.ByteText((byte)value), -1))]
             : null;
         bool hasAllBytes = Enumerable.Range(0, ByteCount).All(value => IsNeverInUtf8(value) || (spellsBytes

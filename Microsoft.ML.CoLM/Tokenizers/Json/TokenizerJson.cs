@@ -34,7 +34,7 @@ internal static class TokenizerJson
         PreTokenization words = PreTokenizerJson.Read(root["pre_tokenizer"]);
         ITextNormalizer? normalizer = NormalizerJson.Read(root["normalizer"]);
         TextDecoding decoding = DecoderJson.Read(root["decoder"]);
-        bool isLlama = settings.IsLlama && model.FallsBackToBytes && !words.SpellsBytes;
+        bool isLlama = settings.IsLlama && (model.FallsBackToBytes || model.HasByteTokens) && !words.SpellsBytes;
         bool isGpt2 = settings.ClassName == Gpt2Class && words.SpellsBytes;
         if (isLlama || isGpt2)
         {

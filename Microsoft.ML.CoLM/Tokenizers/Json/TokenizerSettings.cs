@@ -18,6 +18,7 @@ internal sealed class TokenizerSettings
 
     private readonly Dictionary<string, AddedToken?> _named = [];
     private readonly List<string> _otherNames = [];
+    private readonly Dictionary<string, InvalidDataException> _empty = [];
     private readonly SortedDictionary<int, AddedToken> _added = [];
 
     private TokenizerSettings()
@@ -88,6 +89,14 @@ internal sealed class TokenizerSettings
     /// <returns>Null where there is none, or a file says that there is none.</returns>
     public string? NameToken(string name, string? otherwise) =>
         _named.TryGetValue(name, out AddedToken? token) ? token?.Content : otherwise;
+
+    /// <summary>Refuses an empty name for a token that stands around texts: transformers takes the unknown token for it.</summary>
+    /// <exception cref="InvalidDataException">A file leaves it empty.</exception>
+    public void RequireName(string name)
+    {
+        if (_empty.TryGetValue(name, out InvalidDataException? error))
+            throw error;
+    }
 
     /// <summary>The pre-tokenizer of <c>LlamaTokenizer</c>, as a <c>tokenizer.json</c> would describe it.</summary>
     public string DescribeSpaces()
@@ -175,9 +184,13 @@ internal sealed class TokenizerSettings
         // Other settings end alike: add_bos_token is true or false.
         if (!isStandard && !value.IsText && !value.IsObject)
             return;
-        // Folders of LLaMA's first days leave the three names empty.
+        // Folders of LLaMA's first days leave the three names empty, and put nothing around texts by them.
         if (value.IsText && value.Text.Length == 0)
+        {
+            _empty[name] = value.Refuse("the token that stands around texts");
             return;
+        }
+        _empty.Remove(name);
         if (!isStandard && !_named.ContainsKey(name))
             _otherNames.Add(name);
         _named[name] = value.IsMissing ? null : ReadToken(value);

@@ -15,14 +15,14 @@ internal sealed class CharacterMapping : ITextNormalizer
         if (rune.Value == 'İ')
             text.Append("i\u0307");
         else
-            text.Append(Lower(rune));
+            text.Append(Lower(rune).ToString());
     });
 
     /// <summary>Texts without combining marks.</summary>
     public static readonly CharacterMapping StripAccents = new((rune, text) =>
     {
         if (!UnicodeProperties.Marks.Contains(rune.Value))
-            text.Append(rune);
+            text.Append(rune.ToString());
     });
 
     /// <summary>Texts without control characters, and with plain spaces: the rules of a machine translation project.</summary>
@@ -36,7 +36,7 @@ internal sealed class CharacterMapping : ITextNormalizer
                 text.Append(' ');
                 break;
             default:
-                text.Append(rune);
+                text.Append(rune.ToString());
                 break;
         }
     });

@@ -16,8 +16,7 @@ internal static class NormalizerJson
             return null;
         List<JsonField> steps = [];
         AddSteps(normalizer, steps, depth: 0);
-        if (steps.Count > PatternJson.MostSteps)
-            throw normalizer["normalizers"].Refuse($"at most {PatternJson.MostSteps} steps (there are {steps.Count})");
+        PatternJson.CheckSteps(normalizer["normalizers"], steps);
         return steps.Count switch
         {
             0 => null,

@@ -12,7 +12,7 @@ internal static class WellFormedText
             return text;
         var changed = new StringBuilder(text.Length);
         foreach (Rune rune in text.EnumerateRunes())
-            changed.Append(rune);
+            changed.Append(rune.ToString());
         return changed.ToString();
     }
 }

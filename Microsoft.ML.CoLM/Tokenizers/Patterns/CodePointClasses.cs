@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace Microsoft.ML.CoLM.Tokenizers;
@@ -86,7 +87,7 @@ internal sealed class CodePointClasses
         };
     }
 
-    private static string Escape(int name) => $"\\u{name:X4}";
+    private static string Escape(int name) => string.Create(CultureInfo.InvariantCulture, $"\\u{name:X4}");
 
     // The first class whose first member is not before a code point.
     private int IndexOf(int codePoint)

@@ -55,7 +55,7 @@ internal sealed class PatternReader(string pattern)
                 Position = position + 1;
                 return text.ToString();
             }
-            text.Append(new Rune(_characters[position]));
+            text.Append(new Rune(_characters[position]).ToString());
         }
         return null;
     }

@@ -15,6 +15,9 @@ namespace Microsoft.ML.CoLM.Tokenizers;
 /// </remarks>
 internal sealed class TextPattern
 {
+    // Longer ones, which nobody uses, take more time to compile than they save.
+    private const int LongestCompiled = 2048;
+
     private static readonly TimeSpan LongestMatch = TimeSpan.FromSeconds(10);
 
     private readonly string _source;
@@ -25,7 +28,8 @@ internal sealed class TextPattern
     {
         _source = source;
         (_classes, string pattern) = PatternWriter.Translate(node);
-        _regex = new(pattern, RegexOptions.Compiled | RegexOptions.CultureInvariant, longestMatch);
+        RegexOptions compiled = source.Length <= LongestCompiled ? RegexOptions.Compiled : RegexOptions.None;
+        _regex = new(pattern, compiled | RegexOptions.CultureInvariant, longestMatch);
     }
 
     /// <summary>Prepares an expression.</summary>

@@ -152,6 +152,11 @@ internal static class SentencePieceModel
         bool begins = settings.AddsBeginning ?? ((!settings.IsLlama || settings.IsCodeLlama) && model.BeginningId >= 0);
         return new(begins ? Ids("bos_token") : [], settings.AddsEnd ? Ids("eos_token") : []);
 
-        int[] Ids(string name) => settings.NameToken(name, null) is { } content && added.TryGetId(content, out int id) ? [id] : [];
+        int[] Ids(string name)
+        {
+            if (settings.IsLlama)
+                settings.RequireName(name);
+            return settings.NameToken(name, null) is { } content && added.TryGetId(content, out int id) ? [id] : [];
+        }
     }
 }

@@ -18,8 +18,7 @@ internal static class PreTokenizerJson
             return new([], SpellsBytes: false);
         List<JsonField> steps = [];
         AddSteps(preTokenizer, steps, depth: 0);
-        if (steps.Count > PatternJson.MostSteps)
-            throw preTokenizer["pretokenizers"].Refuse($"at most {PatternJson.MostSteps} steps (there are {steps.Count})");
+        PatternJson.CheckSteps(preTokenizer["pretokenizers"], steps);
         // The model spells the bytes of the last step's words: what is fast needs no text for them.
         bool spellsBytes = steps.Count > 0 && steps[^1]["type"].Text == "ByteLevel";
         List<IPreTokenizer> preTokenizers = [.. steps.SelectMany(ReadStep)];
