@@ -150,7 +150,7 @@ public sealed class DynamicRopeTests
     private static int[][] Sequences(CoLMModel model, int count)
     {
         var random = new Random(1);
-        return [.. Enumerable.Range(0, count).Select(i => Enumerable.Range(0, 7 + 2 * (i * 11 % count))
+        return [.. Enumerable.Range(0, count).Select(i => Enumerable.Range(0, 5 + 2 * (i * 11 % count))
             .Select(_ => random.Next(model.Config.VocabularySize)).ToArray())];
     }
 
