@@ -74,9 +74,39 @@ public sealed class ConfigJsonTests
     }
 
     [TestMethod]
+    [DataRow("""{"architectures":["MistralForCausalLM"]}""")]
+    [DataRow("""{"architectures":["MistralForCausalLM"],"sliding_window":null}""")]
+    [DataRow("""{"architectures":["LlamaModel"],"sliding_window":4096}""")]
+    [DataRow("""{"sliding_window":4096}""")]
+    public void ALlamaThatIsNamedMistralIsReadWhereItHasNoWindow(string settings) =>
+        AssertSame(ConfigJson.Read(Minimal, "c"), ConfigJson.Read(With(Minimal, settings), "c"));
+
+    [TestMethod]
+    [DataRow("128.0")]
+    [DataRow("1.28e2")]
+    public void TheOriginalContextMayBeWrittenAsAFraction(string number)
+    {
+        foreach (var type in (string[])["yarn", "llama3"])
+        {
+            string Settings(string original) => $$$"""
+                {"rope_scaling":{"rope_type":"{{{type}}}","factor":2,"low_freq_factor":1,"high_freq_factor":4,
+                 "original_max_position_embeddings":{{{original}}}}}
+                """;
+            AssertSame(ConfigJson.Read(With(Minimal, Settings("128")), "c"), ConfigJson.Read(With(Minimal, Settings(number)), "c"));
+        }
+    }
+
+    [TestMethod]
     [DataRow("""{"model_type":"mistral"}""", "\"model_type\" must be \"llama\", found \"mistral\"")]
     [DataRow("""{"model_type":null}""", "\"model_type\" must be \"llama\", found none")]
     [DataRow("""{"architectures":["LlamaForSequenceClassification"]}""", "\"architectures\"")]
+    [DataRow("""{"architectures":["MistralForCausalLM"],"sliding_window":4096}""", "\"sliding_window\" is 4096")]
+    [DataRow("""{"architectures":["MistralForCausalLM"],"sliding_window":"4096"}""", "\"sliding_window\" must be a number")]
+    [DataRow("""{"rope_scaling":{"type":"yarn","factor":2,"original_max_position_embeddings":128.5}}""",
+        "\"rope_scaling.original_max_position_embeddings\" must be a whole number that fits 32 bits, found 128.5")]
+    [DataRow("""{"rope_scaling":{"type":"yarn","factor":2,"original_max_position_embeddings":1e99}}""",
+        "\"rope_scaling.original_max_position_embeddings\" must be a whole number that fits 32 bits, found 1")]
+    [DataRow("""{"hidden_act":"SiLU"}""", "\"hidden_act\" must be \"silu\" or \"swish\", found \"SiLU\"")]
     [DataRow("""{"attention_bias":true}""", "\"attention_bias\" is true")]
     [DataRow("""{"mlp_bias":true}""", "\"mlp_bias\" is true")]
     [DataRow("""{"hidden_act":"gelu"}""", "\"hidden_act\" must be \"silu\" or \"swish\", found \"gelu\"")]

@@ -51,9 +51,11 @@ public sealed class CascadeCalibrationTests
     [DataRow("Label", SweepMetric.LogLoss)]
     [DataRow("IsWarm", null)]
     [DataRow("IsWarm", SweepMetric.LogLoss)]
-    public void TheClaimedMetricIsWhatMLNetSaysOfTheSameRows(string label, SweepMetric? metric)
+    [DataRow("Label", SweepMetric.LogLoss, FeaturePooling.Mean)]
+    public void TheClaimedMetricIsWhatMLNetSaysOfTheSameRows(
+        string label, SweepMetric? metric, FeaturePooling pooling = FeaturePooling.LastToken)
     {
-        using var tuned = Tuned(label);
+        using var tuned = Tuned(label, pooling);
         var rows = PredictedRows(tuned, label);
         var options = new CascadeCalibrationOptions { LabelColumnName = label, Metric = metric, Confidence = 0.6 };
         var stages = 0;
@@ -221,12 +223,12 @@ public sealed class CascadeCalibrationTests
         IsWarm = i % 3 > 0,
     })];
 
-    private ElasticScoringTransformer Tuned(string label)
+    private ElasticScoringTransformer Tuned(string label, FeaturePooling pooling = FeaturePooling.LastToken)
     {
         using var model = TextModels.Random(TextModels.Config(4, 4) with { KvSharing = true });
         using var source = _mlContext.Scorer(model);
         var options = Tuning.Steps(source, steps: 5);
-        options.LabelColumnName = label;
+        (options.LabelColumnName, options.Pooling) = (label, pooling);
         return _mlContext.Tune(options);
     }
 

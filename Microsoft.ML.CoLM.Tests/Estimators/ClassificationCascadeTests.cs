@@ -11,11 +11,12 @@ public sealed class ClassificationCascadeTests
     private readonly MLContext _mlContext = new(seed: 1);
 
     [TestMethod]
-    [DataRow("Label")]
-    [DataRow("IsWarm")]
-    public void ARowHasThePredictionOfTheChainCountThatItSaysItUsed(string label)
+    [DataRow("Label", FeaturePooling.LastToken)]
+    [DataRow("IsWarm", FeaturePooling.LastToken)]
+    [DataRow("Label", FeaturePooling.Mean)]
+    public void ARowHasThePredictionOfTheChainCountThatItSaysItUsed(string label, FeaturePooling pooling)
     {
-        using var tuned = Tuned(label);
+        using var tuned = Tuned(label, pooling);
         using var one = tuned.WithChainCount(1);
         var rows = _mlContext.Keyed();
         var margins = Scores(one, rows, label).Select(Margin).ToArray();
@@ -74,12 +75,12 @@ public sealed class ClassificationCascadeTests
             new CascadeOptions { ChainCounts = [1, 2], Thresholds = [1] })).Message);
     }
 
-    private ElasticScoringTransformer Tuned(string label)
+    private ElasticScoringTransformer Tuned(string label, FeaturePooling pooling = FeaturePooling.LastToken)
     {
         using var model = TextModels.Random(TextModels.Config(4, 4) with { KvSharing = true });
         using var source = _mlContext.Scorer(model);
         var options = Tuning.Steps(source, steps: 5);
-        options.LabelColumnName = label;
+        (options.LabelColumnName, options.Pooling) = (label, pooling);
         return _mlContext.Tune(options);
     }
 

@@ -57,6 +57,83 @@ public sealed class PooledTuningTests
     }
 
     [TestMethod]
+    [DataRow("Label", "Score")]
+    [DataRow("IsWarm", "Probability")]
+    [DataRow("Degrees", "Score")]
+    public void AFolderKeepsWhatIsRead(string label, string score)
+    {
+        using var tuned = Tuned(label, kvSharing: true);
+        using var folder = new TemporaryFolder();
+        var rows = _mlContext.Keyed();
+        tuned.Model.Save(folder["model"]);
+        using var read = _mlContext.Transforms.ElasticScoring(folder["model"]).Fit(rows);
+        Assert.AreEqual(FeaturePooling.Mean, read.Head().Pooling);
+        CollectionAssert.AreEqual(Scores(tuned, rows, score), Scores(read, rows, score));
+        using var one = tuned.WithChainCount(1);
+        using var readOne = read.WithChainCount(1);
+        CollectionAssert.AreEqual(Scores(one, rows, score), Scores(readOne, rows, score));
+
+        _mlContext.CoLM().Save(read, rows.Schema, folder["model.zip"]);
+        using var ofZip = (ElasticScoringTransformer)new MLContext().CoLM().Load(folder["model.zip"], out _);
+        CollectionAssert.AreEqual(Scores(tuned, rows, score), Scores(ofZip, rows, score));
+        ofZip.Model.Save(folder["again"]);
+        ModelAssert.SameFiles(folder["model"], folder["again"]);
+    }
+
+    [TestMethod]
+    public void AFolderWithAnotherPoolingIsRefused()
+    {
+        using var tuned = Tuned("Label", kvSharing: true);
+        using var folder = new TemporaryFolder();
+        tuned.Model.Save(folder.Path);
+        SafetensorsBytes.Edit(folder["task-head.safetensors"], "\"colm_pooling\":\"mean\"", "\"colm_pooling\":\"first\"");
+        foreach (var load in (Func<IDisposable>[])[
+            () => CoLMModel.Load(folder.Path), () => _mlContext.Transforms.ElasticScoring(folder.Path).Fit(_mlContext.Keyed())])
+        {
+            var error = Assert.ThrowsExactly<InvalidDataException>(load);
+            foreach (var part in (string[])[folder["task-head.safetensors"], "colm_pooling", "\"mean\"", "\"first\""])
+                Assert.Contains(part, error.Message);
+        }
+    }
+
+    [TestMethod]
+    public void WhatIsReadAndLiteralTextGoTogether()
+    {
+        using var model = TextModels.Random(TextModels.Config(4, 4) with { KvSharing = true });
+        using var scorer = _mlContext.Scorer(model);
+        var options = Tuning.Steps(scorer);
+        (options.LabelColumnName, options.Pooling, options.ParseSpecialTokens) = ("IsWarm", FeaturePooling.Mean, false);
+        var rows = _mlContext.Labelled(new LabelledRow { Text = "The <|end_of_text|> of it", IsWarm = true }, Tuning.Data[0]);
+        using var tuned = _mlContext.Tune(options, rows);
+        using var folder = new TemporaryFolder();
+        tuned.Model.Save(folder["model"]);
+        using var read = _mlContext.Transforms.ElasticScoring(folder["model"]).Fit(rows);
+        _mlContext.CoLM().Save(tuned, rows.Schema, folder["model.zip"]);
+        using var ofZip = (ElasticScoringTransformer)new MLContext().CoLM().Load(folder["model.zip"], out _);
+        var expected = Scores(tuned, rows, "Probability");
+        foreach (var found in (ElasticScoringTransformer[])[read, ofZip])
+        {
+            Assert.AreEqual((FeaturePooling.Mean, false), (found.Head().Pooling, found.Settings.ParsesSpecialTokens));
+            CollectionAssert.AreEqual(expected, Scores(found, rows, "Probability"));
+        }
+
+        // Windows are of another task's, whose settings the same model has beside its head.
+        using var windows = _mlContext.Transforms.ElasticScoring(new ElasticScoringEstimator.Options
+        {
+            Model = tuned.Model,
+            Task = ScoringTask.Features,
+            Pooling = FeaturePooling.Mean,
+            ParseSpecialTokens = false,
+            Window = 16,
+            Stride = 5,
+        }).Fit(rows);
+        _mlContext.CoLM().Save(windows, rows.Schema, folder["windows.zip"]);
+        using var windowsOfZip = (ElasticScoringTransformer)new MLContext().CoLM().Load(folder["windows.zip"], out _);
+        Assert.AreEqual(windows.Settings, windowsOfZip.Settings);
+        CollectionAssert.AreEqual(Scores(windows, rows, "Features"), Scores(windowsOfZip, rows, "Features"));
+    }
+
+    [TestMethod]
     public void AZipWithAnotherPoolingIsRefused()
     {
         using var tuned = Tuned("Label", kvSharing: true);
@@ -67,7 +144,7 @@ public sealed class PooledTuningTests
         ZipEntries.Change(folder["old.zip"], folder["changed.zip"], "Model.key", bytes =>
         {
             // The task's number with the flag, and behind it the pooling.
-            byte[] number = BitConverter.GetBytes((int)ScoringTask.MulticlassClassification + (1 << 17));
+            byte[] number = BitConverter.GetBytes((int)ScoringTask.MulticlassClassification + (1 << 18));
             var place = bytes.AsSpan().IndexOf(number);
             BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(place + sizeof(int)), 7);
             return bytes;

@@ -39,8 +39,10 @@ public sealed record CoLMConfig
     public int? HeadDimension { get; init; }
 
     /// <summary>
-    /// The longest sequence the model takes, in tokens: with <see cref="RopeScaling"/> the scaled one, which can be longer
-    /// than <c>max_position_embeddings</c> of <c>config.json</c>.
+    /// The longest sequence the model takes, in tokens. Of a folder it is <c>max_position_embeddings</c> of
+    /// <c>config.json</c>, 2048 where there is none; with a <see cref="RopeScaling"/> of type <c>linear</c> or <c>dynamic</c>
+    /// that times the factor, rounded down, and of type <c>yarn</c> the original context times the factor, where that is
+    /// longer.
     /// </summary>
     public int ContextLength { get; init; } = 2048;
 

@@ -9,7 +9,8 @@ namespace Microsoft.ML.CoLM;
 /// The length that counts is each sequence's own, whatever stands beside it in a batch. In generation it is the prompt's for
 /// the prompt's tokens, and for each later token the length up to it; what is cached stays as it is.
 /// <see cref="CoLMConfig.ContextLength"/> is the original context times the factor, rounded down; <c>config.json</c> has
-/// the original one, as <c>max_position_embeddings</c>.
+/// the original one, as <c>max_position_embeddings</c>. <see cref="CoLMModel.forward"/> alone takes longer sequences, too,
+/// as transformers does: the angles are made for any length.
 /// </remarks>
 public sealed record DynamicRopeScaling : RopeScaling
 {

@@ -24,10 +24,21 @@ public sealed partial class CoLMModel
     /// [c_i · d, D_1 + ... + D_i] for its queries.
     /// </returns>
     /// <remarks>
+    /// <para>
+    /// The configuration may scale the rotary embedding (<see cref="RopeScaling"/>: <c>linear</c>, <c>dynamic</c>, <c>yarn</c>,
+    /// <c>llama3</c>). Where it says that the head is the embedding and the files hold a head that is another, that head is used,
+    /// as in transformers. Tensors may be named without <c>model.</c>, and the first chain's file may hold more than is needed.
+    /// What <c>generation_config.json</c> says of the end of texts becomes <see cref="EndTokenIds"/>; this file,
+    /// <c>added_tokens.json</c>, <c>special_tokens_map.json</c>, <c>chat_template.jinja</c>, <c>chat_template.json</c>,
+    /// <c>vocab.json</c> and <c>merges.txt</c> are kept with the model, byte for byte, for <see cref="Save"/> and for zips.
+    /// <see cref="Warnings"/> has what was passed over.
+    /// </para>
+    /// <para>
     /// All files are opened and checked against the configuration before memory is taken for the weights; beside a
     /// <see cref="Save"/> to the same folder, they are those of the old model or of the new one. If a crash interrupted a
     /// save after all was written, loading first gives the new files their names; otherwise nothing is written. Links are
     /// followed to what is read, never to what is written.
+    /// </para>
     /// </remarks>
     /// <exception cref="DirectoryNotFoundException">
     /// There is no such folder, or the path is a file's; where it is a zip, a file of weights, or a model's name on a hub,
@@ -61,11 +72,14 @@ public sealed partial class CoLMModel
 
     /// <summary>Writes the model, or its first chains, as a folder that Hugging Face's tools read, too.</summary>
     /// <param name="folder">
-    /// Created if missing; it may be the one the model was loaded from. A model that it holds is replaced: weights and
-    /// tokenizer files of that model which this one does not have are deleted, all other files stay.
+    /// Created if missing; it may be the one the model was loaded from. A model that it holds is replaced: weights, tokenizer
+    /// files and other files that <see cref="Load"/> keeps, of that model, which this one does not have are deleted. All
+    /// other files, such as a README or a licence, stay.
     /// </param>
     /// <param name="chainCount">How many chains to write, from 1 on; null writes all.</param>
     /// <remarks>
+    /// The files that the model came with, the tokenizer's and <c>generation_config.json</c> among them, are written as they
+    /// were, also by a model that was grown or tuned from another. A configuration that was read keeps its text, but for what has changed since.
     /// What the model was tuned for is written, too, with the head of the chains that are, as <c>task-head.safetensors</c>:
     /// <see cref="CoLMCatalog.ElasticScoring(TransformsCatalog, string, int?, string)"/> makes a transformer of that task of the
     /// folder. Its columns and settings are in it, but no cascade, which a transformer has.

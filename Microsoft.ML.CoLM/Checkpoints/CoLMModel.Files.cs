@@ -5,15 +5,19 @@ namespace Microsoft.ML.CoLM;
 public sealed partial class CoLMModel
 {
     /// <summary>
-    /// What loading found odd and passed over, each with its file and setting; empty for a model that was not loaded. Not
-    /// stored with the model.
+    /// What loading found odd and passed over, each with its file and setting: ids outside the vocabulary, a
+    /// <c>generation_config.json</c> that names no end of texts, a head that the configuration says is the embedding and that
+    /// is another. Empty for a model that was not loaded. Not stored with the model.
     /// </summary>
+    /// <remarks>Estimators that load a folder, and transformers of a zip, say them as warnings of the MLContext's log.</remarks>
     public IReadOnlyList<string> Warnings { get; internal set; } = [];
 
     /// <summary>
     /// Ids of the tokens that end generation: those of the <c>generation_config.json</c> that the model came with, even where
-    /// that names none, else <see cref="CoLMConfig.EosTokenIds"/>. May be empty.
+    /// that names none, else <see cref="CoLMConfig.EosTokenIds"/>, those of <c>config.json</c>. May be empty: generation then
+    /// ends at its limits and stop texts alone.
     /// </summary>
+    /// <remarks>As in transformers. They are stored with the model, and a grown or tuned model has those of its source.</remarks>
     public IReadOnlyList<int> EndTokenIds => GenerationEndTokenIds ?? Config.EosTokenIds;
 
     /// <summary>What <c>generation_config.json</c> says; null where there is none.</summary>

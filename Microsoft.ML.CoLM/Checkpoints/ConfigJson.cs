@@ -20,7 +20,10 @@ internal static partial class ConfigJson
 
     // The first is what is written. Early files spell it otherwise, and a model without its head is an ordinary one where
     // the head is the embedding, or among the files.
-    private static readonly string[] Architectures = [Architecture, "LLaMAForCausalLM", "LlamaModel"];
+    private static readonly string[] Architectures = [Architecture, "LLaMAForCausalLM", "LlamaModel", Mistral];
+
+    // Mistral's first models are LLaMAs but for a window of attention, which some of their files leave out.
+    private const string Mistral = "MistralForCausalLM";
 
     // Two names of one function.
     private static readonly string[] Activations = [Activation, "swish"];
@@ -114,11 +117,16 @@ internal static partial class ConfigJson
         var modelType = settings.OptionalText("model_type");
         if (modelType != ModelType)
             throw settings.Refuse("model_type", $"\"{ModelType}\"", modelType);
-        if (settings.OptionalTexts("architectures") is { } architectures && architectures.Length > 0
-            && !architectures.Any(Architectures.Contains))
+        var architectures = settings.OptionalTexts("architectures");
+        if (architectures is { Length: > 0 } && !architectures.Any(Architectures.Contains))
         {
             throw settings.Refuse("architectures", $"[\"{string.Join("\"] or [\"", Architectures)}\"]",
                 string.Join(", ", architectures));
+        }
+        if (architectures?.Contains(Mistral) == true && settings.OptionalNumber("sliding_window") is { } window)
+        {
+            throw settings.Refuse("sliding_window", FormattableString.Invariant(
+                $"is {window}, and attention that sees a window of the tokens alone is not supported"));
         }
         foreach (var bias in (ReadOnlySpan<string>)["attention_bias", "mlp_bias"])
         {

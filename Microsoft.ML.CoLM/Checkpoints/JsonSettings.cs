@@ -18,6 +18,14 @@ internal readonly struct JsonSettings(JsonElement json, string source, string pa
 
     public int? OptionalInteger(string name) => Find(name) is { } value ? ToInteger(value, name) : null;
 
+    /// <summary>A whole number that may be written as 128.0, too; null where the setting is missing or null.</summary>
+    public int? OptionalWholeNumber(string name) => Find(name) switch
+    {
+        null => null,
+        { ValueKind: JsonValueKind.Number } value when (int)value.GetDouble() is var number && number == value.GetDouble() => number,
+        { } value => ToInteger(value, name),
+    };
+
     public double Number(string name) => OptionalNumber(name) ?? throw Missing(name);
 
     public double? OptionalNumber(string name)

@@ -100,7 +100,7 @@ internal static class RopeJson
             return (theta, null);
 
         // Today's transformers go by the configuration's own, where it has one, as Phi-3's does.
-        var original = config.OptionalInteger(OriginalMaxPositions) ?? settings.OptionalInteger(OriginalMaxPositions)
+        var original = config.OptionalWholeNumber(OriginalMaxPositions) ?? settings.OptionalWholeNumber(OriginalMaxPositions)
             ?? maxPositions;
         if (type is Yarn or Llama3 && original < 1)
             throw settings.Refuse(OriginalMaxPositions, "at least 1", original);

@@ -154,7 +154,8 @@ public sealed partial class CoLMModel : nn.Module
     /// <returns>[batch, length, vocabulary], in the model's type; the caller disposes it.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="chainCount"/> is 0 or above the model's.</exception>
     /// <exception cref="ArgumentException">
-    /// The ids are not [batch, length] of Int64, are longer than the model's context, or are outside its vocabulary.
+    /// The ids are not [batch, length] of Int64, are longer than the model's context (with <see cref="DynamicRopeScaling"/>,
+    /// here and nowhere else, they may be), or are outside its vocabulary.
     /// </exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public Tensor forward(Tensor tokenIds, int chainCount)
@@ -356,7 +357,8 @@ public sealed partial class CoLMModel : nn.Module
             throw new ArgumentException("Token ids must be [batch, length] of Int64 with at least one token, found " +
                 $"[{string.Join(", ", tokenIds.shape)}] of {tokenIds.dtype}.", nameof(tokenIds));
         }
-        if (tokenIds.size(1) > Config.ContextLength)
+        // Its angles are made for a sequence of any length.
+        if (tokenIds.size(1) > Config.ContextLength && Config.RopeScaling is not DynamicRopeScaling)
         {
             throw new ArgumentException($"A sequence of {tokenIds.size(1)} tokens is longer than the model's context " +
                 $"of {Config.ContextLength}.", nameof(tokenIds));
