@@ -41,7 +41,7 @@ public sealed class ReferenceTokenizerTests
     }
 
     /// <summary>A file of a reference's folder; a tokenizer.json gets the vocabulary that it names.</summary>
-    private static byte[] BytesOf(string file, JsonNode content)
+    internal static byte[] BytesOf(string file, JsonNode content)
     {
         if (file == "tokenizer.model")
             return Resource("pieces.model");
@@ -57,7 +57,8 @@ public sealed class ReferenceTokenizerTests
         return Encoding.UTF8.GetBytes(whole.ToJsonString());
     }
 
-    private static byte[] Resource(string name)
+    /// <summary>A file that the assembly has inside.</summary>
+    internal static byte[] Resource(string name)
     {
         using Stream stream = typeof(ReferenceTokenizerTests).Assembly.GetManifestResourceStream(name)!;
         using var bytes = new MemoryStream();
