@@ -27,9 +27,10 @@ internal sealed class AddedTokenSplitter
             {
                 continue;
             }
-            // The token before has taken the white space that this one begins with.
-            if (start < taken)
+            // The token before may have taken the white space that this one begins with, or all of it.
+            if (end <= taken)
                 continue;
+            start = Math.Max(start, taken);
             if (token.StripsBefore)
                 start = taken + text[taken..start].TrimEnd().Length;
             if (token.StripsBehind)
