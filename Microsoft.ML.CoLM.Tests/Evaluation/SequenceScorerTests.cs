@@ -50,6 +50,7 @@ public sealed class SequenceScorerTests
             IntermediateSize = 2,
             KeyValueHeadCount = 1,
             LayerCount = 1,
+            ContextLength = 128,
         });
         // More than 64, of which the logits are 256 MiB.
         int[] sequence = [.. Enumerable.Range(0, 80).Select(t => (int)(t * 900_001L % Vocabulary))];
