@@ -14,6 +14,9 @@ internal static class CheckpointsPage
         Folders in Hugging Face's layout of the architecture `llama`, with weights in safetensors, float32, bfloat16 or float16.
         `dotnet run --project samples/CheckFolder -- FOLDER` says it of a folder of yours.
 
+        Some of these models are published with PyTorch's weights alone (`pytorch_model.bin`): load them with transformers and save
+        them as safetensors first.
+
         A test writes this page (`FamiliesTests`): it reads each model's configuration and counts its parameters without its
         weights, and holds a small tokenizer of the family's shape (normalizer, cutting, special tokens, decoding) against ids
         recorded from transformers 5.12.1. The published vocabularies and weights themselves are not part of the test.

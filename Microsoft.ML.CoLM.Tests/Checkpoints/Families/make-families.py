@@ -145,6 +145,7 @@ def bare(class_name, begin, end, **others):
 
 
 DIGITS = {"type": "Digits", "individual_digits": True}
+FILE = "read as `tokenizer.json` says, where transformers 5.12 loses spaces"
 DEEPSEEK = ("<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>")
 
 
@@ -159,10 +160,10 @@ def families():
     early = {name: value for name, value in llama.items() if name != "legacy"}
     yield "Llama 1", llama1(), under(of_llama(), early) | {"tokenizer.model": "pieces"}, ""
     yield "Llama 2", llama2(), under(of_llama(), llama) | {"tokenizer.model": "pieces"}, ""
-    yield "Llama 3", llama3(), under(
+    yield "Llama 3, 3.1, 3.2, 3.3", llama3(), under(
         of_bytes("<|begin_of_text|>", "<|end_of_text|>", refs.split(refs.PUBLISHED["llama3"]), refs.WHOLE,
                  others=["<|eot_id|>"], ignore_merges=True),
-        bare("PreTrainedTokenizerFast", "<|begin_of_text|>", "<|end_of_text|>")), "3, 3.1, 3.2 (1B, 3B) and 3.3"
+        bare("PreTrainedTokenizerFast", "<|begin_of_text|>", "<|end_of_text|>")), ""
     yield "TinyLlama", [model("TinyLlama/TinyLlama-1.1B-Chat-v1.0", 1100048384, 2048, 5632, 22, 32, 4, 32000, 2048, 1, 2)], \
         under(of_llama(), llama | {"pad_token": "</s>", "padding_side": "right"}) | {"tokenizer.model": "pieces"}, ""
     yield "SmolLM, SmolLM2", smollm(), under(
@@ -178,14 +179,14 @@ def families():
     words = [refs.split(refs.PUBLISHED["llama3"]), refs.WHOLE]
     for name, models, steps, note in [
             ("deepseek-coder", deepseek_coder(), refs.DEEPSEEK_CODER,
-             "the context is the configuration's 16,384 times the rotary factor"),
-            ("deepseek-llm", deepseek_llm(), refs.DEEPSEEK_LLM, ""),
-            ("DeepSeek-R1-Distill-Llama", r1_distill(), words, "")]:
+             f"the context is the configuration's 16,384 times the rotary factor; {FILE}"),
+            ("deepseek-llm", deepseek_llm(), refs.DEEPSEEK_LLM, FILE),
+            ("DeepSeek-R1-Distill-Llama", r1_distill(), words, FILE)]:
         yield name, models, under(
             of_bytes(*DEEPSEEK, *steps),
             bare("LlamaTokenizerFast", *DEEPSEEK, add_bos_token=True, add_eos_token=False, legacy=True)), note
-    yield "CodeLlama", codellama(), pieces(bare("CodeLlamaTokenizer", "<s>", "</s>", unk_token="<unk>")), \
-        "the infilling tokens are ordinary special tokens"
+    yield "CodeLlama", codellama(), under(
+        of_llama(), bare("CodeLlamaTokenizer", "<s>", "</s>", unk_token="<unk>")) | {"tokenizer.model": "pieces"}, ""
     yield "Mistral-shaped", [model(
         "a conversion of Mistral-7B-v0.1 to `llama`", 7241732096, 4096, 14336, 32, 32, 8, 32000, 32768, 1, 2)], \
         under(of_llama(), llama | {"legacy": True}) | {"tokenizer.model": "pieces"}, \
