@@ -11,6 +11,7 @@ public sealed class SweepLimitsTests
 {
     private const int ManySteps = 1_000_000;
     private const double Soon = 0.3; // seconds
+    private const double EnoughForOneStep = 3;
 
     private readonly MLContext _mlContext = new(seed: 1);
     private readonly CoLMModel _model = TextModels.Random(4, 4);
@@ -34,10 +35,10 @@ public sealed class SweepLimitsTests
         var result = _mlContext.Over(new SweepSpace().Choice("steps", ManySteps, 1), settings => expands
                 ? Expansion(settings.Get<int>("steps"))
                 : _mlContext.Transforms.CopyColumns("Copy", "Text").Append(_mlContext.Tuning(_source, steps: settings.Get<int>("steps"))))
-            .SetMetric("rows", _ => 1, isMaximized: true).SetTrialTimeInSeconds(Soon).Run();
+            .SetMetric("rows", _ => 1, isMaximized: true).SetTrialTimeInSeconds(EnoughForOneStep).Run();
         var stopped = result.Trials[0];
         Assert.AreEqual(SweepTrialState.Stopped, stopped.State);
-        Assert.AreEqual("The trial's limit of 0.3 s (SetTrialTimeInSeconds) was reached.", stopped.Error);
+        Assert.AreEqual("The trial's limit of 3 s (SetTrialTimeInSeconds) was reached.", stopped.Error);
         Assert.AreEqual(0, stopped.ChainCount);
         Assert.IsNull(stopped.Metric);
         Assert.IsGreaterThan(0, stopped.TrainingSeconds);
