@@ -98,7 +98,7 @@ internal sealed class GeneratedSequence
         if (cached > 0)
             session.Grow(Index, ChainCount);
         if (cached < wanted)
-            {
+        {
             session.Prefill(
                 Index, CollectionsMarshal.AsSpan(_tokens)[cached..wanted], ChainCount, _tokens.Count, cancellation);
         }
