@@ -55,7 +55,7 @@ public sealed class GoldenFolderTests
         using (var model = CoLMModel.Load(source))
             model.Save(folder.Path);
         CollectionAssert.AreEqual(
-            new[] { "config.json", "model.safetensors" }, TemporaryFolder.Contents(folder.Path).Keys);
+            new[] { "config.json", "generation_config.json", "model.safetensors" }, TemporaryFolder.Contents(folder.Path).Keys);
 
         var expected = Tensors(Directory.GetFiles(source, "model-*.safetensors"));
         var actual = Tensors([folder["model.safetensors"]]);

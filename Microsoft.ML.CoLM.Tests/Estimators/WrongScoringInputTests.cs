@@ -172,25 +172,25 @@ public sealed class WrongScoringInputTests
     [TestMethod]
     public void ATokenThatTheModelDoesNotHaveIsNamed()
     {
-        using var model = TextModels.Random(TextModels.Config(4) with { VocabularySize = 100, BosTokenId = 1, EosTokenIds = [] });
+        using var model = TextModels.Random(TextModels.Config(4) with { VocabularySize = 257, EosTokenIds = [] });
         using var transformer = _mlContext.Scorer(model);
         Assert.AreEqual(2, transformer.Score(_mlContext, "AB")[0].TokenCount);
-        var error = Assert.Throws<ArgumentException>(() => transformer.Score(_mlContext, "AByA"));
+        var error = Assert.Throws<ArgumentException>(() => transformer.Score(_mlContext, "AB<|end_of_text|>A"));
         Assert.Contains("tokenizer", error.Message);
         Assert.Contains("'Text'", error.Message);
-        Assert.Contains($"{(int)'y'}", error.Message);
-        Assert.Contains("vocabulary of 100", error.Message);
+        Assert.Contains("token id 257", error.Message);
+        Assert.Contains("vocabulary of 257", error.Message);
     }
 
     [TestMethod]
     public void TheLastTokenOfATextIsCheckedAsWell()
     {
         // It is scored but never read by the model.
-        using var model = TextModels.Random(TextModels.Config(4) with { VocabularySize = 100, BosTokenId = 1, EosTokenIds = [] });
+        using var model = TextModels.Random(TextModels.Config(4) with { VocabularySize = 257, EosTokenIds = [] });
         using var transformer = _mlContext.Scorer(model);
-        var error = Assert.Throws<ArgumentException>(() => transformer.Score(_mlContext, "ABy"));
-        Assert.Contains($"{(int)'y'}", error.Message);
-        Assert.Contains("vocabulary of 100", error.Message);
+        var error = Assert.Throws<ArgumentException>(() => transformer.Score(_mlContext, "AB<|end_of_text|>"));
+        Assert.Contains("token id 257", error.Message);
+        Assert.Contains("vocabulary of 257", error.Message);
     }
 
     [TestMethod]

@@ -299,14 +299,14 @@ public sealed class WrongTrainingInputTests
         foreach (var (name, content) in ByteTokenizer.CreateFiles().Files)
             File.WriteAllBytes(folder[name], content);
         var options = Expansion.FromNothing(1, 4);
-        options.Architecture = options.Architecture! with { VocabularySize = 100, BosTokenId = 1, EosTokenIds = [] };
+        options.Architecture = options.Architecture! with { VocabularySize = 257, EosTokenIds = [] };
         options.TokenizerFolder = folder.Path;
         _mlContext.Fit(options, "ABC ABC").Dispose();
-        foreach (var text in (string[])["AByA", "ABy"])
+        foreach (var text in (string[])["AB<|end_of_text|>A", "AB<|end_of_text|>"])
         {
             var error = Assert.Throws<ArgumentException>(() => _mlContext.Fit(options, text));
-            Assert.Contains($"{(int)'y'}", error.Message);
-            Assert.Contains("vocabulary of 100", error.Message);
+            Assert.Contains("token id 257", error.Message);
+            Assert.Contains("vocabulary of 257", error.Message);
             Assert.Contains("tokenizer", error.Message);
             Assert.Contains("'Text'", error.Message);
         }

@@ -94,10 +94,12 @@ internal sealed record ScoringSettings(
         var columns = TextColumns.Load(context);
         var batchSize = context.Reader.ReadInt32();
         var number = context.Reader.ReadInt32();
-        var kind = (ScoringTask)(number & ~AllFlags);
-        var isLiteral = (number & TakesTextLiterally) != 0;
-        var windows = (number & HasWindows) != 0 ? ReadWindows(context.Reader, model.Config) : default;
-        var pooling = (number & HasPooling) != 0 ? ReadPooling(context.Reader, kind) : FeaturePooling.LastToken;
+        // Other bits are no flags of this version's.
+        var flags = number is >= 0 and < 2 * HasPooling ? number & AllFlags : 0;
+        var kind = (ScoringTask)(number - flags);
+        var isLiteral = (flags & TakesTextLiterally) != 0;
+        var windows = (flags & HasWindows) != 0 ? ReadWindows(context.Reader, model.Config) : default;
+        var pooling = (flags & HasPooling) != 0 ? ReadPooling(context.Reader, kind) : FeaturePooling.LastToken;
         if (kind == ScoringTask.MultipleChoice)
             columns = ChoiceColumns.Of(columns);
         return new ScoringSettings(columns, batchSize, kind switch

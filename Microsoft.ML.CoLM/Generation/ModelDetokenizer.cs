@@ -37,5 +37,5 @@ internal sealed class ModelDetokenizer : IDetokenizer
         _sink.Complete();
     }
 
-    private void Write(string piece) => _text?.Write(piece);
+    private void Write(ReadOnlySpan<char> piece) => _text?.Write(piece);
 }

@@ -69,7 +69,7 @@ internal sealed class ModelTokenizer : Tokenizer
 
     /// <summary>Begins to make text of tokens.</summary>
     /// <param name="write">Takes the text, piece by piece.</param>
-    public TokenSink BeginDecoding(Action<string> write) => _decoding.Begin(write);
+    public TokenSink BeginDecoding(Action<ReadOnlySpan<char>> write) => _decoding.Begin(write);
 
     /// <summary>Adds a token to a text; special tokens, and ids that no token has, add nothing.</summary>
     public void Append(int id, TokenSink text)

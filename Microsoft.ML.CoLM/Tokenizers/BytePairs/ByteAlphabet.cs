@@ -20,16 +20,18 @@ internal static class ByteAlphabet
     /// The bytes that a token of the vocabulary stands for. Tokens that were added beside the vocabulary are not
     /// spelled in this alphabet: characters outside it stand for themselves.
     /// </summary>
-    public static byte[] BytesOf(string token)
+    /// <param name="token">The token.</param>
+    /// <param name="bytes">Receives the bytes, as many at most as the token's characters could have in UTF-8.</param>
+    /// <returns>How many there are.</returns>
+    public static int BytesOf(ReadOnlySpan<char> token, Span<byte> bytes)
     {
-        var bytes = new byte[token.Length];
         for (var i = 0; i < token.Length; i++)
         {
             if (token[i] >= Bytes.Length || Bytes[token[i]] == None)
-                return Encoding.UTF8.GetBytes(token);
+                return Encoding.UTF8.GetBytes(token, bytes);
             bytes[i] = (byte)Bytes[token[i]];
         }
-        return bytes;
+        return token.Length;
     }
 
     /// <summary>The UTF-8 bytes of a text in this alphabet; a half of a surrogate pair counts as U+FFFD.</summary>

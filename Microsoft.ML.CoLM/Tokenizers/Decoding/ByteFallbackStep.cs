@@ -21,7 +21,7 @@ internal sealed class ByteFallbackStep(TokenSink next) : TokenSink
     private bool _passedText; // whether those were text
 
     /// <inheritdoc/>
-    public override void Append(string token)
+    public override void Append(ReadOnlySpan<char> token)
     {
         if (TryReadByte(token, out byte value))
         {
@@ -41,11 +41,11 @@ internal sealed class ByteFallbackStep(TokenSink next) : TokenSink
         next.Complete();
     }
 
-    private static bool TryReadByte(string token, out byte value)
+    private static bool TryReadByte(ReadOnlySpan<char> token, out byte value)
     {
         value = 0;
         return token.Length == NameLength && token.StartsWith("<0x", StringComparison.Ordinal) && token[^1] == '>' &&
-            byte.TryParse(token.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value);
+            byte.TryParse(token.Slice(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value);
     }
 
     private void Pass()
@@ -57,7 +57,7 @@ internal sealed class ByteFallbackStep(TokenSink next) : TokenSink
             string text = Encoding.UTF8.GetString(bytes);
             int from = _passedText ? _passed : 0;
             if (from < text.Length)
-                next.Append(text[from..]);
+                next.Append(text.AsSpan(from));
             _passed = text.Length;
         }
         else

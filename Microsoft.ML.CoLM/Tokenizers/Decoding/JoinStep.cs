@@ -6,9 +6,11 @@ internal sealed class JoinStep(TokenSink next) : TokenSink
     private bool _isFirst = true;
 
     /// <inheritdoc/>
-    public override void Append(string token)
+    public override void Append(ReadOnlySpan<char> token)
     {
-        next.Append(_isFirst ? token : " " + token);
+        if (!_isFirst)
+            next.Append(" ");
+        next.Append(token);
         _isFirst = false;
     }
 

@@ -6,7 +6,7 @@ internal sealed class StripStartStep(char character, int count, TokenSink next) 
     private int _left = count;
 
     /// <inheritdoc/>
-    public override void Append(string token)
+    public override void Append(ReadOnlySpan<char> token)
     {
         var from = 0;
         while (from < token.Length && _left > 0)

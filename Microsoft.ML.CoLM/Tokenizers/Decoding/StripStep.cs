@@ -4,7 +4,7 @@ namespace Microsoft.ML.CoLM.Tokenizers;
 internal sealed class StripStep(char character, int start, int end, TokenSink next) : TokenSink
 {
     /// <inheritdoc/>
-    public override void Append(string token)
+    public override void Append(ReadOnlySpan<char> token)
     {
         var from = 0;
         while (from < start && from < token.Length && token[from] == character)

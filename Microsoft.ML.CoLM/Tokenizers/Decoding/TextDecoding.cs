@@ -19,7 +19,7 @@ internal sealed class TextDecoding
 
     /// <summary>Begins a text.</summary>
     /// <param name="write">Takes the text, piece by piece.</param>
-    public TokenSink Begin(Action<string> write)
+    public TokenSink Begin(Action<ReadOnlySpan<char>> write)
     {
         TokenSink sink = new TextSink(write);
         foreach (Func<TokenSink, TokenSink> step in Enumerable.Reverse(_steps))

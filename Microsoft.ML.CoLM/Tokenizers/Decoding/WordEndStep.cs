@@ -7,13 +7,13 @@ internal sealed class WordEndStep(string suffix, TokenSink next) : TokenSink
     private bool _endedWord;
 
     /// <inheritdoc/>
-    public override void Append(string token)
+    public override void Append(ReadOnlySpan<char> token)
     {
         if (_endedWord)
             next.Append(" ");
         if (_last is not null)
             next.Append(_last.Replace(suffix, " ", StringComparison.Ordinal));
-        (_last, _endedWord) = (token, false);
+        (_last, _endedWord) = (token.ToString(), false);
     }
 
     /// <inheritdoc/>
