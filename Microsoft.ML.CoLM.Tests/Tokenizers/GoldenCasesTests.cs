@@ -11,8 +11,7 @@ namespace Microsoft.ML.CoLM.Tests.Tokenizers;
 [TestClass]
 public sealed class GoldenCasesTests
 {
-    public static IEnumerable<object[]> Folders => Directory.GetDirectories(SharedData.Folder("golden-cases"), "tokenizer-*")
-        .Order(StringComparer.Ordinal).Select(folder => new object[] { Path.GetFileName(folder) });
+    public static IEnumerable<object[]> Folders => SharedData.Rows("golden-cases", "tokenizer-*");
 
     [TestMethod]
     [DynamicData(nameof(Folders))]

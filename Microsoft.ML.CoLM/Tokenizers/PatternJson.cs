@@ -12,11 +12,34 @@ internal static class PatternJson
     /// <summary>The most characters of all patterns of steps together: each takes time to prepare.</summary>
     public const int MostCharactersOfAll = 16_384;
 
-    /// <summary>Refuses steps that are too many, or whose patterns are too long together.</summary>
-    /// <param name="field">Where they stand.</param>
-    /// <param name="steps">The steps.</param>
-    /// <exception cref="InvalidDataException">They are.</exception>
-    public static void CheckSteps(JsonField field, IReadOnlyList<JsonField> steps)
+    private const int DeepestNesting = 16;
+
+    /// <summary>The steps that change or cut a text: one, or those of sequences within each other, in order.</summary>
+    /// <param name="field">The step, or the sequence.</param>
+    /// <param name="items">The name of a sequence's items.</param>
+    /// <exception cref="InvalidDataException">They are too many, too deep, or their patterns too long together.</exception>
+    public static List<JsonField> ReadSteps(JsonField field, string items)
+    {
+        List<JsonField> steps = [];
+        AddSteps(field, items, steps, depth: 0);
+        CheckSteps(field[items], steps);
+        return steps;
+    }
+
+    private static void AddSteps(JsonField step, string items, List<JsonField> steps, int depth)
+    {
+        if (step["type"].Text != "Sequence")
+        {
+            steps.Add(step);
+            return;
+        }
+        if (depth == DeepestNesting)
+            throw step.Refuse($"at most {DeepestNesting} sequences within each other");
+        foreach (JsonField item in step[items].Items)
+            AddSteps(item, items, steps, depth + 1);
+    }
+
+    private static void CheckSteps(JsonField field, List<JsonField> steps)
     {
         if (steps.Count > MostSteps)
             throw field.Refuse($"at most {MostSteps} steps (there are {steps.Count})");

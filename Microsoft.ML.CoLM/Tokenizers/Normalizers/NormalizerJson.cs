@@ -5,8 +5,6 @@ namespace Microsoft.ML.CoLM.Tokenizers;
 /// <summary>Reads the <c>normalizer</c> of a <c>tokenizer.json</c>.</summary>
 internal static class NormalizerJson
 {
-    private const int DeepestNesting = 16;
-
     /// <summary>Reads the steps that change a text.</summary>
     /// <returns>The steps, or null when there are none.</returns>
     /// <exception cref="InvalidDataException">They are damaged, or not supported.</exception>
@@ -14,28 +12,13 @@ internal static class NormalizerJson
     {
         if (normalizer.IsMissing)
             return null;
-        List<JsonField> steps = [];
-        AddSteps(normalizer, steps, depth: 0);
-        PatternJson.CheckSteps(normalizer["normalizers"], steps);
+        List<JsonField> steps = PatternJson.ReadSteps(normalizer, "normalizers");
         return steps.Count switch
         {
             0 => null,
             1 => ReadStep(steps[0]),
             _ => new NormalizerSequence([.. steps.Select(ReadStep)]),
         };
-    }
-
-    private static void AddSteps(JsonField step, List<JsonField> steps, int depth)
-    {
-        if (step["type"].Text != "Sequence")
-        {
-            steps.Add(step);
-            return;
-        }
-        if (depth == DeepestNesting)
-            throw step.Refuse($"at most {DeepestNesting} sequences within each other");
-        foreach (JsonField item in step["normalizers"].Items)
-            AddSteps(item, steps, depth + 1);
     }
 
     private static ITextNormalizer ReadStep(JsonField step) => step["type"].Text switch

@@ -8,34 +8,17 @@ internal static class PreTokenizerJson
     /// <summary>The expression of GPT-2, which byte-level tokenizers use unless they bring their own.</summary>
     public const string Gpt2Pattern = @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 
-    private const int DeepestNesting = 16;
-
     /// <summary>Reads the steps; without any, a text is one word.</summary>
     /// <exception cref="InvalidDataException">They are damaged, or not supported.</exception>
     public static PreTokenization Read(JsonField preTokenizer)
     {
         if (preTokenizer.IsMissing)
             return new([], SpellsBytes: false);
-        List<JsonField> steps = [];
-        AddSteps(preTokenizer, steps, depth: 0);
-        PatternJson.CheckSteps(preTokenizer["pretokenizers"], steps);
+        List<JsonField> steps = PatternJson.ReadSteps(preTokenizer, "pretokenizers");
         // The model spells the bytes of the last step's words: what is fast needs no text for them.
         bool spellsBytes = steps.Count > 0 && steps[^1]["type"].Text == "ByteLevel";
         List<IPreTokenizer> preTokenizers = [.. steps.SelectMany(ReadStep)];
         return new(spellsBytes ? preTokenizers[..^1] : preTokenizers, spellsBytes);
-    }
-
-    private static void AddSteps(JsonField step, List<JsonField> steps, int depth)
-    {
-        if (step["type"].Text != "Sequence")
-        {
-            steps.Add(step);
-            return;
-        }
-        if (depth == DeepestNesting)
-            throw step.Refuse($"at most {DeepestNesting} sequences within each other");
-        foreach (JsonField item in step["pretokenizers"].Items)
-            AddSteps(item, steps, depth + 1);
     }
 
     private static IEnumerable<IPreTokenizer> ReadStep(JsonField step) => step["type"].Text switch
