@@ -42,6 +42,10 @@ public sealed class WrongTuningInputTests
             ["LanguageHeads"]),
         ["Lora.Alpha"] = (options => options.Lora = new LoraOptions { Alpha = -1 }, ["-1"]),
         ["Pooling"] = (options => options.Pooling = (FeaturePooling)7, ["7"]),
+        ["HeadLearningRate"] = (options => options.HeadLearningRate = 0, ["0"]),
+        ["HeadLearningRate, no number"] = (options => options.HeadLearningRate = double.NaN, ["NaN"]),
+        ["HeadLearningRate, of a completion"] = (
+            options => (options.Task, options.HeadLearningRate) = (TuningTask.Completion, 0.1), ["Task", "Label"]),
         ["LabelSmoothing"] = (options => options.LabelSmoothing = 1, ["1"]),
         ["LabelSmoothing, no number"] = (options => options.LabelSmoothing = double.NaN, ["NaN"]),
         ["ClassWeights"] = (options => options.ClassWeights = [1, -2, 1], ["-2"]),

@@ -65,6 +65,29 @@ public sealed class AdamWStepTests
     }
 
     [TestMethod]
+    public void AParametersOwnRateIsAMultipleOfTheSteps()
+    {
+        using var scope = NewDisposeScope();
+        var (fast, plain) = (Parameters(ScalarType.Float32), Parameters(ScalarType.Float32));
+        var ofFast = Array.ConvertAll(fast, parameter => new TrainedParameter(parameter, rateFactor: 8));
+        var ofPlain = Array.ConvertAll(plain, parameter => new TrainedParameter(parameter));
+        var update = new AdamWStep(new ChainTuningEstimator.Options { WeightDecay = 0.1 });
+        for (var step = 1; step <= 3; step++)
+        {
+            for (var i = 0; i < fast.Length; i++)
+                (fast[i].grad, plain[i].grad) = (full_like(fast[i], step), full_like(plain[i], step));
+            Assert.IsTrue(update.TryTake(ofFast, rate: 0.01, share: 1));
+            Assert.IsTrue(update.TryTake(ofPlain, rate: 0.08, share: 1));
+        }
+        for (var i = 0; i < fast.Length; i++)
+        {
+            TensorAssert.SameBits(plain[i].detach(), fast[i].detach());
+            ofFast[i].Dispose();
+            ofPlain[i].Dispose();
+        }
+    }
+
+    [TestMethod]
     [DataRow(ScalarType.Float32)]
     [DataRow(ScalarType.BFloat16)]
     public void WithoutGradientsAWeightShrinksByTheDecayAlone(ScalarType dtype)

@@ -124,6 +124,12 @@ public sealed partial class ChainTuningEstimator
         /// </remarks>
         public FeaturePooling Pooling { get; set; } = FeaturePooling.LastToken;
 
+        /// <summary>
+        /// The learning rate of a label's head, which starts from nothing while the weights below it were trained before; null
+        /// for <see cref="TrainingOptions.LearningRate"/>. It rises and falls with that one.
+        /// </summary>
+        public double? HeadLearningRate { get; set; }
+
         /// <summary>Rows to validate on, with the same columns; null for none.</summary>
         public IDataView? ValidationSet { get; set; }
 
@@ -195,6 +201,10 @@ public sealed partial class ChainTuningEstimator
                 $"left out unless {nameof(Task)} is {TuningTask.Label}");
             Check(Enum.IsDefined(Pooling), nameof(Pooling), Pooling, $"a {nameof(FeaturePooling)}");
             Check(Task == TuningTask.Label || Pooling == FeaturePooling.LastToken, nameof(Pooling), Pooling,
+                $"left out unless {nameof(Task)} is {TuningTask.Label}");
+            Check(HeadLearningRate is null || (float)HeadLearningRate is > 0 and <= float.MaxValue, nameof(HeadLearningRate),
+                HeadLearningRate, "a number above 0 that fits a Single, or null");
+            Check(Task == TuningTask.Label || HeadLearningRate is null, nameof(HeadLearningRate), HeadLearningRate,
                 $"left out unless {nameof(Task)} is {TuningTask.Label}");
             Check(LabelSmoothing is >= 0 and < 1, nameof(LabelSmoothing), LabelSmoothing, "at least 0 and below 1");
             foreach (var weight in ClassWeights ?? [])

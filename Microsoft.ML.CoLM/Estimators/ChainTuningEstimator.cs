@@ -227,7 +227,10 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
         options.ValidationInterval ??= Math.Max(1, run.BatchesOfEpoch / options.GradientAccumulationSteps);
         var trainer = new Trainer(options, run.Validate, channel.IsCancelled, channel.Report, checkpoints);
         using var dropout = new DropoutScope(model.Adapters, seed);
-        return channel.Ended(trainer.Train(run.Task, [.. trained.Select(entry => entry.Parameter)]));
+        HashSet<Parameter> head = [.. run.Head?.parameters() ?? []];
+        var headFactor = options.HeadLearningRate / options.LearningRate ?? 1;
+        return channel.Ended(trainer.Train(run.Task, [.. trained.Select(entry => entry.Parameter)],
+            parameter => head.Contains(parameter) ? headFactor : 1));
     }
 
     private static IEnumerable<(string, Parameter)> Named(string prefix, nn.Module? module) =>

@@ -23,7 +23,7 @@ internal sealed class AdamWStep(TrainingOptions options, int elementsAtOnce = Ad
 
     /// <summary>Updates every parameter that has a gradient.</summary>
     /// <param name="parameters">The parameters, whose gradients may be spoiled.</param>
-    /// <param name="rate">The step's learning rate.</param>
+    /// <param name="rate">The step's learning rate, of which each parameter has its own multiple.</param>
     /// <param name="share">What gradients are multiplied by before anything else.</param>
     /// <returns>
     /// False where a weight would not have been finite: it is as it was, and training has to end. The weights before it are the
@@ -36,7 +36,7 @@ internal sealed class AdamWStep(TrainingOptions options, int elementsAtOnce = Ad
         foreach (var parameter in parameters)
         {
             using var scope = NewDisposeScope();
-            if (parameter.StoredGradient is { } gradient && !TryUpdate(parameter, gradient, factor, rate))
+            if (parameter.StoredGradient is { } gradient && !TryUpdate(parameter, gradient, factor, rate * parameter.RateFactor))
                 return false;
         }
         return true;

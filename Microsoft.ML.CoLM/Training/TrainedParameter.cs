@@ -14,24 +14,25 @@ internal sealed class TrainedParameter : IDisposable
     private Tensor? _sum;
 
     /// <param name="parameter">The parameter, which stays the model's.</param>
-    public TrainedParameter(Parameter parameter)
+    /// <param name="rateFactor">What the step's learning rate is multiplied by for it.</param>
+    public TrainedParameter(Parameter parameter, double rateFactor = 1)
     {
         using var noGradients = no_grad();
         using var scope = NewDisposeScope();
-        Parameter = parameter;
+        (Parameter, RateFactor) = (parameter, rateFactor);
         Weights = IsRounded ? parameter.to(float32).DetachFromDisposeScope() : parameter;
         Mean = zeros_like(Weights).DetachFromDisposeScope();
         MeanSquare = zeros_like(Weights).DetachFromDisposeScope();
     }
 
     /// <summary>Several of them; none keeps memory where there is not enough for all.</summary>
-    public static TrainedParameter[] Of(IReadOnlyList<Parameter> parameters)
+    public static TrainedParameter[] Of(IReadOnlyList<Parameter> parameters, Func<Parameter, double> rateFactor)
     {
         List<TrainedParameter> trained = [];
         try
         {
             foreach (var parameter in parameters)
-                trained.Add(new TrainedParameter(parameter));
+                trained.Add(new TrainedParameter(parameter, rateFactor(parameter)));
             return [.. trained];
         }
         catch
@@ -42,6 +43,9 @@ internal sealed class TrainedParameter : IDisposable
     }
 
     public Parameter Parameter { get; }
+
+    /// <summary>What the step's learning rate is multiplied by.</summary>
+    public double RateFactor { get; }
 
     /// <summary>What AdamW changes.</summary>
     public Tensor Weights { get; }

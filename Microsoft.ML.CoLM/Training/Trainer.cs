@@ -20,17 +20,20 @@ internal sealed class Trainer(
     /// <summary>Trains parameters.</summary>
     /// <param name="task">What to make small.</param>
     /// <param name="parameters">What is trained: all of it gets a gradient from every batch.</param>
+    /// <param name="rateFactor">What the learning rate is multiplied by for a parameter; null for 1.</param>
     /// <exception cref="NonFiniteLossException">
     /// The loss, also the one that the last step leaves, a validation's, the gradient's norm or a weight was not finite; the
     /// parameters are of no further use.
     /// </exception>
-    public TrainingSummary Train(ITrainingTask task, IReadOnlyList<Parameter> parameters)
+    public TrainingSummary Train(
+        ITrainingTask task, IReadOnlyList<Parameter> parameters, Func<Parameter, double>? rateFactor = null)
     {
         var totalSteps = options.MaxSteps ?? StepsOfEpochs(task);
         var schedule = new LearningRateSchedule(
             options.LearningRate, options.WarmupSteps, totalSteps, options.Decay);
         using var run = new TrainingRun(
-            TrainedParameter.Of(parameters), new BestState(parameters, keeps: options.RestoreBest));
+            TrainedParameter.Of(parameters, rateFactor ?? (_ => 1)),
+            new BestState(parameters, keeps: options.RestoreBest));
         checkpoints?.Resume(run, totalSteps);
         run.RandomState = RandomState.Take();
 

@@ -15,8 +15,7 @@ internal sealed class Plan(Settings settings)
     /// <summary>The runs that a method's recipe is chosen by; none where there is nothing to choose.</summary>
     public RunSettings[] Trials(Method method)
     {
-        double[] rates = settings.Rates.Length > 0 ? settings.Rates : [settings.LearningRate ?? method.LearningRate];
-        Recipe[] recipes = [.. rates.SelectMany(_ => settings.Poolings, (rate, pooling) => new Recipe(rate, pooling))];
+        var recipes = Recipes(method);
         return recipes.Length == 1 ? [] : [.. recipes.Select(recipe => Run(method, seed: 1, recipe) with
         {
             IsJudged = false,
@@ -26,13 +25,22 @@ internal sealed class Plan(Settings settings)
     }
 
     /// <summary>The recipe of a method for which none is chosen.</summary>
-    public Recipe Given(Method method) =>
-        new(settings.Rates is [var rate] ? rate : settings.LearningRate ?? method.LearningRate, settings.Poolings[0]);
+    public Recipe Given(Method method) => Recipes(method)[0];
 
     /// <summary>The runs of the table, a seed's methods together.</summary>
     /// <param name="recipes">Each method's recipe.</param>
     public RunSettings[] Runs(IReadOnlyDictionary<Method, Recipe> recipes) => [.. Enumerable.Range(1, settings.Seeds)
         .SelectMany(_ => settings.Methods, (seed, method) => Run(method, seed, recipes[method]))];
+
+    private Recipe[] Recipes(Method method) =>
+    [
+        .. from rate in settings.Rates.Length > 0 ? settings.Rates : [settings.LearningRate ?? method.LearningRate]
+           from pooling in settings.Poolings
+           from headRate in settings.HeadRates
+           from decay in settings.WeightDecays
+           from smoothing in settings.LabelSmoothings
+           select new Recipe(rate, pooling, headRate, decay, smoothing),
+    ];
 
     private RunSettings Run(Method method, int seed, Recipe recipe) => new(
         method.Name, seed, settings.Rows, IsJudged: true, settings.LeavesOutOverlap, settings.Epochs, settings.Batch, recipe,

@@ -59,6 +59,10 @@ var poolings = new Option<FeaturePooling[]>("--poolings")
     DefaultValueFactory = _ => [FeaturePooling.LastToken],
     AllowMultipleArgumentsPerToken = true,
 };
+var headRates = Numbers("--head-rates", "how many times the learning rate the label's head has, to choose from in the same way", 1);
+var weightDecays = Numbers("--weight-decays", "AdamW's decay of weights, to choose from in the same way", 0.1);
+var labelSmoothings = Numbers(
+    "--label-smoothings", "the share of a label that is spread over both, to choose from in the same way", 0);
 var trialRows = Count("--trial-rows", "rows that each of them is tried on", 10000, 1);
 var restoreBest = new Option<bool>("--restore-best")
 {
@@ -95,7 +99,7 @@ var command = new RootCommand(
     "Tunes a language model for a task in five ways, and measures what each reaches, costs and forgets.")
 {
     model, storiesTrain, storiesValidation, train, validation, judge, leaveOutOverlap, chains, kvSharing, initialization, expansionSteps, rows,
-    epochs, batch, learningRate, rates, poolings, trialRows, restoreBest, dtype, loraRank, loraAlpha, validations, featureMemory, featureDisk, seeds, atOnce,
+    epochs, batch, learningRate, rates, poolings, headRates, weightDecays, labelSmoothings, trialRows, restoreBest, dtype, loraRank, loraAlpha, validations, featureMemory, featureDisk, seeds, atOnce,
     methods, output, json, chart,
     new WorkerCommand(),
 };
@@ -122,7 +126,8 @@ command.SetAction((result, cancellation) => Task.Run(() =>
             result.GetValue(chains)!, result.GetValue(kvSharing), result.GetValue(initialization),
             result.GetValue(expansionSteps), result.GetValue(rows), result.GetValue(epochs), result.GetValue(batch),
             result.GetValue(learningRate), result.GetValue(rates) ?? [],
-            [.. result.GetRequiredValue(poolings).Distinct()], result.GetValue(trialRows),
+            [.. result.GetRequiredValue(poolings).Distinct()], result.GetRequiredValue(headRates),
+            result.GetRequiredValue(weightDecays), result.GetRequiredValue(labelSmoothings), result.GetValue(trialRows),
             result.GetValue(restoreBest), result.GetValue(leaveOutOverlap),
             Enum.Parse<ScalarType>(result.GetRequiredValue(dtype), ignoreCase: true),
             result.GetValue(loraRank), result.GetValue(loraAlpha), result.GetValue(validations),
@@ -158,6 +163,14 @@ static Option<FileInfo> Output(string name, string description, string byDefault
 {
     Description = description,
     DefaultValueFactory = _ => new FileInfo(byDefault),
+};
+
+static Option<double[]> Numbers(string name, string description, double byDefault) => new(name)
+{
+    Description = description,
+    HelpName = "X",
+    DefaultValueFactory = _ => [byDefault],
+    AllowMultipleArgumentsPerToken = true,
 };
 
 static Option<int> Count(string name, string description, int byDefault, int least)

@@ -109,7 +109,7 @@ internal sealed class Report(
         var chosen = string.Join("; ", settings.Methods.Select(method => $"{method.Name} {recipes[method]}"));
         var weights = settings.RestoresBest ? "the best validation's" : "the last step's";
         yield return $"{seeds}; {rows}, {Counted(settings.Epochs, "epoch")} of batches of {settings.Batch}, {weights} weights; " +
-            $"learning rate and pooling: {chosen}{Choice()}; adapters of rank {settings.LoraRank}, alpha " +
+            $"learning rate, pooling, head's rate, weight decay and label smoothing: {chosen}{Choice()}; adapters of rank {settings.LoraRank}, alpha " +
             $"{settings.LoraAlpha.ToString(Culture)}; {settings.DataType}. Each run in a process of its own: peak memory is what training's " +
             $"steps add to it, without validations. {Environment.ProcessorCount} cores, {Machine()}" +
             (settings.AtOnce == 1 ? "." : $"; {settings.AtOnce} runs at a time share the cores.");
@@ -121,9 +121,15 @@ internal sealed class Report(
     private string Start() =>
         settings.Initialization == ChainInitialization.CopyFirstChain ? "a copy of the base" : "random weights";
 
-    private string Choice() => settings.Rates.Length * settings.Poolings.Length <= 1 ? "" : string.Create(Culture,
-        $" (of {string.Join(", ", settings.Rates)} and {string.Join(", ", settings.Poolings)}, by the loss after " +
+    private string Choice() => Choices() <= 1 ? "" : string.Create(Culture,
+        $" (of {List(settings.Rates)}; {string.Join(", ", settings.Poolings)}; x {List(settings.HeadRates)}; ") + string.Create(
+        Culture, $"{List(settings.WeightDecays)}; {List(settings.LabelSmoothings)}, by the loss after ") + string.Create(Culture,
         $"{Counted(settings.Epochs, "epoch")} of the first {settings.TrialRows:N0} rows, seed 1)");
+
+    private int Choices() => Math.Max(1, settings.Rates.Length) * settings.Poolings.Length * settings.HeadRates.Length *
+        settings.WeightDecays.Length * settings.LabelSmoothings.Length;
+
+    private static string List(double[] numbers) => string.Join(", ", numbers.Select(number => number.ToString(Culture)));
 
     private string Files()
     {

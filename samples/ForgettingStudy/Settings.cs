@@ -15,6 +15,9 @@ namespace ForgettingStudy;
 /// <param name="LearningRate">The learning rate of every method; null for each one's own.</param>
 /// <param name="Rates">Learning rates to choose from, for each method; empty chooses none.</param>
 /// <param name="Poolings">What the label is read from, to choose from in the same way.</param>
+/// <param name="HeadRates">How many times the learning rate the label's head has, to choose from in the same way.</param>
+/// <param name="WeightDecays">AdamW's decays, to choose from in the same way.</param>
+/// <param name="LabelSmoothings">Shares of a label that are spread over both, to choose from in the same way.</param>
 /// <param name="TrialRows">Rows that each of them is tried on.</param>
 /// <param name="RestoresBest">Whether a run ends with the weights of its best validation.</param>
 /// <param name="LeavesOutOverlap">Whether training rows that contain judged ones are left out, instead of refused.</param>
@@ -32,7 +35,8 @@ namespace ForgettingStudy;
 /// <param name="Chart">The picture to write.</param>
 internal sealed record Settings(
     InputFiles Files, string Chains, bool KvSharing, ChainInitialization Initialization, int ExpansionSteps, int? Rows,
-    int Epochs, int Batch, double? LearningRate, double[] Rates, FeaturePooling[] Poolings, int TrialRows, bool RestoresBest, bool LeavesOutOverlap,
+    int Epochs, int Batch, double? LearningRate, double[] Rates, FeaturePooling[] Poolings,
+    double[] HeadRates, double[] WeightDecays, double[] LabelSmoothings, int TrialRows, bool RestoresBest, bool LeavesOutOverlap,
     ScalarType DataType, int LoraRank, double LoraAlpha,
     int Validations, int FeatureMemory, int FeatureDisk, int Seeds, int AtOnce, Method[] Methods, string Out, string Json, string Chart)
 {

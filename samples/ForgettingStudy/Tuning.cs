@@ -35,8 +35,11 @@ internal static class Tuning
         var options = method.Options(start, settings);
         options.BatchSize = settings.Batch;
         options.Epochs = settings.Epochs;
-        (options.LearningRate, options.Pooling) = (settings.Recipe.LearningRate, settings.Recipe.Pooling);
-        (options.Decay, options.WeightDecay) = (LearningRateDecay.Cosine, 0.1);
+        var recipe = settings.Recipe;
+        (options.LearningRate, options.Pooling) = (recipe.LearningRate, recipe.Pooling);
+        options.HeadLearningRate = recipe.HeadRate * recipe.LearningRate;
+        (options.Decay, options.WeightDecay) = (LearningRateDecay.Cosine, recipe.WeightDecay);
+        options.LabelSmoothing = recipe.LabelSmoothing;
         options.SequenceLength = Math.Min(256, model.Config.ContextLength);
         options.WarmupSteps = Math.Min(options.WarmupSteps, stepsOfEpoch * settings.Epochs / 10);
         options.ValidationSet = validation;
