@@ -92,13 +92,6 @@ public sealed partial class CoLMOperations
         ArgumentNullException.ThrowIfNull(scored);
         ArgumentException.ThrowIfNullOrEmpty(labelColumnName);
         ArgumentException.ThrowIfNullOrEmpty(scoreColumnName);
-        using var channel = ((IHostEnvironment)_mlContext).Start("Correlation");
-        var (labels, scores) = NumberPairs.Read(scored, labelColumnName, scoreColumnName, channel.Warning);
-        return new()
-        {
-            PearsonCorrelation = Correlation.Pearson(labels, scores),
-            SpearmanCorrelation = Correlation.Spearman(labels, scores),
-            Count = labels.Length,
-        };
+        return NumberPairs.Evaluate(_mlContext, scored, labelColumnName, scoreColumnName);
     }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Microsoft.ML.CoLM.Checkpoints;
 using Microsoft.ML.CoLM.Generation;
+using Microsoft.ML.CoLM.Inference;
 using Microsoft.ML.CoLM.Tokenizers;
 using static TorchSharp.torch;
 

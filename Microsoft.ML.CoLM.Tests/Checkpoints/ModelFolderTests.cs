@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Microsoft.ML.CoLM.Checkpoints;
+using Microsoft.ML.CoLM.Text;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Checkpoints;

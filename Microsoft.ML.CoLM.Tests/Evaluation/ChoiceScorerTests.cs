@@ -3,6 +3,7 @@ using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Modules;
 using Microsoft.ML.CoLM.Tests.Estimators;
 using Microsoft.ML.CoLM.Tokenizers;
+using Microsoft.ML.CoLM.Training;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Evaluation;

@@ -1,7 +1,9 @@
 using System.Security.Cryptography;
 using Microsoft.ML.CoLM.Generation;
+using Microsoft.ML.CoLM.Inference;
 using Microsoft.ML.CoLM.Tests.Checkpoints;
 using Microsoft.ML.CoLM.Tests.Generation;
+using Microsoft.ML.CoLM.Tests.Inference;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Fuzzing;

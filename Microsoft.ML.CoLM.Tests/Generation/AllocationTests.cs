@@ -1,5 +1,6 @@
 using Microsoft.ML.CoLM.Chains;
 using Microsoft.ML.CoLM.Generation;
+using Microsoft.ML.CoLM.Inference;
 using Microsoft.ML.CoLM.Tests.Estimators;
 
 namespace Microsoft.ML.CoLM.Tests.Generation;

@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Tests.Estimators;
+using Microsoft.ML.CoLM.Tests.Inference;
 
 namespace Microsoft.ML.CoLM.Tests.Generation;
 

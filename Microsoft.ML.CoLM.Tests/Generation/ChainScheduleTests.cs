@@ -1,3 +1,5 @@
+using Microsoft.ML.CoLM.Tests.Inference;
+
 namespace Microsoft.ML.CoLM.Tests.Generation;
 
 [TestClass]

@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Generation;
+using Microsoft.ML.CoLM.Inference;
 using TorchSharp;
 using static TorchSharp.torch;
 

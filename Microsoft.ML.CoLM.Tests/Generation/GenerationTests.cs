@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Generation;
+using Microsoft.ML.CoLM.Inference;
 using Microsoft.ML.CoLM.Tests.Estimators;
 using Microsoft.ML.CoLM.Tokenizers;
 using TorchSharp;

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.ML.CoLM.Tests.Estimators;
+using Microsoft.ML.CoLM.Tests.Inference;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Generation;

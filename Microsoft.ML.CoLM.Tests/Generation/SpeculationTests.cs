@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.ML.CoLM.Chains;
 using Microsoft.ML.CoLM.Generation;
+using Microsoft.ML.CoLM.Tests.Inference;
 using Microsoft.ML.CoLM.Tokenizers;
 using static TorchSharp.torch;
 

@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.ML.CoLM.Tests.Estimators;
+using Microsoft.ML.CoLM.Tests.Inference;
 
 namespace Microsoft.ML.CoLM.Tests.Generation;
 

@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Tests.Estimators;
+using Microsoft.ML.CoLM.Tests.Inference;
 using Microsoft.ML.CoLM.Tests.Tokenizers;
 using Microsoft.ML.CoLM.Tokenizers;
 using static TorchSharp.torch;

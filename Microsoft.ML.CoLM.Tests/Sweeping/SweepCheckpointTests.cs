@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Sweeping;
 using Microsoft.ML.CoLM.Tests.Checkpoints;
 using Microsoft.ML.CoLM.Tests.Estimators;

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.ML.CoLM.Checkpoints;
+using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Tests.Estimators;
 using Microsoft.ML.CoLM.Training;
 using Microsoft.ML.Runtime;

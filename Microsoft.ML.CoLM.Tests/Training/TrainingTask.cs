@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Tests.Estimators;
 using Microsoft.ML.CoLM.Training;
 using TorchSharp;

@@ -1,4 +1,6 @@
 using Microsoft.ML.CoLM.Checkpoints;
+using Microsoft.ML.CoLM.Tokenizers;
+using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.CoLM;
 
@@ -21,10 +23,25 @@ public sealed partial class CoLMModel
     public IReadOnlyList<int> EndTokenIds => GenerationEndTokenIds ?? Config.EosTokenIds;
 
     /// <summary>What <c>generation_config.json</c> says; null where there is none.</summary>
-    internal IReadOnlyList<int>? GenerationEndTokenIds { get; set; }
+    internal IReadOnlyList<int>? GenerationEndTokenIds
+    {
+        get => Own.GenerationEndTokenIds;
+        set => Companions = Own with { GenerationEndTokenIds = value };
+    }
+
+    /// <summary>The tokenizer's files that came with the model and are stored with it; null for none.</summary>
+    internal TokenizerFiles? TokenizerFiles
+    {
+        get => Own.Tokenizer;
+        set => Companions = Own with { Tokenizer = value };
+    }
 
     /// <summary>Files beside the tokenizer's that came with the model and are stored with it.</summary>
-    internal KeptFiles KeptFiles { get; set; } = KeptFiles.None;
+    internal KeptFiles KeptFiles
+    {
+        get => Own.Kept;
+        set => Companions = Own with { Kept = value };
+    }
 
     /// <summary>All files that are stored beside weights and configuration, by name.</summary>
     internal IReadOnlyList<KeyValuePair<string, byte[]>> SideFiles
@@ -36,10 +53,12 @@ public sealed partial class CoLMModel
         }
     }
 
-    /// <summary>Gives this model the files that another came with.</summary>
-    private CoLMModel WithFilesOf(CoLMModel other)
-    {
-        (TokenizerFiles, KeptFiles, GenerationEndTokenIds) = (other.TokenizerFiles, other.KeptFiles, other.GenerationEndTokenIds);
-        return this;
-    }
+    private ModelCompanions Own => (ModelCompanions?)Companions ?? ModelCompanions.None;
+
+    /// <summary>Makes the model's tokenizer.</summary>
+    /// <param name="parseSpecialTokens">Whether text that spells a special token means that token.</param>
+    /// <exception cref="InvalidOperationException">The model came without one.</exception>
+    internal Tokenizer CreateTokenizer(bool parseSpecialTokens = true) =>
+        TokenizerFiles?.CreateTokenizer(parseSpecialTokens) ?? throw new InvalidOperationException(
+            "The model has no tokenizer: where it was loaded from, there is neither tokenizer.model nor tokenizer.json.");
 }

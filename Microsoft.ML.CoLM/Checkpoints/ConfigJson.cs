@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.ML.CoLM.Text;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Checkpoints;

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Microsoft.ML.CoLM.Text;
 
 namespace Microsoft.ML.CoLM.Checkpoints;
 

@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Estimators;
+using Microsoft.ML.CoLM.Text;
 using Microsoft.ML.CoLM.Training;
 using static TorchSharp.torch;
 
@@ -77,19 +78,19 @@ public sealed partial class ChainExpansionEstimator
                 throw new ArgumentException(
                     $"Give exactly one of {nameof(ModelFolder)}, {nameof(Model)} and {nameof(Architecture)}.");
             }
-            Check(ModelFolder is not "", nameof(ModelFolder), "an empty name", "the name of a folder");
-            Check(TokenizerFolder is not "", nameof(TokenizerFolder), "an empty name", "the name of a folder, or null");
+            OptionCheck.That(ModelFolder is not "", nameof(ModelFolder), "an empty name", "the name of a folder");
+            OptionCheck.That(TokenizerFolder is not "", nameof(TokenizerFolder), "an empty name", "the name of a folder, or null");
             ArgumentNullException.ThrowIfNull(AddedChains);
-            Check(AddedChains.Length == 0 == (Architecture is not null), nameof(AddedChains),
+            OptionCheck.That(AddedChains.Length == 0 == (Architecture is not null), nameof(AddedChains),
                 $"[{string.Join(", ", AddedChains)}]", $"empty with {nameof(Architecture)} and name at least one chain without it");
-            Check(Enum.IsDefined(Initialization), nameof(Initialization), Initialization,
+            OptionCheck.That(Enum.IsDefined(Initialization), nameof(Initialization), Initialization,
                 $"a {nameof(ChainInitialization)}");
-            Check(Architecture is null || Initialization == ChainInitialization.Normal, nameof(Initialization),
+            OptionCheck.That(Architecture is null || Initialization == ChainInitialization.Normal, nameof(Initialization),
                 Initialization, $"{ChainInitialization.Normal} with {nameof(Architecture)}: there is no chain to copy");
-            Check(TokenizerFolder is null || Architecture is not null, nameof(TokenizerFolder), TokenizerFolder,
+            OptionCheck.That(TokenizerFolder is null || Architecture is not null, nameof(TokenizerFolder), TokenizerFolder,
                 $"left out unless {nameof(Architecture)} is given");
-            Check(!string.IsNullOrEmpty(TextColumnName), nameof(TextColumnName), "an empty name", "the name of a column");
-            Check(DataType is ScalarType.Float32 or ScalarType.BFloat16, nameof(DataType), DataType,
+            OptionCheck.That(!string.IsNullOrEmpty(TextColumnName), nameof(TextColumnName), "an empty name", "the name of a column");
+            OptionCheck.That(DataType is ScalarType.Float32 or ScalarType.BFloat16, nameof(DataType), DataType,
                 $"{ScalarType.Float32} or {ScalarType.BFloat16}");
             CheckTraining();
         }

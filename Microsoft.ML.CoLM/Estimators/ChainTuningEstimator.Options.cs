@@ -1,3 +1,6 @@
+using Microsoft.ML.CoLM.Text;
+using Microsoft.ML.CoLM.Training;
+
 namespace Microsoft.ML.CoLM;
 
 public sealed partial class ChainTuningEstimator
@@ -180,45 +183,45 @@ public sealed partial class ChainTuningEstimator
         {
             if (Model is null)
                 throw new ArgumentException($"{nameof(Model)} must be given: the transformer whose model is tuned.", nameof(Model));
-            Check(Enum.IsDefined(Task), nameof(Task), Task, $"a {nameof(TuningTask)}");
-            Check(FrozenChains is null or >= 0, nameof(FrozenChains), FrozenChains, "at least 0");
-            Check(Enum.IsDefined(Initialization), nameof(Initialization), Initialization,
+            OptionCheck.That(Enum.IsDefined(Task), nameof(Task), Task, $"a {nameof(TuningTask)}");
+            OptionCheck.That(FrozenChains is null or >= 0, nameof(FrozenChains), FrozenChains, "at least 0");
+            OptionCheck.That(Enum.IsDefined(Initialization), nameof(Initialization), Initialization,
                 $"a {nameof(ChainInitialization)}");
-            Check(Task != TuningTask.LanguageHeads || Initialization == ChainInitialization.Normal, nameof(Initialization),
+            OptionCheck.That(Task != TuningTask.LanguageHeads || Initialization == ChainInitialization.Normal, nameof(Initialization),
                 Initialization, $"left out where {nameof(Task)} is {TuningTask.LanguageHeads}");
             foreach (var name in ColumnNames())
-                Check(!string.IsNullOrEmpty(name.Value), name.Key, "an empty name", "the name of a column");
-            Check(ColumnNames().DistinctBy(name => name.Value).Count() == ColumnNames().Count, "Column names",
+                OptionCheck.That(!string.IsNullOrEmpty(name.Value), name.Key, "an empty name", "the name of a column");
+            OptionCheck.That(ColumnNames().DistinctBy(name => name.Value).Count() == ColumnNames().Count, "Column names",
                 string.Join(", ", ColumnNames().Select(name => name.Value)), "different from each other");
-            Check(Task == TuningTask.Label || SecondTextColumnName is null, nameof(SecondTextColumnName),
+            OptionCheck.That(Task == TuningTask.Label || SecondTextColumnName is null, nameof(SecondTextColumnName),
                 SecondTextColumnName, $"left out unless {nameof(Task)} is {TuningTask.Label}");
-            Check(Task != TuningTask.LanguageHeads || Lora is null, nameof(Lora), "adapters",
+            OptionCheck.That(Task != TuningTask.LanguageHeads || Lora is null, nameof(Lora), "adapters",
                 $"left out where {nameof(Task)} is {TuningTask.LanguageHeads}: every chain is frozen");
-            Check(Task != TuningTask.LanguageHeads || AddedChains is null or [], nameof(AddedChains), "new chains",
+            OptionCheck.That(Task != TuningTask.LanguageHeads || AddedChains is null or [], nameof(AddedChains), "new chains",
                 $"left out where {nameof(Task)} is {TuningTask.LanguageHeads}");
-            Check(Task == TuningTask.Label || (ClassWeights is null && LabelSmoothing == 0),
+            OptionCheck.That(Task == TuningTask.Label || (ClassWeights is null && LabelSmoothing == 0),
                 $"{nameof(ClassWeights)} and {nameof(LabelSmoothing)}", "one of them",
                 $"left out unless {nameof(Task)} is {TuningTask.Label}");
-            Check(Enum.IsDefined(Pooling), nameof(Pooling), Pooling, $"a {nameof(FeaturePooling)}");
-            Check(Task == TuningTask.Label || Pooling == FeaturePooling.LastToken, nameof(Pooling), Pooling,
+            OptionCheck.That(Enum.IsDefined(Pooling), nameof(Pooling), Pooling, $"a {nameof(FeaturePooling)}");
+            OptionCheck.That(Task == TuningTask.Label || Pooling == FeaturePooling.LastToken, nameof(Pooling), Pooling,
                 $"left out unless {nameof(Task)} is {TuningTask.Label}");
-            Check(HeadLearningRate is null || (float)HeadLearningRate is > 0 and <= float.MaxValue, nameof(HeadLearningRate),
+            OptionCheck.That(HeadLearningRate is null || (float)HeadLearningRate is > 0 and <= float.MaxValue, nameof(HeadLearningRate),
                 HeadLearningRate, "a number above 0 that fits a Single, or null");
-            Check(Task == TuningTask.Label || HeadLearningRate is null, nameof(HeadLearningRate), HeadLearningRate,
+            OptionCheck.That(Task == TuningTask.Label || HeadLearningRate is null, nameof(HeadLearningRate), HeadLearningRate,
                 $"left out unless {nameof(Task)} is {TuningTask.Label}");
-            Check(LabelSmoothing is >= 0 and < 1, nameof(LabelSmoothing), LabelSmoothing, "at least 0 and below 1");
+            OptionCheck.That(LabelSmoothing is >= 0 and < 1, nameof(LabelSmoothing), LabelSmoothing, "at least 0 and below 1");
             foreach (var weight in ClassWeights ?? [])
-                Check((float)weight is > 0 and <= float.MaxValue, nameof(ClassWeights), weight, "numbers above 0 that fit a Single");
-            Check(ScaleWeights is null or [.., > 0], nameof(ScaleWeights),
+                OptionCheck.That((float)weight is > 0 and <= float.MaxValue, nameof(ClassWeights), weight, "numbers above 0 that fit a Single");
+            OptionCheck.That(ScaleWeights is null or [.., > 0], nameof(ScaleWeights),
                 ScaleWeights is [.., var last] ? last : "none", "a number for each chain count, above 0 for the last one");
-            Check(FrozenFeatureMemory >= 0, nameof(FrozenFeatureMemory), FrozenFeatureMemory, "at least 0");
-            Check(FrozenFeatureFolder is not "", nameof(FrozenFeatureFolder), "an empty name",
+            OptionCheck.That(FrozenFeatureMemory >= 0, nameof(FrozenFeatureMemory), FrozenFeatureMemory, "at least 0");
+            OptionCheck.That(FrozenFeatureFolder is not "", nameof(FrozenFeatureFolder), "an empty name",
                 "the name of a folder, or null");
-            Check(FrozenFeatureDisk >= 0, nameof(FrozenFeatureDisk), FrozenFeatureDisk, "at least 0");
+            OptionCheck.That(FrozenFeatureDisk >= 0, nameof(FrozenFeatureDisk), FrozenFeatureDisk, "at least 0");
             Lora?.Check();
             if (Task == TuningTask.Completion)
             {
-                _ = new Tokenizers.CompletionTemplate(Template ?? throw new ArgumentException(
+                _ = new Training.CompletionTemplate(Template ?? throw new ArgumentException(
                     $"{nameof(Template)} must be a format string, found null.", nameof(Template)));
             }
             CheckTraining();

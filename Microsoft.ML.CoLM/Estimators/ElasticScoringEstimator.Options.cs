@@ -1,6 +1,7 @@
 using Microsoft.ML.CoLM.Checkpoints;
 using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.CoLM.Evaluation;
+using Microsoft.ML.CoLM.Interop;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM;
@@ -235,7 +236,7 @@ public sealed partial class ElasticScoringEstimator
             if (Task is not (ScoringTask.LanguageModeling or ScoringTask.Features or ScoringTask.MultipleChoice))
             {
                 throw new ArgumentException($"{nameof(Task)} must be {ScoringTask.LanguageModeling}, {ScoringTask.Features} or " +
-                    $"{ScoringTask.MultipleChoice}, found {Task}, whose head {nameof(CoLMCatalog.ChainTuning)} makes.");
+                    $"{ScoringTask.MultipleChoice}, found {Task}, whose head ChainTuning makes.");
             }
             if (Transformer?.Settings.Task.Kind is { } own && Task is not ScoringTask.LanguageModeling && Task != own)
             {

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Inference;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.ML.CoLM.Text;
 
 namespace Microsoft.ML.CoLM.Evaluation;
 
@@ -41,11 +42,11 @@ internal readonly record struct TextWindows(int? Length, int? Stride)
     public void Check()
     {
         if (Length < 2)
-            throw Wrong(Window, "at least 2 tokens", Length);
+            throw OptionCheck.Wrong(Window, "at least 2 tokens", Length);
         if (Stride < 1)
-            throw Wrong(nameof(Stride), "at least 1 token", Stride);
+            throw OptionCheck.Wrong(nameof(Stride), "at least 1 token", Stride);
         if (Stride > Length)
-            throw Wrong(nameof(Stride), $"at most the window of {Length} tokens", Stride);
+            throw OptionCheck.Wrong(nameof(Stride), $"at most the window of {Length} tokens", Stride);
     }
 
     /// <summary>Refuses a model that the windows do not fit.</summary>
@@ -54,16 +55,13 @@ internal readonly record struct TextWindows(int? Length, int? Stride)
     {
         if (Length > config.ContextLength)
         {
-            throw Wrong(Window,
+            throw OptionCheck.Wrong(Window,
                 $"at most the model's context of {config.ContextLength} tokens", Length);
         }
         if (Length is null && Stride > config.ContextLength)
         {
-            throw Wrong(nameof(Stride),
+            throw OptionCheck.Wrong(nameof(Stride),
                 $"at most the window, the model's context of {config.ContextLength} tokens", Stride);
         }
     }
-
-    private static ArgumentException Wrong(string option, string expected, int? found) =>
-        new(string.Create(CultureInfo.InvariantCulture, $"{option} must be {expected}, found {found}."), option);
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.ML.CoLM.Text;
 
 namespace Microsoft.ML.CoLM;
 
@@ -109,41 +110,32 @@ public sealed class GenerationOptions
 
     private void Check(CoLMConfig config)
     {
-        Check(MaxNewTokens >= 1, nameof(MaxNewTokens), MaxNewTokens, "at least 1");
-        Check(Temperature >= 0 && float.IsFinite((float)Temperature), nameof(Temperature), Temperature,
+        OptionCheck.That(MaxNewTokens >= 1, nameof(MaxNewTokens), MaxNewTokens, "at least 1");
+        OptionCheck.That(Temperature >= 0 && float.IsFinite((float)Temperature), nameof(Temperature), Temperature,
             "a number of at least 0");
-        Check(TopK is null or >= 1, nameof(TopK), TopK, "at least 1, or null for all tokens");
-        Check(TopP is > 0 and <= 1, nameof(TopP), TopP, "above 0 and at most 1");
-        Check(MinP is >= 0 and <= 1, nameof(MinP), MinP, "at least 0 and at most 1");
-        Check((float)RepetitionPenalty is > 0 and < float.PositiveInfinity, nameof(RepetitionPenalty),
+        OptionCheck.That(TopK is null or >= 1, nameof(TopK), TopK, "at least 1, or null for all tokens");
+        OptionCheck.That(TopP is > 0 and <= 1, nameof(TopP), TopP, "above 0 and at most 1");
+        OptionCheck.That(MinP is >= 0 and <= 1, nameof(MinP), MinP, "at least 0 and at most 1");
+        OptionCheck.That((float)RepetitionPenalty is > 0 and < float.PositiveInfinity, nameof(RepetitionPenalty),
             RepetitionPenalty, "a number above 0");
         foreach (var text in StopTexts)
         {
-            Check(!string.IsNullOrEmpty(text), nameof(StopTexts), text is null ? "null" : "an empty one",
+            OptionCheck.That(!string.IsNullOrEmpty(text), nameof(StopTexts), text is null ? "null" : "an empty one",
                 "texts of at least one character");
-            Check(Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text!)) == text, nameof(StopTexts),
+            OptionCheck.That(Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text!)) == text, nameof(StopTexts),
                 "half a surrogate pair", "Unicode texts");
         }
         foreach (var id in StopTokenIds)
         {
-            Check(id >= 0 && id < config.VocabularySize, nameof(StopTokenIds), id,
+            OptionCheck.That(id >= 0 && id < config.VocabularySize, nameof(StopTokenIds), id,
                 $"at least 0 and below the vocabulary of {config.VocabularySize}");
         }
-        Check(ChainCount is null || (ChainCount >= 1 && ChainCount <= config.ChainCount), nameof(ChainCount),
+        OptionCheck.That(ChainCount is null || (ChainCount >= 1 && ChainCount <= config.ChainCount), nameof(ChainCount),
             ChainCount, $"between 1 and the model's {config.ChainCount} chains ({{{config.Layout}}})");
-        Check(ChainSchedule is null || ChainCount is null, nameof(ChainSchedule), "both",
+        OptionCheck.That(ChainSchedule is null || ChainCount is null, nameof(ChainSchedule), "both",
             $"null where {nameof(ChainCount)} is given");
-        Check(ChainSchedule is null || !SpeculativeDecoding, nameof(ChainSchedule), "both",
+        OptionCheck.That(ChainSchedule is null || !SpeculativeDecoding, nameof(ChainSchedule), "both",
             $"null with {nameof(SpeculativeDecoding)}, which needs the same chains for all tokens");
-        Check(MaxDraftTokens >= 1, nameof(MaxDraftTokens), MaxDraftTokens, "at least 1");
-    }
-
-    private static void Check(bool holds, string option, object? found, string expected)
-    {
-        if (!holds)
-        {
-            throw new ArgumentException(
-                FormattableString.Invariant($"{option} must be {expected}, found {found}."), option);
-        }
+        OptionCheck.That(MaxDraftTokens >= 1, nameof(MaxDraftTokens), MaxDraftTokens, "at least 1");
     }
 }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Microsoft.ML.CoLM.Generation;
+using Microsoft.ML.CoLM.Inference;
 using Microsoft.ML.CoLM.Tokenizers;
 using Microsoft.ML.Tokenizers;
 

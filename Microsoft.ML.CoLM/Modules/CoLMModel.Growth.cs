@@ -48,7 +48,7 @@ public sealed partial class CoLMModel
         }
         CheckFits(initialization, addedChains);
         var config = Config with { Layout = Config.Layout.Append(addedChains), KvSharing = kvSharing };
-        var grown = new CoLMModel(config.Validated(), Device, DataType).WithFilesOf(this);
+        var grown = new CoLMModel(config.Validated(), Device, DataType) { Companions = Companions };
         grown.Initialise(Config.ChainCount, seed);
         using var noGradients = no_grad();
         using var scope = NewDisposeScope();

@@ -44,7 +44,7 @@ public sealed partial class CoLMModel
     private CoLMModel Share(CoLMConfig config, Predicate<string> isShared)
     {
         using var use = Enter();
-        var model = new CoLMModel(config, Device, DataType).WithFilesOf(this);
+        var model = new CoLMModel(config, Device, DataType) { Companions = Companions };
         using var noGradients = no_grad();
         using var scope = NewDisposeScope();
         var sources = ChainParameters().ToDictionary(entry => entry.name, entry => entry.parameter);

@@ -105,6 +105,12 @@ public sealed partial class CoLMModel : nn.Module
     }
 
     /// <summary>
+    /// What came with the weights and is stored with them; a model that is grown from this one, or shares its weights, has the
+    /// same. Nothing here looks into it.
+    /// </summary>
+    internal object? Companions { get; set; }
+
+    /// <summary>
     /// The model that computes the same without adapters, for kernels that read weights alone: this one, or one that is
     /// made at the first call and disposed with this one.
     /// </summary>

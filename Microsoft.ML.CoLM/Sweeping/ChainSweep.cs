@@ -1,7 +1,9 @@
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.ML.CoLM.Estimators;
+using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Sweeping;
+using Microsoft.ML.CoLM.Text;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.CoLM;
@@ -131,7 +133,7 @@ public sealed class ChainSweep
     public ChainSweep SetDataset(IDataView data, int fold, string? samplingKeyColumnName = null)
     {
         ArgumentNullException.ThrowIfNull(data);
-        Check(fold >= 2, nameof(fold), fold, "at least 2");
+        OptionCheck.That(fold >= 2, nameof(fold), fold, "at least 2");
         var folds = new SweepData(data, Validation: null, fold, samplingKeyColumnName);
         folds.Check();
         _data = folds;
@@ -146,7 +148,7 @@ public sealed class ChainSweep
     [SuppressMessage("ApiDesign", "RS0027", Justification = "The overloads differ in their first argument's type.")]
     public ChainSweep SetMetric(SweepMetric metric, string labelColumnName = "Label")
     {
-        Check(Enum.IsDefined(metric), nameof(metric), metric, $"a {nameof(SweepMetric)}");
+        OptionCheck.That(Enum.IsDefined(metric), nameof(metric), metric, $"a {nameof(SweepMetric)}");
         if (string.IsNullOrEmpty(labelColumnName))
             throw new ArgumentException("The name of the label's column is empty.", nameof(labelColumnName));
         _objective = SweepObjective.Of(_mlContext, metric, labelColumnName);
@@ -198,7 +200,7 @@ public sealed class ChainSweep
     /// <returns>This sweep.</returns>
     public ChainSweep SetMaxModelToExplore(int count)
     {
-        Check(count >= 1, nameof(count), count, "at least 1");
+        OptionCheck.That(count >= 1, nameof(count), count, "at least 1");
         _maxModels = count;
         return this;
     }
@@ -208,7 +210,7 @@ public sealed class ChainSweep
     /// <returns>This sweep.</returns>
     public ChainSweep SetTrainingTimeInSeconds(double seconds)
     {
-        Check(seconds > 0, nameof(seconds), seconds, "above 0");
+        OptionCheck.That(seconds > 0, nameof(seconds), seconds, "above 0");
         _totalSeconds = seconds;
         return this;
     }
@@ -218,7 +220,7 @@ public sealed class ChainSweep
     /// <returns>This sweep.</returns>
     public ChainSweep SetTrialTimeInSeconds(double seconds)
     {
-        Check(seconds > 0, nameof(seconds), seconds, "above 0");
+        OptionCheck.That(seconds > 0, nameof(seconds), seconds, "above 0");
         _trialSeconds = seconds;
         return this;
     }
@@ -231,7 +233,7 @@ public sealed class ChainSweep
     /// <returns>This sweep.</returns>
     public ChainSweep SetMaximumMemoryUsageInMegaByte(double megabytes)
     {
-        Check(megabytes > 0, nameof(megabytes), megabytes, "above 0");
+        OptionCheck.That(megabytes > 0, nameof(megabytes), megabytes, "above 0");
         _memoryLimit = (long)Math.Min(megabytes * 1048576, 1L << 60);
         return this;
     }
@@ -242,7 +244,7 @@ public sealed class ChainSweep
     public ChainSweep SetLatencyBatchSize(int rows)
     {
         const int Most = ElasticScoringEstimator.Options.MaximumBatchSize;
-        Check(rows is >= 1 and <= Most, nameof(rows), rows, FormattableString.Invariant($"from 1 to {Most}"));
+        OptionCheck.That(rows is >= 1 and <= Most, nameof(rows), rows, FormattableString.Invariant($"from 1 to {Most}"));
         _latencyBatchSize = rows;
         return this;
     }
@@ -262,7 +264,7 @@ public sealed class ChainSweep
         if (tolerances.Length == 0)
             throw new ArgumentException("There is no tolerance: give one for each cascade.", nameof(tolerances));
         foreach (var tolerance in tolerances)
-            Check(tolerance >= 0 && double.IsFinite(tolerance), nameof(tolerances), tolerance, "numbers of at least 0");
+            OptionCheck.That(tolerance >= 0 && double.IsFinite(tolerance), nameof(tolerances), tolerance, "numbers of at least 0");
         if (tolerances.Distinct().Count() < tolerances.Length)
             throw new ArgumentException("A tolerance is there twice.", nameof(tolerances));
         (_calibrationData, _tolerances) = (data, [.. tolerances]);
@@ -376,11 +378,5 @@ public sealed class ChainSweep
             Monitor = _monitor,
             CheckpointFolder = _checkpointFolder,
         };
-    }
-
-    private static void Check(bool holds, string name, object found, string expected)
-    {
-        if (!holds)
-            throw new ArgumentException(FormattableString.Invariant($"{name} must be {expected}, found {found}."), name);
     }
 }

@@ -1,3 +1,5 @@
+using Microsoft.ML.CoLM.Text;
+
 namespace Microsoft.ML.CoLM.Tokenizers;
 
 /// <summary>Reads the patterns of a <c>tokenizer.json</c>.</summary>

@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Text;
 using Microsoft.ML.CoLM.Training;
 
 namespace Microsoft.ML.CoLM;
@@ -167,44 +168,38 @@ public abstract class TrainingOptions
     /// <summary>Throws an <see cref="ArgumentException"/> that names the first option that is out of range.</summary>
     private protected void CheckTraining()
     {
-        Check(SequenceLength >= 1, nameof(SequenceLength), SequenceLength, "at least 1");
-        Check(BatchSize >= 1, nameof(BatchSize), BatchSize, "at least 1");
-        Check(GradientAccumulationSteps >= 1, nameof(GradientAccumulationSteps), GradientAccumulationSteps, "at least 1");
-        Check(Epochs >= 1, nameof(Epochs), Epochs, "at least 1");
-        Check(MaxSteps is null or >= 0, nameof(MaxSteps), MaxSteps, "at least 0");
-        Check((Int128)BatchSize * SequenceLength * GradientAccumulationSteps <= int.MaxValue, nameof(BatchSize),
+        OptionCheck.That(SequenceLength >= 1, nameof(SequenceLength), SequenceLength, "at least 1");
+        OptionCheck.That(BatchSize >= 1, nameof(BatchSize), BatchSize, "at least 1");
+        OptionCheck.That(GradientAccumulationSteps >= 1, nameof(GradientAccumulationSteps), GradientAccumulationSteps, "at least 1");
+        OptionCheck.That(Epochs >= 1, nameof(Epochs), Epochs, "at least 1");
+        OptionCheck.That(MaxSteps is null or >= 0, nameof(MaxSteps), MaxSteps, "at least 0");
+        OptionCheck.That((Int128)BatchSize * SequenceLength * GradientAccumulationSteps <= int.MaxValue, nameof(BatchSize),
             BatchSize, $"smaller with {nameof(SequenceLength)} {SequenceLength} and {nameof(GradientAccumulationSteps)} " +
             $"{GradientAccumulationSteps}, as a step has at most {int.MaxValue} tokens");
-        Check((float)LearningRate is > 0 and <= float.MaxValue, nameof(LearningRate), LearningRate,
+        OptionCheck.That((float)LearningRate is > 0 and <= float.MaxValue, nameof(LearningRate), LearningRate,
             "a number above 0 that fits a Single");
-        Check(WarmupSteps >= 0, nameof(WarmupSteps), WarmupSteps, "at least 0");
-        Check(Enum.IsDefined(Decay), nameof(Decay), Decay, "one of the enumeration's values");
-        Check(WeightDecay >= 0 && double.IsFinite(WeightDecay), nameof(WeightDecay), WeightDecay, "a number of at least 0");
-        Check(Beta1 is >= 0 and < 1, nameof(Beta1), Beta1, "at least 0 and below 1");
-        Check(Beta2 is >= 0 and < 1, nameof(Beta2), Beta2, "at least 0 and below 1");
-        Check(MaxGradientNorm > 0, nameof(MaxGradientNorm), MaxGradientNorm, "above 0");
-        Check(Enum.IsDefined(Objective), nameof(Objective), Objective, "one of the enumeration's values");
-        Check(ValidationInterval is null or >= 1, nameof(ValidationInterval), ValidationInterval, "at least 1");
-        Check(EarlyStoppingPatience is null or >= 1, nameof(EarlyStoppingPatience), EarlyStoppingPatience, "at least 1");
+        OptionCheck.That(WarmupSteps >= 0, nameof(WarmupSteps), WarmupSteps, "at least 0");
+        OptionCheck.That(Enum.IsDefined(Decay), nameof(Decay), Decay, "one of the enumeration's values");
+        OptionCheck.That(WeightDecay >= 0 && double.IsFinite(WeightDecay), nameof(WeightDecay), WeightDecay, "a number of at least 0");
+        OptionCheck.That(Beta1 is >= 0 and < 1, nameof(Beta1), Beta1, "at least 0 and below 1");
+        OptionCheck.That(Beta2 is >= 0 and < 1, nameof(Beta2), Beta2, "at least 0 and below 1");
+        OptionCheck.That(MaxGradientNorm > 0, nameof(MaxGradientNorm), MaxGradientNorm, "above 0");
+        OptionCheck.That(Enum.IsDefined(Objective), nameof(Objective), Objective, "one of the enumeration's values");
+        OptionCheck.That(ValidationInterval is null or >= 1, nameof(ValidationInterval), ValidationInterval, "at least 1");
+        OptionCheck.That(EarlyStoppingPatience is null or >= 1, nameof(EarlyStoppingPatience), EarlyStoppingPatience, "at least 1");
         CheckFolder(CheckpointFolder, nameof(CheckpointFolder));
-        Check(CheckpointInterval >= 1, nameof(CheckpointInterval), CheckpointInterval, "at least 1");
+        OptionCheck.That(CheckpointInterval >= 1, nameof(CheckpointInterval), CheckpointInterval, "at least 1");
         CheckFolder(ResumeFrom, nameof(ResumeFrom));
-        Check(ScaleWeights is null || Objective == TrainingObjective.MultiChain,
+        OptionCheck.That(ScaleWeights is null || Objective == TrainingObjective.MultiChain,
             nameof(ScaleWeights), "weights", $"left out unless {nameof(Objective)} is {TrainingObjective.MultiChain}");
         foreach (var weight in ScaleWeights ?? [])
-            Check((float)weight is >= 0 and <= float.MaxValue, nameof(ScaleWeights), weight, "numbers of at least 0 that fit a Single");
+            OptionCheck.That((float)weight is >= 0 and <= float.MaxValue, nameof(ScaleWeights), weight, "numbers of at least 0 that fit a Single");
     }
 
     private static void CheckFolder(string? folder, string option)
     {
         const string Expected = "the name of a folder, or null";
-        Check(folder is not "", option, "an empty name", Expected);
-        Check(folder?.Contains('\0', StringComparison.Ordinal) != true, option, "a name with a NUL character", Expected);
-    }
-
-    private protected static void Check(bool holds, string option, object? found, string expected)
-    {
-        if (!holds)
-            throw new ArgumentException(FormattableString.Invariant($"{option} must be {expected}, found {found}."), option);
+        OptionCheck.That(folder is not "", option, "an empty name", Expected);
+        OptionCheck.That(folder?.Contains('\0', StringComparison.Ordinal) != true, option, "a name with a NUL character", Expected);
     }
 }

@@ -3,6 +3,7 @@ using Microsoft.ML;
 using Microsoft.ML.CoLM;
 using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.CoLM.Tokenizers;
+using Microsoft.ML.CoLM.Training;
 
 namespace Benchmarks;
 

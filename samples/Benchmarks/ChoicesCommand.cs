@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Tokenizers;
+using Microsoft.ML.CoLM.Training;
 
 namespace Benchmarks;
 

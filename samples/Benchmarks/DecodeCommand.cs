@@ -2,6 +2,7 @@ using System.CommandLine;
 using Microsoft.ML.CoLM;
 using Microsoft.ML.CoLM.Chains;
 using Microsoft.ML.CoLM.Generation;
+using Microsoft.ML.CoLM.Inference;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using Microsoft.ML.CoLM;
 using Microsoft.ML.CoLM.Chains;
 using Microsoft.ML.CoLM.Generation;
+using Microsoft.ML.CoLM.Inference;
 using static TorchSharp.torch;
 
 namespace Benchmarks;

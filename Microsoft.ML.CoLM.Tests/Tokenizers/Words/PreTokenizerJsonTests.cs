@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.ML.CoLM.Text;
 using Microsoft.ML.CoLM.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Tests.Tokenizers;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.ML.CoLM.Text;
 using Microsoft.ML.CoLM.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Evaluation;

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Microsoft.ML.CoLM.Checkpoints;
 using Microsoft.ML.CoLM.Interop;
+using Microsoft.ML.CoLM.Text;
 using Microsoft.ML.CoLM.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Evaluation;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.ML.CoLM.Interop;
+using Microsoft.ML.CoLM.Text;
 using Microsoft.ML.CoLM.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Evaluation;

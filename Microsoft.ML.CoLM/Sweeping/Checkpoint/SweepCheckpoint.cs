@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.ML.CoLM.Checkpoints;
+using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Training;
 
@@ -67,7 +68,7 @@ internal sealed class SweepCheckpoint : IDisposable
     /// <returns>The file's SHA-256.</returns>
     public string Save(int candidate, ITransformer fitted)
     {
-        _plan.Context.CoLM().Save(fitted, _plan.Data.Train.Schema, ModelPath(candidate));
+        new ModelZip(_plan.Context).Save(fitted, _plan.Data.Train.Schema, ModelPath(candidate));
         return DigestOf(ModelPath(candidate));
     }
 
@@ -85,7 +86,7 @@ internal sealed class SweepCheckpoint : IDisposable
             throw new InvalidDataException($"{path}: not the model that was saved for {PathOf(LogName)}: its SHA-256 is another.");
         try
         {
-            return _plan.Context.CoLM().Load(path, out _);
+            return new ModelZip(_plan.Context).Load(path, out _);
         }
         catch (InvalidDataException e) when (!e.Message.Contains(path, StringComparison.Ordinal))
         {

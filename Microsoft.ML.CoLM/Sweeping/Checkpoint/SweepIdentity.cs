@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Training;
 

@@ -28,7 +28,7 @@ internal sealed class NamedMetric(MLContext mlContext, SweepMetric metric, strin
         return KindOf(scored.Schema, data.Schema) switch
         {
             PredictionKind.LanguageModeling =>
-                OfLanguageModel(mlContext.CoLM().EvaluateLanguageModel(scored, ElasticOutputs.TextColumn(model))),
+                OfLanguageModel(LanguageEvaluation.Of(mlContext, scored, ElasticOutputs.TextColumn(model))),
             PredictionKind.MultipleChoice => OfChoices(scored),
             PredictionKind.BinaryClassification => OfBinary(scored),
             PredictionKind.MulticlassClassification => OfMulticlass(scored),
@@ -40,7 +40,7 @@ internal sealed class NamedMetric(MLContext mlContext, SweepMetric metric, strin
     public IReadOnlyList<double>? EvaluateChainCounts(ITransformer model, IDataView data) =>
         metric is SweepMetric.Loss or SweepMetric.Perplexity &&
         ElasticOutputs.Find(model)?.Settings.Task.Kind == ScoringTask.LanguageModeling
-            ? [.. mlContext.CoLM().EvaluateChainCounts(model, data).Select(OfLanguageModel)]
+            ? [.. ChainCountEvaluation.Of(mlContext, model, data).Select(OfLanguageModel)]
             : null;
 
     private PredictionKind KindOf(DataViewSchema scored, DataViewSchema data)
@@ -68,7 +68,7 @@ internal sealed class NamedMetric(MLContext mlContext, SweepMetric metric, strin
 
     private double OfChoices(IDataView scored)
     {
-        var found = mlContext.CoLM().EvaluateMultipleChoice(scored, label);
+        var found = new ScoredChoices(mlContext, scored, label).Evaluate();
         return metric switch
         {
             SweepMetric.MultipleChoiceAccuracy => found.Accuracy,
@@ -110,7 +110,7 @@ internal sealed class NamedMetric(MLContext mlContext, SweepMetric metric, strin
     {
         SweepMetric.RSquared => mlContext.Regression.Evaluate(scored, label).RSquared,
         SweepMetric.RootMeanSquaredError => mlContext.Regression.Evaluate(scored, label).RootMeanSquaredError,
-        SweepMetric.PearsonCorrelation => mlContext.CoLM().EvaluateCorrelation(scored, label).PearsonCorrelation,
-        _ => mlContext.CoLM().EvaluateCorrelation(scored, label).SpearmanCorrelation,
+        SweepMetric.PearsonCorrelation => NumberPairs.Evaluate(mlContext, scored, label, DefaultColumnNames.Score).PearsonCorrelation,
+        _ => NumberPairs.Evaluate(mlContext, scored, label, DefaultColumnNames.Score).SpearmanCorrelation,
     };
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.ML.CoLM.Evaluation;
 
 namespace Microsoft.ML.CoLM.Sweeping;
 

@@ -1,3 +1,5 @@
+using Microsoft.ML.CoLM.Evaluation;
+
 namespace Microsoft.ML.CoLM.Sweeping;
 
 /// <summary>Rows to train on, and rows to judge by.</summary>

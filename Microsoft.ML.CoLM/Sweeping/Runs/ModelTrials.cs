@@ -52,7 +52,8 @@ internal sealed class ModelTrials
 
     /// <summary>A pipeline at a chain count, or as a cascade; the caller disposes it.</summary>
     public static ITransformer View(ITransformer model, int chainCount, CascadeOptions? cascade) =>
-        cascade is null ? model.WithChainCount(chainCount) : model.WithCascade(cascade);
+        ElasticChain.Replace(model, transformer =>
+            cascade is null ? transformer.WithChainCount(chainCount) : transformer.WithCascade(cascade));
 
     /// <summary>Finds a cascade's thresholds; nothing of other trials.</summary>
     public void Calibrate(TrialDraft draft, TrialClock clock)
@@ -61,8 +62,8 @@ internal sealed class ModelTrials
             return;
         if (!_cascades.TryGetValue(tolerance, out var cascade))
         {
-            cascade = _plan.Context.CoLM()
-                .CalibrateCascade(_model, clock.Stoppable(_plan.CalibrationData!), tolerance, _plan.Calibration).Cascade;
+            cascade = CascadeCalibrator.Of(
+                _plan.Context, _model, clock.Stoppable(_plan.CalibrationData!), tolerance, _plan.Calibration).Cascade;
             _cascades.Add(tolerance, cascade);
         }
         draft.Cascade = cascade;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.ML.CoLM.Estimators;
+using Microsoft.ML.CoLM.Evaluation;
 
 namespace Microsoft.ML.CoLM.Sweeping;
 

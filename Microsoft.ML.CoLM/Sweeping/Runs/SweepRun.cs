@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.Runtime;
 

@@ -1,3 +1,5 @@
+using Microsoft.ML.CoLM.Text;
+
 namespace Microsoft.ML.CoLM.Tokenizers;
 
 /// <summary>A token that is recognised in the text as it stands, before the text is cut into words.</summary>

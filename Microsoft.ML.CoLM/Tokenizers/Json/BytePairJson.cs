@@ -1,3 +1,5 @@
+using Microsoft.ML.CoLM.Text;
+
 namespace Microsoft.ML.CoLM.Tokenizers;
 
 /// <summary>The <c>model</c> of a <c>tokenizer.json</c>, which is a byte-pair encoding of bytes or of characters.</summary>

@@ -1,3 +1,5 @@
+using Microsoft.ML.CoLM.Text;
+
 namespace Microsoft.ML.CoLM.Tokenizers;
 
 /// <summary>Reads the <c>decoder</c> of a <c>tokenizer.json</c>: how its tokens become text.</summary>

@@ -1,3 +1,5 @@
+using Microsoft.ML.CoLM.Text;
+
 namespace Microsoft.ML.CoLM.Tokenizers;
 
 /// <summary>Reads the <c>post_processor</c> of a <c>tokenizer.json</c>: which tokens stand around a text.</summary>

@@ -1,3 +1,5 @@
+using Microsoft.ML.CoLM.Text;
+
 namespace Microsoft.ML.CoLM.Tokenizers;
 
 /// <summary>

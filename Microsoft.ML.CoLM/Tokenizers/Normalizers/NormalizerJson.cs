@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.ML.CoLM.Text;
 
 namespace Microsoft.ML.CoLM.Tokenizers;
 

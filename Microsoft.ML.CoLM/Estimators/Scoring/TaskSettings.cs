@@ -1,0 +1,251 @@
+using System.Text;
+using System.Text.Json;
+using Microsoft.ML.CoLM.Checkpoints;
+using Microsoft.ML.CoLM.Evaluation;
+using Microsoft.ML.CoLM.Modules;
+using Microsoft.ML.CoLM.Text;
+using Microsoft.ML.CoLM.Tokenizers;
+using Microsoft.ML.CoLM.Training;
+using Microsoft.ML.Data;
+
+namespace Microsoft.ML.CoLM.Estimators;
+
+/// <summary>
+/// What a model was tuned for, as its folder says it: all that a transformer of the task needs beside the head. Cascades and
+/// chain counts are a transformer's own.
+/// </summary>
+/// <param name="Task">What is computed.</param>
+/// <param name="Columns">The text that is read.</param>
+internal sealed record TaskSettings(ScoringTask Task, TextColumns Columns)
+{
+    private const int FormatVersion = 1;
+
+    private static readonly (ScoringTask Task, string Name)[] Names =
+    [
+        (ScoringTask.LanguageModeling, "language_modeling"),
+        (ScoringTask.MulticlassClassification, "multiclass_classification"),
+        (ScoringTask.BinaryClassification, "binary_classification"),
+        (ScoringTask.Regression, "regression"),
+        (ScoringTask.Completion, "completion"),
+    ];
+
+    /// <summary>Tokens of a row that a head reads.</summary>
+    public int MaxLength { get; init; }
+
+    /// <summary>The classes of <see cref="ScoringTask.MulticlassClassification"/>.</summary>
+    public ClassLabels? Classes { get; init; }
+
+    /// <summary>What the output of <see cref="ScoringTask.Regression"/> is stretched to.</summary>
+    public LabelRange Range { get; init; }
+
+    /// <summary>How the prompt and the response of <see cref="ScoringTask.Completion"/> become one text.</summary>
+    public CompletionTemplate? Template { get; init; }
+
+    /// <summary>Whether text that spells a special token means that token.</summary>
+    public bool ParsesSpecialTokens { get; init; } = true;
+
+    /// <summary>What a folder keeps of a transformer's task.</summary>
+    /// <returns>Null where it is one that no training made, or that every folder's model has.</returns>
+    public static TunedTask? Keep(ScoringSettings settings)
+    {
+        var kept = new TaskSettings(settings.Task.Kind, settings.Columns) { ParsesSpecialTokens = settings.ParsesSpecialTokens };
+        kept = settings.Task switch
+        {
+            MulticlassScoring task => kept with { MaxLength = task.MaxLength, Classes = task.Labels },
+            RegressionScoring task => kept with { MaxLength = task.MaxLength, Range = task.Labels },
+            PredictionScoring task => kept with { MaxLength = task.MaxLength },
+            CompletionScoring task => kept with { Template = task.Template },
+            _ => kept,
+        };
+        return Names.Any(name => name.Task == kept.Task) && kept != new TaskSettings(ScoringTask.LanguageModeling,
+            new TextColumns(DefaultColumnNames.Text)) ? new TunedTask(kept.Write(), settings.Task.Head) : null;
+    }
+
+    /// <summary>Reads what <see cref="Keep"/> gave.</summary>
+    /// <param name="json">The settings.</param>
+    /// <param name="source">Where they come from, for messages.</param>
+    /// <exception cref="InvalidDataException">They are damaged, or of another version of this library.</exception>
+    public static TaskSettings Read(string json, string source)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
+            return document.RootElement.ValueKind == JsonValueKind.Object ? Read(new JsonSettings(document.RootElement, source))
+                : throw new InvalidDataException($"{source}: the task's settings must be a JSON object.");
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            // InvalidOperationException: a text with half a surrogate pair.
+            throw new InvalidDataException($"{source}: the task's settings are not valid JSON: {e.Message}", e);
+        }
+    }
+
+    /// <summary>The columns that a transformer of the task adds, which need no model.</summary>
+    public DataViewSchema.DetachedColumn[] OutputColumns() => Task switch
+    {
+        ScoringTask.MulticlassClassification => MulticlassScoring.Columns(Classes!),
+        ScoringTask.BinaryClassification => BinaryScoring.Columns(),
+        ScoringTask.Regression => RegressionScoring.Columns(),
+        ScoringTask.Completion => CompletionScoring.Columns(chainCount: 1),
+        _ => LanguageModelScoring.Default(chainCount: 1).OutputColumns(config: null),
+    };
+
+    /// <summary>The task, with all of a model's chains.</summary>
+    /// <param name="config">The model.</param>
+    /// <param name="head">The task's head; null where the model has none.</param>
+    /// <param name="source">Where the settings come from, for messages.</param>
+    /// <exception cref="InvalidDataException">The settings do not fit the model, or its head.</exception>
+    public IScoringTask Create(CoLMConfig config, ChainHead? head, string source)
+    {
+        var outputs = Task switch
+        {
+            ScoringTask.MulticlassClassification => Classes!.Count,
+            ScoringTask.BinaryClassification => BinaryScoring.ClassCount,
+            ScoringTask.Regression => 1,
+            _ => 0,
+        };
+        var found = head?.Weight(0).size(0) ?? 0;
+        if (found != outputs)
+        {
+            throw new InvalidDataException(FormattableString.Invariant(
+                $"{source}: a head for {Task} must have {outputs} outputs here, found {found}."));
+        }
+        if (outputs > 0 && (MaxLength < 1 || MaxLength > config.ContextLength))
+        {
+            throw new InvalidDataException(FormattableString.Invariant(
+                $"{source}: \"max_length\" must be between 1 and the model's context of {config.ContextLength} tokens, found {MaxLength}."));
+        }
+        var chains = config.ChainCount;
+        return Task switch
+        {
+            ScoringTask.MulticlassClassification => new MulticlassScoring(chains, MaxLength, head!, Classes!),
+            ScoringTask.BinaryClassification => new BinaryScoring(chains, MaxLength, head!),
+            ScoringTask.Regression => new RegressionScoring(chains, MaxLength, head!, Range),
+            ScoringTask.Completion => new CompletionScoring(chains, Template!),
+            _ => LanguageModelScoring.Default(chains),
+        };
+    }
+
+    private static TaskSettings Read(JsonSettings settings)
+    {
+        var version = settings.Integer("version");
+        if (version != FormatVersion)
+            throw settings.Refuse("version", FormattableString.Invariant($"{FormatVersion}, the one this library reads"), version);
+        var name = settings.OptionalText("task");
+        if (Names.FirstOrDefault(known => known.Name == name) is not { Name: not null } task)
+            throw settings.Refuse("task", $"one of {string.Join(", ", Names.Select(known => known.Name))}", name);
+        var kept = new TaskSettings(task.Task, ReadColumns(settings, task.Task))
+        {
+            ParsesSpecialTokens = settings.OptionalBoolean("parse_special_tokens") ?? true,
+        };
+        switch (task.Task)
+        {
+            case ScoringTask.LanguageModeling:
+                return kept;
+            case ScoringTask.Completion:
+                return kept with { Template = ReadTemplate(settings) };
+            case ScoringTask.MulticlassClassification:
+                kept = kept with { Classes = ReadClasses(settings) };
+                break;
+            case ScoringTask.Regression:
+                kept = kept with { Range = new(ReadSingle(settings, "label_mean"), ReadSingle(settings, "label_deviation")) };
+                if (!(kept.Range.Deviation > 0))
+                    throw settings.Refuse("label_deviation", "a number above 0", kept.Range.Deviation);
+                break;
+        }
+        return kept with { MaxLength = settings.Integer("max_length") };
+    }
+
+    private static TextColumns ReadColumns(JsonSettings settings, ScoringTask task)
+    {
+        const string Name = "text_columns";
+        var names = settings.OptionalTexts(Name) ?? [];
+        int[] counts = task switch
+        {
+            ScoringTask.LanguageModeling => [1],
+            ScoringTask.Completion => [2],
+            _ => [1, 2],
+        };
+        return counts.Contains(names.Length) && !names.Contains("") && names.Distinct().Count() == names.Length
+            ? new(names[0], names.ElementAtOrDefault(1))
+            : throw settings.Refuse(Name, $"{string.Join(" or ", counts)} different names of columns", $"[{string.Join(", ", names)}]");
+    }
+
+    private static CompletionTemplate ReadTemplate(JsonSettings settings)
+    {
+        try
+        {
+            return new(settings.OptionalText("template") ?? throw settings.Refuse("template", "is missing"));
+        }
+        catch (ArgumentException e)
+        {
+            throw settings.Refuse("template", $"cannot be used: {e.Message.TrimEnd('.')}");
+        }
+    }
+
+    private static ClassLabels ReadClasses(JsonSettings settings)
+    {
+        if (settings.OptionalTexts("classes") is not { } texts)
+        {
+            var count = settings.Integer("class_count");
+            return count > 0 ? ClassLabels.Of(count) : throw settings.Refuse("class_count", "at least 1", count);
+        }
+        var type = settings.OptionalText("class_type");
+        var kind = ClassValueKind.Find(type ?? "") ?? throw settings.Refuse("class_type", $"one of {ClassValueKind.Names}", type);
+        try
+        {
+            return texts.Length > 0 ? ClassLabels.Of(kind, texts) : throw settings.Refuse("classes", "is empty");
+        }
+        catch (FormatException e)
+        {
+            throw settings.Refuse("classes", $"values of type {kind.Name}", e.Message);
+        }
+    }
+
+    private static float ReadSingle(JsonSettings settings, string name)
+    {
+        var number = (float)settings.Number(name);
+        return float.IsFinite(number) ? number : throw settings.Refuse(name, "a number that fits a Single", number);
+    }
+
+    private string Write()
+    {
+        using var stream = new MemoryStream();
+        using (var json = new Utf8JsonWriter(stream))
+        {
+            json.WriteStartObject();
+            json.WriteNumber("version", FormatVersion);
+            json.WriteString("task", Names.First(name => name.Task == Task).Name);
+            WriteTexts(json, "text_columns", Columns.All);
+            json.WriteBoolean("parse_special_tokens", ParsesSpecialTokens);
+            if (Template is { } template)
+                json.WriteString("template", template.Text);
+            if (MaxLength > 0)
+                json.WriteNumber("max_length", MaxLength);
+            if (Task == ScoringTask.Regression)
+            {
+                json.WriteNumber("label_mean", Range.Mean);
+                json.WriteNumber("label_deviation", Range.Deviation);
+            }
+            if (Classes is { } classes)
+            {
+                json.WriteNumber("class_count", classes.Count);
+                if (classes.Values is var (kind, texts))
+                {
+                    json.WriteString("class_type", kind.Name);
+                    WriteTexts(json, "classes", texts);
+                }
+            }
+            json.WriteEndObject();
+        }
+        return Encoding.UTF8.GetString(stream.ToArray());
+    }
+
+    private static void WriteTexts(Utf8JsonWriter json, string name, string[] texts)
+    {
+        json.WriteStartArray(name);
+        foreach (var text in texts)
+            json.WriteStringValue(text);
+        json.WriteEndArray();
+    }
+}

@@ -1,0 +1,89 @@
+using Microsoft.ML.CoLM.Interop;
+using Microsoft.ML.CoLM.Kernels;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Inference;
+
+/// <summary>A chunk's products with weights that are independent of each other, collected and then computed together.</summary>
+/// <param name="team">Computes them.</param>
+/// <param name="sums">[rows, columns of the widest sum], in the weights' type; or null where sums are of that type.</param>
+internal sealed class ChunkProducts(WorkerTeam team, Tensor? sums) : IDisposable
+{
+    // Rows of a share are whole multiples of this.
+    private const int RowGrain = 16;
+
+    private readonly List<(Tensor Input, WeightMatrix Weight, Tensor Output, int Column, bool Adds)> _products = [];
+
+    /// <summary>Output columns = input · weightᵀ, or with what is there added.</summary>
+    /// <param name="input">[rows, at least the weight's width]; the first columns are read.</param>
+    /// <param name="weight">The weight.</param>
+    /// <param name="output">[at least as many rows, columns].</param>
+    /// <param name="column">The first column that is written.</param>
+    /// <param name="adds">Whether to add to the output, which is float32 then, or to replace it.</param>
+    public void Add(Tensor input, WeightMatrix weight, Tensor output, int column, bool adds = false) =>
+        _products.Add((input, weight, output, column, adds));
+
+    /// <summary>Computes what was collected.</summary>
+    public void Run()
+    {
+        try
+        {
+            if (_products.TrueForAll(product => BlockProducts.Suit(product.Input)))
+                Multiply();
+            else if (team.Count > 1 && OwnThread.IsPossible)
+                MultiplyByLibtorch();
+            else
+                MultiplyByLibtorch(0, (int)_products[0].Input.size(0));
+        }
+        finally
+        {
+            _products.Clear();
+        }
+    }
+
+    public void Dispose() => sums?.Dispose();
+
+    private void Multiply()
+    {
+        var products = new BlockProducts(_products.ConvertAll(product => new TargetBlock(
+            MatrixView.Of(product.Output).FromColumn(product.Column), (int)product.Input.size(0), product.Weight.Outputs,
+            [new(MatrixView.Of(product.Input), product.Weight.View.Transposed(), product.Weight.Width)], product.Adds)), team.Count);
+        if (products.IsSmall)
+            products.TakePart();
+        else
+            team.Run(_ => products.TakePart());
+    }
+
+    // Each thread some of the rows: libtorch's own threads would go on spinning for a while, on the cores that the team's
+    // threads need next.
+    private void MultiplyByLibtorch()
+    {
+        var rows = (int)_products[0].Input.size(0);
+        team.Run(thread =>
+        {
+            using var noGradients = no_grad();
+            using var ownThread = new OwnThread();
+            var (first, end) = team.Share(thread, rows, RowGrain);
+            if (first < end)
+                MultiplyByLibtorch(first, end - first);
+        });
+    }
+
+    private void MultiplyByLibtorch(int firstRow, int rows)
+    {
+        using var scope = NewDisposeScope();
+        foreach (var (input, weight, output, column, adds) in _products)
+        {
+            var target = Slice(output, column, weight);
+            var read = input.narrow(0, firstRow, rows).narrow(1, 0, weight.Width);
+            if (adds && sums is not null)
+                target.add_(Slice(sums, column, weight).addmm_(read, weight.Transposed, beta: 0), Scalars.One);
+            else
+                target.addmm_(read, weight.Transposed, beta: adds ? 1 : 0);
+        }
+
+        Tensor Slice(Tensor matrix, int column, WeightMatrix weight) =>
+            matrix.narrow(0, firstRow, rows).narrow(1, column, weight.Outputs);
+    }
+}

@@ -1,0 +1,164 @@
+using Microsoft.ML.CoLM.Evaluation;
+using Microsoft.ML.CoLM.Kernels;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Training;
+
+/// <summary>The training loop: gradient accumulation, clipping, AdamW, schedule, validation, checkpoints, progress.</summary>
+/// <param name="options">How to train, already checked.</param>
+/// <param name="validate">Validates the model as it is, or null without a validation set.</param>
+/// <param name="isCancelled">Asked before every step.</param>
+/// <param name="report">Gets the progress after every step.</param>
+/// <param name="checkpoints">Where to go on from and what to write, already told what is trained; null for neither.</param>
+internal sealed class Trainer(
+    TrainingOptions options, Func<Validation>? validate, Func<bool> isCancelled, Action<TrainingProgress> report,
+    TrainingCheckpoints? checkpoints = null)
+{
+    private readonly AdamWStep _update = new(options);
+
+    /// <summary>Trains parameters.</summary>
+    /// <param name="task">What to make small.</param>
+    /// <param name="parameters">What is trained: all of it gets a gradient from every batch.</param>
+    /// <param name="rateFactor">What the learning rate is multiplied by for a parameter; null for 1.</param>
+    /// <exception cref="NonFiniteLossException">
+    /// The loss, also the one that the last step leaves, a validation's, the gradient's norm or a weight was not finite; the
+    /// parameters are of no further use.
+    /// </exception>
+    public TrainingSummary Train(
+        ITrainingTask task, IReadOnlyList<Parameter> parameters, Func<Parameter, double>? rateFactor = null)
+    {
+        var totalSteps = options.MaxSteps ?? StepsOfEpochs(task);
+        var schedule = new LearningRateSchedule(
+            options.LearningRate, options.WarmupSteps, totalSteps, options.Decay);
+        using var run = new TrainingRun(
+            TrainedParameter.Of(parameters, rateFactor ?? (_ => 1)),
+            new BestState(parameters, keeps: options.RestoreBest));
+        checkpoints?.Resume(run, totalSteps);
+        run.RandomState = RandomState.Take();
+
+        var isProven = true; // whether a finite loss of the parameters, as they are, is known
+        while (run.Step < totalSteps && !IsStopped() && !isCancelled())
+        {
+            run.Clock.Start();
+            Step(task, run, schedule.At(run.Step));
+            isProven = false;
+            run.Clock.Stop();
+
+            var step = run.Step;
+            var validates = validate is not null &&
+                (step == totalSteps || step % (options.ValidationInterval ?? int.MaxValue) == 0);
+            if (validates)
+            {
+                run.Found = Validate();
+                run.Best.Add(step, run.Found);
+                isProven = true;
+            }
+            run.RandomState = RandomState.Take();
+            report(new TrainingProgress(step, totalSteps, run.Loss, schedule.At(step - 1),
+                run.Tokens / run.Elapsed.TotalSeconds, RemainingTime(run.Elapsed, totalSteps / (double)step - 1),
+                validates ? run.Found.Losses : [])
+            {
+                ValidationMetrics = validates ? run.Found.Metrics : [],
+            });
+        }
+        run.ForgetGradients();
+        if (!isProven)
+            CheckFinite([LossWithoutGradients(task, run.Step - 1)], "the loss after it");
+        checkpoints?.Save(run);
+        var cancelled = run.Step < totalSteps && !IsStopped();
+        if (totalSteps == 0 && validate is not null)
+            run.Found = Validate();
+        var goesBack = options.RestoreBest && run.Best.Step > 0 && run.Best.Step < run.Step && !cancelled;
+        if (goesBack)
+        {
+            run.Best.Restore();
+            run.Found = run.Best.Found;
+        }
+        return new TrainingSummary(run.Step, cancelled, run.Loss, run.Tokens / run.Elapsed.TotalSeconds,
+            cancelled ? [] : run.Found.Losses)
+        {
+            ValidationMetrics = cancelled ? [] : run.Found.Metrics,
+            ModelStep = goesBack ? run.Best.Step : run.Step,
+            TrainedParameterCount = parameters.Sum(parameter => parameter.numel()),
+        };
+
+        bool IsStopped() => run.Best.Waited >= (options.EarlyStoppingPatience ?? int.MaxValue);
+
+        Validation Validate()
+        {
+            var validation = validate!();
+            CheckFinite(validation.Losses, "a validation loss");
+            return validation;
+        }
+
+        void CheckFinite(IEnumerable<double> losses, string what)
+        {
+            if (!losses.All(double.IsFinite))
+                throw NotFinite(run.Step, what, wasFinite: run.Step > 0);
+        }
+    }
+
+    // A time, however many steps of however slow ones are left.
+    private static TimeSpan RemainingTime(TimeSpan elapsed, double share) =>
+        share > TimeSpan.MaxValue / 2 / elapsed ? TimeSpan.MaxValue : elapsed * share;
+
+    private int StepsOfEpochs(ITrainingTask task)
+    {
+        var steps = Math.Max(1, task.BatchesOf(options.Epochs) / options.GradientAccumulationSteps);
+        return steps <= int.MaxValue ? (int)steps : throw new ArgumentException(
+            $"{nameof(options.Epochs)} must be fewer: {options.Epochs} epochs are {steps} steps, more than " +
+            $"{int.MaxValue}.");
+    }
+
+    // Of the step's first batch: that the last step left weights to compute with.
+    private double LossWithoutGradients(ITrainingTask task, int step)
+    {
+        using var noGradients = no_grad();
+        using var sum = task.Loss(BatchNumber(step, pass: 0)).Sum;
+        return sum.ToDouble();
+    }
+
+    private long BatchNumber(int step, int pass) => (long)step * options.GradientAccumulationSteps + pass;
+
+    // Nothing is written, neither to the weights nor to a checkpoint, before what it follows from is known to be finite.
+    private void Step(ITrainingTask task, TrainingRun run, double rate)
+    {
+        using var scope = NewDisposeScope();
+        RandomState.BeginStep(task.Model.Device);
+        run.ForgetGradients();
+        var passes = options.GradientAccumulationSteps;
+        var (sum, count, tokens) = (0.0, 0.0, 0L);
+        for (var pass = 0; pass < passes; pass++)
+        {
+            var batch = task.Loss(BatchNumber(run.Step, pass));
+            using var passSum = batch.Sum;
+            (sum, count, tokens) = (sum + passSum.ToDouble(), count + batch.Count, tokens + batch.TokenCount);
+            if (!double.IsFinite(sum))
+                break;
+            passSum.backward();
+            BackwardResults.Release();
+            if (passes > 1)
+                run.AddUpGradients();
+        }
+        var step = run.Step + 1;
+        var loss = sum / count;
+        if (!double.IsFinite(loss))
+            throw NotFinite(step, "the loss", wasFinite: run.Step > 0);
+        run.Clock.Stop();
+        checkpoints?.SaveIfDue(run);
+        run.Clock.Start();
+        var norm = run.GradientNorm() / count;
+        if (!double.IsFinite(norm))
+            throw NotFinite(step, "the gradient's norm", wasFinite: true);
+        // As libtorch's clip_grad_norm_ does it.
+        var clipped = Math.Min(1, options.MaxGradientNorm / (norm + 1e-6));
+        if (!_update.TryTake(run.Parameters, rate, clipped / count))
+            throw NotFinite(step, "a weight after it", wasFinite: true);
+        (run.Step, run.Loss, run.Tokens) = (step, loss, run.Tokens + tokens);
+    }
+
+    private NonFiniteLossException NotFinite(int step, string what, bool wasFinite) =>
+        new(step, what, wasFinite, checkpoints?.Last);
+}
