@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.ML.CoLM.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -47,7 +48,7 @@ internal sealed class TrainingRun(IReadOnlyList<TrainedParameter> parameters, Be
             if (parameter.Gradient is { } gradient)
                 norms.Add(gradient.norm().MoveToOuterDisposeScope());
         }
-        return norms.Count == 0 ? 0 : stack(norms).norm().ToDouble();
+        return norms.Count == 0 ? 0 : Scalars.Read(stack(norms).norm());
     }
 
     /// <summary>Adds the gradients of one of several passes to those before it.</summary>
