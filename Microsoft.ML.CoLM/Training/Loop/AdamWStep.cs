@@ -85,7 +85,7 @@ internal sealed class AdamWStep(TrainingOptions options, int elementsAtOnce = Ad
             var denominator = meanSquare.sqrt().div_(root).add_(epsilon, Scalars.One);
             var next = weights.mul(decay).addcdiv_(mean, denominator, step);
             // A sum is finite where all that is added up is.
-            if (!double.IsFinite(next.sum().ToDouble()))
+            if (!double.IsFinite(Scalars.Read(next.sum())))
                 return false;
             weights.copy_(next);
             return true;

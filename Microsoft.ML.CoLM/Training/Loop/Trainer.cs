@@ -1,4 +1,8 @@
+<<<<<<< HEAD:Microsoft.ML.CoLM/Training/Loop/Trainer.cs
 using Microsoft.ML.CoLM.Evaluation;
+=======
+using System.Diagnostics;
+>>>>>>> b:Microsoft.ML.CoLM/Training/Trainer.cs
 using Microsoft.ML.CoLM.Kernels;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -16,7 +20,14 @@ internal sealed class Trainer(
     TrainingOptions options, Func<Validation>? validate, Func<bool> isCancelled, Action<TrainingProgress> report,
     TrainingCheckpoints? checkpoints = null)
 {
+    // Of libtorch's functions with our gradients, TorchSharp leaves small pieces of native memory to the garbage collector,
+    // which has no reason to run where the large pieces are freed at once. What they lie between is then lost to the next
+    // step's tensors. Once a second costs nothing, and keeps a training of a billion parameters in the memory of its first
+    // steps (samples/Benchmarks, whole-way).
+    private static readonly TimeSpan TimeBetweenCollections = TimeSpan.FromSeconds(1);
+
     private readonly AdamWStep _update = new(options);
+    private readonly Stopwatch _sinceCollection = Stopwatch.StartNew();
 
     /// <summary>Trains parameters.</summary>
     /// <param name="task">What to make small.</param>
@@ -55,6 +66,7 @@ internal sealed class Trainer(
                 run.Best.Add(step, run.Found);
                 isProven = true;
             }
+            CollectLeftovers();
             run.RandomState = RandomState.Take();
             report(new TrainingProgress(step, totalSteps, run.Loss, schedule.At(step - 1),
                 run.Tokens / run.Elapsed.TotalSeconds, RemainingTime(run.Elapsed, totalSteps / (double)step - 1),
@@ -100,6 +112,14 @@ internal sealed class Trainer(
         }
     }
 
+    private void CollectLeftovers()
+    {
+        if (_sinceCollection.Elapsed < TimeBetweenCollections)
+            return;
+        GC.Collect(generation: 0);
+        _sinceCollection.Restart();
+    }
+
     // A time, however many steps of however slow ones are left.
     private static TimeSpan RemainingTime(TimeSpan elapsed, double share) =>
         share > TimeSpan.MaxValue / 2 / elapsed ? TimeSpan.MaxValue : elapsed * share;
@@ -117,7 +137,7 @@ internal sealed class Trainer(
     {
         using var noGradients = no_grad();
         using var sum = task.Loss(BatchNumber(step, pass: 0)).Sum;
-        return sum.ToDouble();
+        return Scalars.Read(sum);
     }
 
     private long BatchNumber(int step, int pass) => (long)step * options.GradientAccumulationSteps + pass;
@@ -134,7 +154,7 @@ internal sealed class Trainer(
         {
             var batch = task.Loss(BatchNumber(run.Step, pass));
             using var passSum = batch.Sum;
-            (sum, count, tokens) = (sum + passSum.ToDouble(), count + batch.Count, tokens + batch.TokenCount);
+            (sum, count, tokens) = (sum + Scalars.Read(passSum), count + batch.Count, tokens + batch.TokenCount);
             if (!double.IsFinite(sum))
                 break;
             passSum.backward();

@@ -1,5 +1,10 @@
 using System.Diagnostics;
+
+<<<<<<< HEAD:Microsoft.ML.CoLM/Training/Loop/TrainingRun.cs
 using Microsoft.ML.CoLM.Evaluation;
+=======
+using Microsoft.ML.CoLM.Kernels;
+>>>>>>> b:Microsoft.ML.CoLM/Training/TrainingRun.cs
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -48,7 +53,7 @@ internal sealed class TrainingRun(IReadOnlyList<TrainedParameter> parameters, Be
             if (parameter.Gradient is { } gradient)
                 norms.Add(gradient.norm().MoveToOuterDisposeScope());
         }
-        return norms.Count == 0 ? 0 : stack(norms).norm().ToDouble();
+        return norms.Count == 0 ? 0 : Scalars.Read(stack(norms).norm());
     }
 
     /// <summary>Adds the gradients of one of several passes to those before it.</summary>
