@@ -1,8 +1,5 @@
-<<<<<<< HEAD:Microsoft.ML.CoLM/Training/Loop/Trainer.cs
-using Microsoft.ML.CoLM.Evaluation;
-=======
 using System.Diagnostics;
->>>>>>> b:Microsoft.ML.CoLM/Training/Trainer.cs
+using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Kernels;
 using TorchSharp;
 using TorchSharp.Modules;

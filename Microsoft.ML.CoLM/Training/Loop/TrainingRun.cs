@@ -1,10 +1,6 @@
 using System.Diagnostics;
-
-<<<<<<< HEAD:Microsoft.ML.CoLM/Training/Loop/TrainingRun.cs
 using Microsoft.ML.CoLM.Evaluation;
-=======
 using Microsoft.ML.CoLM.Kernels;
->>>>>>> b:Microsoft.ML.CoLM/Training/TrainingRun.cs
 using TorchSharp;
 using static TorchSharp.torch;
 
