@@ -27,8 +27,8 @@ public sealed class HeadRateTests
         using var slow = Tuned(source, headRate: 1e-20, steps: 1);
         using var fast = Tuned(source, headRate: 0.5, steps: 1);
         AssertSame(slow, fast, isSame: false);
-        foreach (var (name, weight) in slow.Model.named_parameters())
-            TensorAssert.SameBits(weight, fast.Model.get_parameter(name)!, name);
+        foreach (var (own, other) in slow.Model.ChainParameters().Zip(fast.Model.ChainParameters()))
+            TensorAssert.SameBits(own.parameter, other.parameter, own.name);
 
         using var untrained = Tuned(source, headRate: null, steps: 0);
         AssertSame(untrained, slow, isSame: true);

@@ -38,9 +38,9 @@ internal sealed class LibrarySource
     /// <summary>What a file uses of others: the name that stands in it, and the file that declares what it means.</summary>
     public IEnumerable<Use> Uses => Trees.AsParallel().SelectMany(UsesIn);
 
-    /// <summary>Names that mean nothing here, so that nobody can say where they lead.</summary>
+    /// <summary>Names of types that mean nothing here, so that nobody can say where they lead.</summary>
     public IEnumerable<string> Unresolved => _compilation.GetDiagnostics()
-        .Where(found => found.Id is "CS0103" or "CS0234" or "CS0246").Select(found => found.ToString());
+        .Where(found => found.Id is "CS0234" or "CS0246").Select(found => found.ToString());
 
     private IEnumerable<SyntaxTree> Trees => _compilation.SyntaxTrees.Where(tree => tree.FilePath.Length > 0);
 
