@@ -12,8 +12,13 @@ internal sealed class LibrarySource
 
     private readonly CSharpCompilation _compilation;
     private readonly string _folder;
+    private readonly Lazy<Use[]> _uses;
 
-    private LibrarySource(string folder, CSharpCompilation compilation) => (_folder, _compilation) = (folder, compilation);
+    private LibrarySource(string folder, CSharpCompilation compilation)
+    {
+        (_folder, _compilation) = (folder, compilation);
+        _uses = new(() => [.. Trees.AsParallel().SelectMany(UsesIn).Distinct()]);
+    }
 
     /// <summary>Reads the library beside these tests.</summary>
     public static LibrarySource Read()
@@ -36,11 +41,7 @@ internal sealed class LibrarySource
     public IEnumerable<string> Files => Trees.Select(RelativePath);
 
     /// <summary>What a file uses of others: the name that stands in it, and the file that declares what it means.</summary>
-    public IEnumerable<Use> Uses => Trees.AsParallel().SelectMany(UsesIn);
-
-    /// <summary>Names of types that mean nothing here, so that nobody can say where they lead.</summary>
-    public IEnumerable<string> Unresolved => _compilation.GetDiagnostics()
-        .Where(found => found.Id is "CS0234" or "CS0246").Select(found => found.ToString());
+    public IReadOnlyList<Use> Uses => _uses.Value;
 
     private IEnumerable<SyntaxTree> Trees => _compilation.SyntaxTrees.Where(tree => tree.FilePath.Length > 0);
 
