@@ -46,6 +46,8 @@ public sealed class TokenizerJsonRefusalTests
         ["a very long pattern"] = (json => json["pre_tokenizer"] = Sequence(
                 TestTokenizers.Split(new string('a', 8193)), TestTokenizers.ByteLevel(false)),
             "pre_tokenizer.pretokenizers[0].pattern.Regex", "aaa"),
+        ["a very long pattern alone"] = (json => json["pre_tokenizer"] = TestTokenizers.Split(new string('a', 20_000)),
+            "pre_tokenizer.pattern.Regex", "aaa"),
         ["patterns that are very long together"] = (json => json["pre_tokenizer"] = Sequence(
                 [.. Enumerable.Range(0, 3).Select(_ => TestTokenizers.Split(new string('a', 6000))), TestTokenizers.ByteLevel(false)]),
             "pre_tokenizer.pretokenizers", "aaa"),

@@ -24,7 +24,8 @@ internal static class PatternJson
     {
         List<JsonField> steps = [];
         AddSteps(field, items, steps, depth: 0);
-        CheckSteps(field[items], steps);
+        if (steps.Count > 1)
+            CheckSteps(field[items], steps);
         return steps;
     }
 
