@@ -1,6 +1,5 @@
 using System.Globalization;
 using Microsoft.ML.CoLM.Tokenizers;
-using Microsoft.ML.CoLM.Training;
 using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Evaluation;

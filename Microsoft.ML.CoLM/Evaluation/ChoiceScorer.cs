@@ -1,7 +1,6 @@
 using Microsoft.ML.CoLM.Chains;
 using Microsoft.ML.CoLM.Modules;
 using Microsoft.ML.CoLM.Tokenizers;
-using Microsoft.ML.CoLM.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,6 +1,3 @@
-using Microsoft.ML.CoLM.Evaluation;
-using Microsoft.ML.CoLM.Training;
-
 namespace Microsoft.ML.CoLM.Evaluation;
 
 /// <summary>The mean loss of a token of documents at every chain count.</summary>

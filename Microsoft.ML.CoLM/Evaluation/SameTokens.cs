@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using Microsoft.ML.CoLM.Tokenizers;
-using Microsoft.ML.CoLM.Training;
 
 namespace Microsoft.ML.CoLM.Evaluation;
 

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using Microsoft.ML.CoLM.Checkpoints;
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Modules;
 

@@ -1,8 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using Microsoft.ML.CoLM.Checkpoints;
-using Microsoft.ML.CoLM.Generation;
 using Microsoft.ML.CoLM.Inference;
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Kernels;
