@@ -1,9 +1,7 @@
 using System.Globalization;
-using Microsoft.ML.CoLM.Chains;
 using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Interop;
-using Microsoft.ML.CoLM.Modules;
 using Microsoft.ML.CoLM.Tokenizers;
 using Microsoft.ML.CoLM.Training;
 using Microsoft.ML.Runtime;

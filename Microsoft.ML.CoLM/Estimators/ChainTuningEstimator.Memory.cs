@@ -1,4 +1,3 @@
-using Microsoft.ML.CoLM.Chains;
 using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.CoLM.Training;
 using TorchSharp;

@@ -1,4 +1,3 @@
-using Microsoft.ML.CoLM.Generation;
 using Microsoft.ML.CoLM.Inference;
 
 namespace Microsoft.ML.CoLM;

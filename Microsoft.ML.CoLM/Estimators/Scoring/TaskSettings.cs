@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using Microsoft.ML.CoLM.Checkpoints;
 using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Modules;
 using Microsoft.ML.CoLM.Text;

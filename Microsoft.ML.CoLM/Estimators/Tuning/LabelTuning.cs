@@ -1,4 +1,3 @@
-using Microsoft.ML.CoLM.Chains;
 using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Modules;
 using Microsoft.ML.CoLM.Tokenizers;

@@ -1,6 +1,5 @@
 using System.IO.Compression;
 using System.Security.Cryptography;
-using Microsoft.ML.CoLM.Checkpoints;
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.Runtime;
 

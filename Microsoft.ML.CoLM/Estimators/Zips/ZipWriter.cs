@@ -1,4 +1,3 @@
-using Microsoft.ML.CoLM.Checkpoints;
 using Microsoft.ML.CoLM.Interop;
 
 namespace Microsoft.ML.CoLM.Estimators;

@@ -1,5 +1,4 @@
 using Microsoft.ML.CoLM.Text;
-using Microsoft.ML.CoLM.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Evaluation;
 

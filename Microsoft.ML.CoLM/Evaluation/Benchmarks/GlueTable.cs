@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using Microsoft.ML.CoLM.Checkpoints;
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Text;
 

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Microsoft.ML.CoLM.Chains;
 using Microsoft.ML.CoLM.Inference;
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Kernels;
