@@ -87,7 +87,8 @@ public sealed class CheckpointCasesTests
     internal static int[] Continued(CoLMModel model, int[] prompt, int count, bool ofModules = false)
     {
         using var session = ofModules
-            ? new ModuleSession(model, new KvCache(model, prompt.Length + count, sequenceCount: 1, isBlocked: false), ownsCache: true, mayGrow: false)
+            ? DecodingSession.Create(
+                model, new KvCache(model, prompt.Length + count, sequenceCount: 1, isBlocked: false), ownsCache: true, mayGrow: false)
             : DecodingSession.Create(model, 1, prompt.Length + count);
         var generator = new TextGenerator(model, ByteTokenizer.CreateFiles().CreateTokenizer());
         var options = new GenerationOptions { MaxNewTokens = count };

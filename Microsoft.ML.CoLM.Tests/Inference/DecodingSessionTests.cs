@@ -14,7 +14,7 @@ namespace Microsoft.ML.CoLM.Tests.Inference;
 public sealed class DecodingSessionTests
 {
     // A whole chunk, another one, and tokens so few that they are run as rows.
-    private const int PromptLength = ChunkWalk<Float32Element>.ChunkLength + 24;
+    private const int PromptLength = CpuSession<Float32Element>.MostTokensAtOnce + 24;
     private const int RestOfPrompt = 8;
 
     public static IEnumerable<object[]> Models => SessionModels.All;
@@ -56,7 +56,7 @@ public sealed class DecodingSessionTests
         using var model = SessionModels.Create(chains, kvSharing: false, dtype);
         var tokens = SessionModels.Tokens(model, 78);
         var reference = SessionModels.Reference(model, tokens, chainCount: 2);
-        using var products = new OwnProducts(ownProducts);
+        using var products = new OwnGemm(ownProducts);
         using var session = DecodingSession.Create(model, 1, tokens.Length);
         session.Prefill(0, tokens.AsSpan(0, 77), 2);
         session.Run(SessionModels.Rows(tokens, 77, 1), 0, new ChainRange(0, 2));

@@ -33,7 +33,6 @@ public sealed class RangePlanTests
     {
         using var model = SessionModels.Create(chains, kvSharing: true, float32);
         using var weights = new InferenceWeights(model);
-        using var slots = new SlotBuffers(weights, slots: 2, threads: 2);
-        return new RangePlan(weights, slots, range, threads: 2).SuitsOneThread(rows, needsLogits: true);
+        return new RangePlan(weights, range, threads: 2).SuitsOneThread(rows, needsLogits: true);
     }
 }

@@ -105,7 +105,7 @@ public sealed class ChainLinearFunctionTests
     public void TheModelsTypesAreComputedAsTheFormulaIs(bool ownProducts)
     {
         using var scope = NewDisposeScope();
-        using var products = new OwnProducts(ownProducts);
+        using var products = new OwnGemm(ownProducts);
         // A unit in the last place is 2^-23 and 2^-7; sums of some dozens of products stay within a few of them.
         foreach (var (dtype, tolerance) in new[] { (float32, 2e-6), (bfloat16, 0.016) })
         {
@@ -127,7 +127,7 @@ public sealed class ChainLinearFunctionTests
     public void ManyRowsAreComputedAsTheFormulaIs(int earlierWidth, ScalarType dtype, bool ownProducts, double tolerance)
     {
         using var scope = NewDisposeScope();
-        using var products = new OwnProducts(ownProducts);
+        using var products = new OwnGemm(ownProducts);
         const int Width = 272;
         List<Tensor> inputs = [GradientAssert.Random([ManyRows, 4 * Width], dtype: dtype)];
         if (earlierWidth > 0)
@@ -154,7 +154,7 @@ public sealed class ChainLinearFunctionTests
     public void AChainsOutputsAreTheSameToTheBitWhateverStandsBesideIt(
         int inputWidth, int outputWidth, ScalarType dtype, bool ownProducts)
     {
-        using var products = new OwnProducts(ownProducts);
+        using var products = new OwnGemm(ownProducts);
         using var noGradients = no_grad();
         using var outer = NewDisposeScope();
         Tensor[] weights = [.. Enumerable.Range(1, 3)

@@ -5,10 +5,10 @@ namespace Microsoft.ML.CoLM.Inference;
 /// <param name="Output">Added to the residual.</param>
 /// <param name="GateUp">By turns, some gates and the same outputs of the up projection.</param>
 /// <param name="Down">Added to the residual.</param>
-internal sealed record LayerPlan(ProductTasks QueryKeyValue, ProductTasks Output, ProductTasks GateUp, ProductTasks Down)
+internal sealed record LayerPlan(GemvTasks QueryKeyValue, GemvTasks Output, GemvTasks GateUp, GemvTasks Down)
 {
     /// <summary>How often threads wait for each other: after each of them, and after the attention.</summary>
     public const int Meetings = 5;
 
-    public IEnumerable<ProductTasks> All => [QueryKeyValue, Output, GateUp, Down];
+    public IEnumerable<GemvTasks> All => [QueryKeyValue, Output, GateUp, Down];
 }

@@ -6,11 +6,9 @@ namespace Microsoft.ML.CoLM.Inference;
 internal sealed class SessionUse : IDisposable
 {
     private readonly CoLMModel _given;
-    private readonly KvCache _cache;
     private readonly bool _ownsCache;
     private readonly Lifetime.Use _modelUse;
     private readonly Lifetime.Use _cacheUse;
-    private int _ended;
 
     /// <param name="model">The model, which may have adapters.</param>
     /// <param name="cache">Its cache.</param>
@@ -19,7 +17,7 @@ internal sealed class SessionUse : IDisposable
     /// <exception cref="InvalidOperationException">Another session, or a copy or a save, has the cache.</exception>
     public SessionUse(CoLMModel model, KvCache cache, bool ownsCache)
     {
-        (_given, _cache, _ownsCache) = (model, cache, ownsCache);
+        (_given, Cache, _ownsCache) = (model, cache, ownsCache);
         _modelUse = model.EnterWithoutAdapters(out var merged);
         Model = merged;
         try
@@ -36,20 +34,20 @@ internal sealed class SessionUse : IDisposable
     /// <summary>The model with its adapters in the weights.</summary>
     public CoLMModel Model { get; }
 
+    public KvCache Cache { get; }
+
     /// <summary>Refuses to go on with what was disposed meanwhile.</summary>
     /// <exception cref="ObjectDisposedException">The model or the cache was.</exception>
     public void Check()
     {
         _given.CheckUsable();
-        _cache.CheckUsable();
+        Cache.CheckUsable();
     }
 
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _ended, 1) != 0)
-            return;
         if (_ownsCache)
-            _cache.Dispose();
+            Cache.Dispose();
         _cacheUse.Dispose();
         _modelUse.Dispose();
     }

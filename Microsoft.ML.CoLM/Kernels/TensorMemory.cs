@@ -1,3 +1,4 @@
+using System.IO.Hashing;
 using Microsoft.ML.CoLM.Interop;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -16,6 +17,18 @@ internal static unsafe class TensorMemory
     public static nint Address(Tensor tensor) => tensor.device_type == DeviceType.CPU
         ? TensorData.AddressOf(tensor)
         : throw new InvalidOperationException($"A tensor must be on the CPU to be read in place, found it on {tensor.device}.");
+
+    /// <summary>A hash of a tensor's elements on the CPU, and of a seed.</summary>
+    public static ulong Hash(Tensor tensor, ulong seed)
+    {
+        using var contiguous = tensor.detach().contiguous();
+        var hash = new XxHash3((long)seed);
+        var address = (byte*)Address(contiguous);
+        var bytes = contiguous.numel() * contiguous.ElementSize;
+        for (long start = 0; start < bytes; start += ChunkLength)
+            hash.Append(new ReadOnlySpan<byte>(address + start, (int)Math.Min(ChunkLength, bytes - start)));
+        return hash.GetCurrentHashAsUInt64();
+    }
 
     /// <summary>Whether contiguous tensors have one shape and type, and the same elements, to the bit.</summary>
     public static bool HaveSameBits(Tensor a, Tensor b)

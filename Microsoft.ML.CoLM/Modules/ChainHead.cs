@@ -57,7 +57,7 @@ internal sealed class ChainHead : ChainModule
         for (var chain = chains.First; chain < chains.End; chain++)
         {
             var head = HeadWeight(chain);
-            logits = HeadProduct.Add(logits, features.narrow(1, start, head.size(1)), head);
+            logits = HeadGemm.Add(logits, features.narrow(1, start, head.size(1)), head);
             scales.Add(logits.MoveToOuterDisposeScope());
             start += head.size(1);
         }
@@ -81,7 +81,7 @@ internal sealed class ChainHead : ChainModule
         var isFirst = logits is null;
         logits ??= empty(own.size(0), HeadWeight(chain).size(0), dtype: ScalarType.Float32, device: own.device)
             .MoveToOuterDisposeScope();
-        HeadProduct.AddTo(logits, own, HeadWeight(chain), adds: !isFirst);
+        HeadGemm.AddTo(logits, own, HeadWeight(chain), adds: !isFirst);
         return logits;
     }
 

@@ -96,7 +96,7 @@ public sealed partial class CoLMModel
             parameter.set_(source.detach());
             bytes += parameter.numel() * parameter.ElementSize;
         }
-        ForgetMerged();
+        ForgetDerived();
         return bytes;
     }
 }

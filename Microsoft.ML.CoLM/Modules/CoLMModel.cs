@@ -28,7 +28,6 @@ public sealed partial class CoLMModel : nn.Module
     private readonly ChainRmsNorm _norm;
     private readonly ChainHead _head;
     private readonly Lifetime _lifetime;
-    private CoLMModel? _merged;
     private LowRankAdapters? _adapters;
     private TunedTask? _task;
 
@@ -109,31 +108,6 @@ public sealed partial class CoLMModel : nn.Module
     /// same. Nothing here looks into it.
     /// </summary>
     internal object? Companions { get; set; }
-
-    /// <summary>
-    /// The model that computes the same without adapters, for kernels that read weights alone: this one, or one that is
-    /// made at the first call and disposed with this one.
-    /// </summary>
-    internal CoLMModel WithoutAdapters()
-    {
-        CheckUsable();
-        if (Adapters is null)
-            return this;
-        lock (_layers)
-            return _merged ??= MergeAdapters();
-    }
-
-    /// <summary>Begins a use of <see cref="WithoutAdapters"/>.</summary>
-    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
-    internal Lifetime.Use EnterWithoutAdapters(out CoLMModel model)
-    {
-        using var use = Enter();
-        lock (_layers)
-        {
-            model = WithoutAdapters();
-            return model.Enter();
-        }
-    }
 
     /// <summary>The parameters of the chains: all but those of adapters and of a task's head.</summary>
     internal IEnumerable<(string name, TorchSharp.Modules.Parameter parameter)> ChainParameters() =>
@@ -397,7 +371,7 @@ public sealed partial class CoLMModel : nn.Module
     protected override void _toEpilog(ScalarType? dtype, Device? device, bool non_blocking)
     {
         base._toEpilog(dtype, device, non_blocking);
-        ForgetMerged();
+        ForgetDerived();
     }
 
     /// <inheritdoc/>
@@ -411,16 +385,7 @@ public sealed partial class CoLMModel : nn.Module
 
     private void Free()
     {
-        ForgetMerged();
+        ForgetDerived();
         base.Dispose(disposing: true);
-    }
-
-    private void ForgetMerged()
-    {
-        lock (_layers)
-        {
-            _merged?.Dispose();
-            _merged = null;
-        }
     }
 }

@@ -37,7 +37,7 @@ internal sealed class PrefillCommand : Benchmark
         var length = result.GetValue(_tokens);
         using var model = _model.Create(result, device);
         using var dense = _model.CreateRandom(DenseConfig(result, model.Config), result, device);
-        using var products = new BareProducts(dense.Config, length, device, dense.DataType);
+        using var products = new BareGemm(dense.Config, length, device, dense.DataType);
         string[] sessions = [.. result.GetRequiredValue(_session).Distinct()];
         var prompts = Array.ConvertAll(sessions, session => new Prompt(model, length, session));
         var densePrompts = Array.ConvertAll(sessions, session => new Prompt(dense, length, session));
@@ -85,21 +85,21 @@ internal sealed class PrefillCommand : Benchmark
     private static void Enter(Race race, string name, Prompt prompt, CoLMModel model)
     {
         race.Enter(name, prompt.Run);
-        if (BlockProducts.ArePreferredIn(model.DataType) && model.Device.type == DeviceType.CPU)
+        if (BatchedGemm.ArePreferredIn(model.DataType) && model.Device.type == DeviceType.CPU)
             race.Enter($"{name}, {ByLibtorch}", () => WithLibtorch(prompt.Run));
     }
 
     private static void WithLibtorch(Action run)
     {
-        var (inFloat32, inBFloat16) = (BlockProducts.ArePreferred, BlockProducts.ArePreferredInBFloat16);
-        BlockProducts.ArePreferred = BlockProducts.ArePreferredInBFloat16 = false;
+        var (inFloat32, inBFloat16) = (BatchedGemm.ArePreferred, BatchedGemm.ArePreferredInBFloat16);
+        BatchedGemm.ArePreferred = BatchedGemm.ArePreferredInBFloat16 = false;
         try
         {
             run();
         }
         finally
         {
-            (BlockProducts.ArePreferred, BlockProducts.ArePreferredInBFloat16) = (inFloat32, inBFloat16);
+            (BatchedGemm.ArePreferred, BatchedGemm.ArePreferredInBFloat16) = (inFloat32, inBFloat16);
         }
     }
 

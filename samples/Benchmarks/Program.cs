@@ -11,6 +11,7 @@ var root = new RootCommand("Measures the library: ratios of things that take tur
     new PrefillCommand(),
     new LongPromptCommand(),
     new DecodeCommand(),
+    new GenerateCommand(),
     new SpeculateCommand(),
     new ScoreCommand(),
     new ChoicesCommand(),

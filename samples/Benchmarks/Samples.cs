@@ -16,6 +16,9 @@ internal sealed class Samples(IEnumerable<double> values)
     /// <summary>This thing's share of another one, round by round: what slows a round down slows both.</summary>
     public Samples RelativeTo(Samples basis) => new(_values.Zip(basis._values, (own, other) => own / other));
 
+    /// <summary>What this thing takes more than another one, round by round.</summary>
+    public Samples Minus(Samples other) => new(_values.Zip(other._values, (own, less) => own - less));
+
     /// <summary>Every value turned into another, for example milliseconds into rows a second.</summary>
     public Samples Select(Func<double, double> convert) => new(_values.Select(convert));
 

@@ -169,11 +169,11 @@ internal sealed class ScoreCommand : Benchmark
         // A text is scored in one pass of the modules, whatever the session: what differs is whose products they take.
         void Enter(string session, string name, Action run) => race.Enter(CommonOptions.ToLabel(session, name), () =>
         {
-            var (inFloat32, inBFloat16) = (BlockProducts.ArePreferred, BlockProducts.ArePreferredInBFloat16);
+            var (inFloat32, inBFloat16) = (BatchedGemm.ArePreferred, BatchedGemm.ArePreferredInBFloat16);
             if (result.GetResult(_session) is { Implicit: false })
-                BlockProducts.ArePreferred = BlockProducts.ArePreferredInBFloat16 = session == CommonOptions.OwnSession;
+                BatchedGemm.ArePreferred = BatchedGemm.ArePreferredInBFloat16 = session == CommonOptions.OwnSession;
             run();
-            (BlockProducts.ArePreferred, BlockProducts.ArePreferredInBFloat16) = (inFloat32, inBFloat16);
+            (BatchedGemm.ArePreferred, BatchedGemm.ArePreferredInBFloat16) = (inFloat32, inBFloat16);
         });
     }
 }

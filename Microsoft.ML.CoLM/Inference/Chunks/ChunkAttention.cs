@@ -16,7 +16,7 @@ internal sealed unsafe class ChunkAttention<T> : IDisposable
 
     private readonly InferenceWeights _weights;
     private readonly KvCache _cache;
-    private readonly WorkerTeam _team;
+    private readonly InferenceEngine _engine;
     private readonly float* _angles;
     private readonly nint[] _scratch;
     private readonly int _d;
@@ -24,16 +24,15 @@ internal sealed unsafe class ChunkAttention<T> : IDisposable
     private int _capacity;
     private int _next;
 
-    /// <param name="weights">The model.</param>
+    /// <param name="engine">The model.</param>
     /// <param name="cache">Where keys and values go.</param>
-    /// <param name="team">Does the work.</param>
     /// <param name="angles">[rows of a chunk, d], the cosines and the sines of their positions.</param>
-    public ChunkAttention(InferenceWeights weights, KvCache cache, WorkerTeam team, Tensor angles)
+    public ChunkAttention(InferenceEngine engine, KvCache cache, Tensor angles)
     {
-        (_weights, _cache, _team) = (weights, cache, team);
+        (_engine, _weights, _cache) = (engine, engine.Weights, cache);
         _angles = (float*)TensorMemory.Address(angles);
-        _d = weights.Config.HeadWidth;
-        _scratch = new nint[team.Count];
+        _d = _weights.Config.HeadWidth;
+        _scratch = new nint[engine.Team.Count];
     }
 
     /// <summary>Takes memory for the scores of as many positions as the cache has room for; before each chunk.</summary>
@@ -67,9 +66,9 @@ internal sealed unsafe class ChunkAttention<T> : IDisposable
             var (column, heads) = (_weights.Columns.KeyValues[chain], config.KeyValueHeads(chain));
             var cachedKeys = TensorMemory.Address(_cache.Keys(layer, chain));
             var cachedValues = TensorMemory.Address(_cache.Values(layer, chain));
-            _team.Run(thread =>
+            _engine.RunShares(thread =>
             {
-                var (first, end) = _team.Share(thread, chunk.Length);
+                var (first, end) = _engine.Team.Share(thread, chunk.Length);
                 var rotated = stackalloc float[2 * _d];
                 for (var row = first; row < end; row++)
                 {
@@ -102,7 +101,7 @@ internal sealed unsafe class ChunkAttention<T> : IDisposable
             var sourceHeads = _weights.Config.KeyValueHeads(source);
             var (keys, values) = (TensorMemory.Address(_cache.Keys(layer, source)), TensorMemory.Address(_cache.Values(layer, source)));
             _next = 0;
-            _team.Run(thread =>
+            _engine.RunShares(thread =>
             {
                 // Head by head, so that its keys and values stay in the caches; the last positions, which cost most, come
                 // first, so that threads end at about the same time.

@@ -10,15 +10,12 @@ namespace Microsoft.ML.CoLM.Inference;
 /// The decoder for a chunk of a sequence's tokens on the CPU, to cache their keys and values: products and kernels
 /// by turns. No logits are computed, and of the last layer only keys and values.
 /// </summary>
-/// <typeparam name="T">The type of weights, features and cache; the residual and all sums are float32.</typeparam>
+/// <typeparam name="T">The type of norms, features and cache; the residual and all sums are float32.</typeparam>
 internal sealed unsafe class ChunkWalk<T> : IDisposable
     where T : struct, IElement
 {
-    /// <summary>Tokens that are worked on at once; what a prompt's features take does not grow beyond it.</summary>
-    public const int ChunkLength = 1024;
-
+    private readonly InferenceEngine _engine;
     private readonly InferenceWeights _weights;
-    private readonly WorkerTeam _team;
     private readonly RotaryLengths _lengths;
     private readonly FeatureStore _features;
     private readonly Tensor _residual;
@@ -27,21 +24,20 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
     private readonly Tensor _values;
     private readonly Tensor _gates;
     private readonly Tensor _ups;
-    private readonly ChunkProducts _products;
+    private readonly ChunkGemm _products;
     private readonly Tensor _angles;
     private readonly ChunkAttention<T> _attention;
     private readonly int _d;
 
-    /// <param name="weights">The model.</param>
+    /// <param name="engine">The model.</param>
     /// <param name="cache">Where keys and values go.</param>
-    /// <param name="team">Runs the kernels.</param>
     /// <param name="lengths">The sequences that tokens' angles are those of.</param>
     /// <param name="history">Features of all positions, kept for later chains; null keeps none.</param>
     /// <param name="rows">Tokens of the longest chunk.</param>
-    public ChunkWalk(InferenceWeights weights, KvCache cache, WorkerTeam team, RotaryLengths lengths,
-        FeatureStore? history, int rows)
+    public ChunkWalk(InferenceEngine engine, KvCache cache, RotaryLengths lengths, FeatureStore? history, int rows)
     {
-        (_weights, _team, _lengths, Rows) = (weights, team, lengths, rows);
+        var weights = engine.Weights;
+        (_engine, _weights, _lengths, Rows) = (engine, weights, lengths, rows);
         _d = weights.Config.HeadWidth;
         _features = history ?? new FeatureStore(weights.Config, weights.Columns, rows, keepsLayers: false, T.Type);
         _residual = New(weights.Columns.Hidden[^1], ScalarType.Float32);
@@ -50,10 +46,10 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
         _values = New(weights.Columns.KeyValues[^1], T.Type);
         _gates = New(weights.Columns.Intermediate[^1], T.Type);
         _ups = New(weights.Columns.Intermediate[^1], T.Type);
-        _products = new ChunkProducts(
-            team, sums: T.Type == ScalarType.Float32 ? null : New(weights.Columns.Hidden[^1], T.Type));
+        _products = new ChunkGemm(
+            engine, sums: T.Type == ScalarType.Float32 ? null : New(weights.Columns.Hidden[^1], T.Type));
         _angles = New(_d, ScalarType.Float32);
-        _attention = new ChunkAttention<T>(weights, cache, team, _angles);
+        _attention = new ChunkAttention<T>(engine, cache, _angles);
 
         Tensor New(int width, ScalarType dtype) => zeros([rows, width], dtype: dtype).DetachFromDisposeScope();
     }
@@ -101,9 +97,8 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
         {
             for (var chain = chunk.Chains.First; chain < chunk.Chains.End; chain++)
             {
-                var table = _weights.Embedding[chain];
-                RowKernels.Widen<T>((void*)table.Address, (long)tokens[row] * table.Width,
-                    (float*)residual + (long)row * width + _weights.Columns.Hidden[chain], table.Width);
+                _weights.Embedding[chain].Widen(
+                    tokens[row], (float*)residual + (long)row * width + _weights.Columns.Hidden[chain]);
             }
             var cosine = (float*)angles + (long)row * _d;
             var position = chunk.Start + row;
@@ -147,12 +142,12 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
     }
 
     /// <summary>Normalises the chains' residual into their columns of the features, and gives the chunk's rows.</summary>
-    private Tensor Normalise(WeightMatrix[] norms, Tensor features, Chunk chunk)
+    private Tensor Normalise(NormWeight[] norms, Tensor features, Chunk chunk)
     {
         var (residual, target, width) = (TensorMemory.Address(_residual), TensorMemory.Address(features), _weights.Columns.Hidden[^1]);
-        _team.Run(thread =>
+        _engine.RunShares(thread =>
         {
-            var (first, end) = _team.Share(thread, chunk.Length);
+            var (first, end) = _engine.Team.Share(thread, chunk.Length);
             for (var row = first; row < end; row++)
             {
                 for (var chain = chunk.Chains.First; chain < chunk.Chains.End; chain++)
@@ -179,9 +174,9 @@ internal sealed unsafe class ChunkWalk<T> : IDisposable
         var (gates, ups, results) = (TensorMemory.Address(_gates), TensorMemory.Address(_ups), TensorMemory.Address(hidden));
         var width = _weights.Columns.Intermediate[^1];
         var (column, end) = (_weights.Columns.Intermediate[chunk.Chains.First], _weights.Columns.Intermediate[chunk.Chains.End]);
-        _team.Run(thread =>
+        _engine.RunShares(thread =>
         {
-            var (first, last) = _team.Share(thread, chunk.Length);
+            var (first, last) = _engine.Team.Share(thread, chunk.Length);
             for (var row = first; row < last; row++)
             {
                 var at = ((nint)row * width + column) * T.Size;

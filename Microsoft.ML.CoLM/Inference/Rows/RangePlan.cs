@@ -2,7 +2,7 @@ using Microsoft.ML.CoLM.Chains;
 
 namespace Microsoft.ML.CoLM.Inference;
 
-/// <summary>What threads do when a range of chains is run for a few rows.</summary>
+/// <summary>What threads do when a range of chains is run for a few rows, whoever's rows they are.</summary>
 internal sealed class RangePlan
 {
     // Weights, keys and values that are read between two meetings of the threads. Of fewer, meeting and fetching what the
@@ -12,61 +12,70 @@ internal sealed class RangePlan
     // Behind the embedding, and at the end.
     private const int OtherMeetings = 2;
 
-    private readonly ProductTasks[] _products;
     private readonly long _weights;
     private readonly long _numbersPerPosition;
 
-    public RangePlan(InferenceWeights weights, SlotBuffers slots, ChainRange chains, int threads)
+    public RangePlan(InferenceWeights weights, ChainRange chains, int threads)
     {
         Chains = chains;
         Heads = HeadGroup.Of(weights, chains);
         var columns = weights.Columns;
+        var (hidden, queries, keyValues, intermediate) =
+            (columns.Hidden[^1], columns.Queries[^1], columns.KeyValues[^1], columns.Intermediate[^1]);
         List<int> own = [.. Enumerable.Range(chains.First, chains.Count)];
         List<int> keyValueChains = [.. own.Where(chain => chain < weights.Config.KeyValueChains)];
 
         Layers = [.. weights.Layers.Select(layer => new LayerPlan(
             Tasks(
             [
-                .. own.Select(chain => New(layer.Query[chain], slots.Hidden, slots.Query, slots.Queries, columns.Queries[chain])),
+                .. own.Select(chain => New(layer.Query[chain], hidden, SlotBuffer.Query, queries, columns.Queries[chain])),
                 .. keyValueChains.Select(chain => New(
-                    layer.Key[chain], slots.Hidden, slots.Key, slots.KeyValues, columns.KeyValues[chain])),
+                    layer.Key[chain], hidden, SlotBuffer.Key, keyValues, columns.KeyValues[chain])),
                 .. keyValueChains.Select(chain => New(
-                    layer.Value[chain], slots.Hidden, slots.Value, slots.KeyValues, columns.KeyValues[chain])),
+                    layer.Value[chain], hidden, SlotBuffer.Value, keyValues, columns.KeyValues[chain])),
             ]),
             Tasks(own.Select(chain => New(
-                layer.Output[chain], slots.Queries, slots.Residual, slots.Hidden, columns.Hidden[chain], adds: true))),
-            new ProductTasks([.. own.Select(chain => new[]
+                layer.Output[chain], queries, SlotBuffer.Residual, hidden, columns.Hidden[chain], adds: true))),
+            new GemvTasks([.. own.Select(chain => new[]
             {
-                New(layer.Gate[chain], slots.Hidden, slots.Gate, slots.Intermediate, columns.Intermediate[chain]),
-                New(layer.Up[chain], slots.Hidden, slots.Up, slots.Intermediate, columns.Intermediate[chain]),
+                New(layer.Gate[chain], hidden, SlotBuffer.Gate, intermediate, columns.Intermediate[chain]),
+                New(layer.Up[chain], hidden, SlotBuffer.Up, intermediate, columns.Intermediate[chain]),
             })], threads),
             Tasks(own.Select(chain => New(
-                layer.Down[chain], slots.Intermediate, slots.Residual, slots.Hidden, columns.Hidden[chain], adds: true)))))];
+                layer.Down[chain], intermediate, SlotBuffer.Residual, hidden, columns.Hidden[chain], adds: true)))))];
         // Logits are added up chain by chain.
-        Head = new ProductTasks([[.. own.Select(chain => New(
-            weights.Head[chain], slots.Hidden, slots.Logits, slots.Vocabulary, column: 0, adds: chain > 0) with
+        Head = new GemvTasks([[.. own.Select(chain => New(
+            weights.Head[chain], hidden, SlotBuffer.Logits, weights.Config.VocabularySize, column: 0, adds: chain > 0) with
         {
             XColumn = columns.Hidden[chain],
         })]], threads);
-        _products = [.. Layers.SelectMany(layer => layer.All), Head];
-        _weights = _products.Sum(products => products.Weights);
+        foreach (var tasks in (IEnumerable<GemvTasks>)[.. Layers.SelectMany(layer => layer.All), Head])
+        {
+            _weights += tasks.Weights;
+            tasks.FirstCounter = CounterCount;
+            CounterCount += tasks.CounterCount;
+        }
         // Keys and values.
         _numbersPerPosition = 2L * weights.Config.HeadWidth * Heads.Length * Layers.Length;
 
-        ProductTasks Tasks(IEnumerable<ProductPiece> products) => new([.. products.Select(product => new[] { product })], threads);
+        GemvTasks Tasks(IEnumerable<GemvPiece> products) => new([.. products.Select(product => new[] { product })], threads);
 
-        static ProductPiece New(WeightMatrix weight, int xStride, nint y, int yStride, int column, bool adds = false) =>
-            new(weight, 0, weight.Outputs, xStride, XColumn: 0, y + (nint)column * sizeof(float), yStride, adds);
+        static GemvPiece New(
+            WeightMatrix weight, int xStride, SlotBuffer y, int yStride, int column, bool adds = false) =>
+            new(weight, 0, weight.Outputs, xStride, XColumn: 0, y, yStride, column, adds);
     }
 
     public ChainRange Chains { get; }
+
+    /// <summary>Numbers in which those who carry it out together note what they have taken: zeros at first.</summary>
+    public int CounterCount { get; }
 
     public HeadGroup[] Heads { get; }
 
     public LayerPlan[] Layers { get; }
 
     /// <summary>The logits.</summary>
-    public ProductTasks Head { get; }
+    public GemvTasks Head { get; }
 
     /// <summary>Whether one thread carries it out as soon as several, which would mostly wait for each other.</summary>
     /// <param name="rows">Those of a sequence beside each other.</param>
@@ -82,7 +91,4 @@ internal sealed class RangePlan
         }
         return numbers < FewestNumbersPerMeeting * (long)(OtherMeetings + LayerPlan.Meetings * Layers.Length);
     }
-
-    /// <summary>Makes it ready to be carried out again.</summary>
-    public void Reset() => Array.ForEach(_products, static products => products.Reset());
 }

@@ -8,28 +8,28 @@ namespace Microsoft.ML.CoLM.Inference;
 /// lockstep, without a call into libtorch. Where they would wait for each other longer than they work, the caller does it
 /// alone.
 /// </summary>
-/// <typeparam name="T">The type of the weights and of the cache; features are float32.</typeparam>
+/// <typeparam name="T">The type of norms and cache; features are float32.</typeparam>
 internal sealed unsafe class RowWalk<T> : IDisposable
     where T : struct, IElement
 {
+    private readonly InferenceEngine _engine;
     private readonly InferenceWeights _weights;
-    private readonly WorkerTeam _all;
     private readonly WorkerTeam _alone = new(1);
     private readonly SlotBuffers _slots;
-    private readonly Dictionary<(ChainRange Chains, int Threads), RangePlan> _plans = [];
     private readonly RowAttention<T> _attention;
     private readonly Action<int> _walk;
     private readonly DecodingRow[] _rows;
     private WorkerTeam _team;
     private RangePlan _plan = null!;
+    private int[] _counters = [];
     private int _firstSlot;
     private int _count;
     private bool _needsLogits;
 
-    public RowWalk(InferenceWeights weights, KvCache cache, WorkerTeam team, SlotBuffers slots, RotaryLengths lengths)
+    public RowWalk(InferenceEngine engine, KvCache cache, SlotBuffers slots, RotaryLengths lengths)
     {
-        (_weights, _all, _team, _slots) = (weights, team, team, slots);
-        _attention = new RowAttention<T>(weights, cache, slots, lengths, team.Count);
+        (_engine, _weights, _team, _slots) = (engine, engine.Weights, engine.Team, slots);
+        _attention = new RowAttention<T>(_weights, cache, slots, lengths, _team.Count);
         _walk = Walk;
         _rows = new DecodingRow[slots.Slots];
     }
@@ -43,9 +43,12 @@ internal sealed unsafe class RowWalk<T> : IDisposable
     {
         (_firstSlot, _count, _needsLogits) = (firstSlot, rows.Length, needsLogits);
         rows.CopyTo(_rows);
-        _team = Plan(chains, _all).SuitsOneThread(rows, needsLogits) ? _alone : _all;
-        _plan = Plan(chains, _team);
-        _plan.Reset();
+        _plan = _engine.Plan(chains, _engine.Team.Count);
+        _team = _engine.Team;
+        if (_engine.IsBusy || _plan.SuitsOneThread(rows, needsLogits))
+            (_plan, _team) = (_engine.Plan(chains, threads: 1), _alone);
+        Array.Resize(ref _counters, Math.Max(_counters.Length, _plan.CounterCount));
+        Array.Clear(_counters);
         _attention.Begin(_plan, new ReadOnlySpan<DecodingRow>(_rows, 0, _count), _firstSlot);
         _team.Run(_walk);
     }
@@ -56,13 +59,6 @@ internal sealed unsafe class RowWalk<T> : IDisposable
     {
         _attention.Dispose();
         _alone.Dispose();
-    }
-
-    private RangePlan Plan(ChainRange chains, WorkerTeam team)
-    {
-        if (!_plans.TryGetValue((chains, team.Count), out var plan))
-            _plans.Add((chains, team.Count), plan = new RangePlan(_weights, _slots, chains, team.Count));
-        return plan;
     }
 
     private void Walk(int thread)
@@ -92,12 +88,12 @@ internal sealed unsafe class RowWalk<T> : IDisposable
         Multiply(thread, _plan.Head, _slots.Normed[thread]);
     }
 
-    private void Multiply(int thread, ProductTasks tasks, nint input)
+    private void Multiply(int thread, GemvTasks tasks, nint input)
     {
-        while (tasks.TryTake(thread, out var task))
+        while (tasks.TryTake(_counters.AsSpan(tasks.FirstCounter), thread, out var task))
         {
             foreach (var piece in task)
-                piece.Compute<T>(input, _firstSlot, _count);
+                piece.Compute(input, _slots, _firstSlot, _count);
         }
     }
 
@@ -109,9 +105,7 @@ internal sealed unsafe class RowWalk<T> : IDisposable
             var residual = SlotBuffers.Slot(_slots.Residual, _firstSlot + row, _slots.Hidden);
             for (var chain = _plan.Chains.First; chain < _plan.Chains.End; chain++)
             {
-                var table = _weights.Embedding[chain];
-                RowKernels.Widen<T>((void*)table.Address, (long)_rows[row].Token * table.Width,
-                    residual + _weights.Columns.Hidden[chain], table.Width);
+                _weights.Embedding[chain].Widen(_rows[row].Token, residual + _weights.Columns.Hidden[chain]);
             }
             _attention.Place(row);
         }
@@ -121,7 +115,7 @@ internal sealed unsafe class RowWalk<T> : IDisposable
     /// <param name="thread">The thread.</param>
     /// <param name="norms">Weights of each chain.</param>
     /// <param name="kept">Where chains that are run later find it, and what earlier ones left; null if they need none.</param>
-    private void Normalise(int thread, WeightMatrix[] norms, nint? kept)
+    private void Normalise(int thread, NormWeight[] norms, nint? kept)
     {
         var (chains, columns) = (_plan.Chains, _weights.Columns.Hidden);
         var (before, width) = (columns[chains.First], columns[chains.End] - columns[chains.First]);
@@ -144,15 +138,15 @@ internal sealed unsafe class RowWalk<T> : IDisposable
     }
 
     // The same outputs of gate and up by one thread, so that none waits for another between them.
-    private void Activate(int thread, ProductTasks tasks, nint hidden)
+    private void Activate(int thread, GemvTasks tasks, nint hidden)
     {
-        while (tasks.TryTake(thread, out var task))
+        while (tasks.TryTake(_counters.AsSpan(tasks.FirstCounter), thread, out var task))
         {
             foreach (var piece in task)
-                piece.Compute<T>(_slots.Normed[thread], _firstSlot, _count);
+                piece.Compute(_slots.Normed[thread], _slots, _firstSlot, _count);
             for (var i = 0; i < task.Length; i += 2)
             {
-                var offset = (task[i].Y - _slots.Gate) / sizeof(float) + task[i].First;
+                var offset = task[i].YColumn + task[i].First;
                 for (var slot = _firstSlot; slot < _firstSlot + _count; slot++)
                 {
                     RowKernels.SwiGlu<Float32Element, Float32Element>(

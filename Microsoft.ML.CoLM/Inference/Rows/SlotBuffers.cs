@@ -10,6 +10,7 @@ namespace Microsoft.ML.CoLM.Inference;
 internal sealed unsafe class SlotBuffers : IDisposable
 {
     private readonly List<nint> _allocated = [];
+    private readonly nint[] _outputs;
 
     /// <param name="weights">The model.</param>
     /// <param name="slots">How many slots.</param>
@@ -36,6 +37,7 @@ internal sealed unsafe class SlotBuffers : IDisposable
         Up = Allocate(Intermediate);
         Normed = [.. Enumerable.Range(0, threads).Select(_ => Allocate(Hidden))];
         Logits = Allocate(Vocabulary);
+        _outputs = [Residual, Query, Key, Value, Gate, Up, Logits];
     }
 
     public int Slots { get; }
@@ -54,6 +56,9 @@ internal sealed unsafe class SlotBuffers : IDisposable
 
     /// <summary>V.</summary>
     public int Vocabulary { get; }
+
+    /// <summary>What products write.</summary>
+    public nint this[SlotBuffer buffer] => _outputs[(int)buffer];
 
     /// <summary>Features of a layer at a site that later chains read.</summary>
     public nint this[int layer, FeatureSite site] => site switch

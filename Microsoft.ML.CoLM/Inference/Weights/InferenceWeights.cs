@@ -1,19 +1,22 @@
 using Microsoft.ML.CoLM.Modules;
+using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Inference;
 
 /// <summary>A model's weights on the CPU, as inference reads them.</summary>
 internal sealed class InferenceWeights : IDisposable
 {
+    private readonly CoLMModel _model;
+
+    /// <param name="model">The model, without adapters.</param>
     public InferenceWeights(CoLMModel model)
     {
-        (Config, Rotary) = (model.Config, model.Rotary);
-        var chains = Enumerable.Range(0, Config.ChainCount);
+        (_model, Config, Rotary) = (model, model.Config, model.Rotary);
         Columns = new FeatureLayout(Config);
-        Layers = [.. model.Layers.Select(layer => new LayerWeights(layer, Config.ChainCount))];
-        Embedding = [.. chains.Select(chain => new WeightMatrix(model.Embedding.Weight(chain)))];
-        Norm = [.. chains.Select(chain => new WeightMatrix(model.Norm.Weight(chain)))];
-        Head = [.. chains.Select(chain => new WeightMatrix(model.Head.HeadWeight(chain)))];
+        Layers = [.. model.Layers.Select(layer => new LayerWeights(layer))];
+        Embedding = Matrices(model.Embedding);
+        Norm = Norms(model.Norm);
+        Head = [.. Enumerable.Range(0, Config.ChainCount).Select(chain => WeightMatrix.Of(model.Head.HeadWeight(chain)))];
     }
 
     public CoLMConfig Config { get; }
@@ -26,14 +29,43 @@ internal sealed class InferenceWeights : IDisposable
 
     public WeightMatrix[] Embedding { get; }
 
-    public WeightMatrix[] Norm { get; }
+    public NormWeight[] Norm { get; }
 
     public WeightMatrix[] Head { get; }
 
+    /// <summary>
+    /// Whether these are the model's weights as they are now, whatever was written to them since. A matrix that had to be
+    /// copied never is.
+    /// </summary>
+    public bool AreCurrent()
+    {
+        return Layers.All(layer => layer.Products.All(Match) && layer.Norms.All(MatchNorms)) &&
+            Match((Embedding, _model.Embedding)) && MatchNorms((Norm, _model.Norm)) &&
+            Head.Index().All(head => head.Item.Reads(_model.Head.HeadWeight(head.Index)));
+
+        static bool Match((WeightMatrix[] Matrices, ChainModule Module) entry) =>
+            entry.Matrices.Index().All(matrix => matrix.Item.Reads(entry.Module.Weight(matrix.Index)));
+
+        static bool MatchNorms((NormWeight[] Norms, ChainModule Module) entry) =>
+            entry.Norms.Index().All(norm => norm.Item.Reads(entry.Module.Weight(norm.Index)));
+    }
+
+    /// <summary>A module's matrices, of each chain that has one.</summary>
+    public static WeightMatrix[] Matrices(ChainModule module) =>
+        [.. Enumerable.Range(0, module.ChainCount).Select(chain => WeightMatrix.Of(module.Weight(chain)))];
+
+    /// <summary>A norm's weights, of each chain.</summary>
+    public static NormWeight[] Norms(ChainModule module) =>
+        [.. Enumerable.Range(0, module.ChainCount).Select(chain => new NormWeight(module.Weight(chain)))];
+
     public void Dispose()
     {
-        Array.ForEach(Layers, layer => layer.Dispose());
-        foreach (var matrix in Embedding.Concat(Norm).Concat(Head))
+        IEnumerable<WeightMatrix> matrices =
+            [.. Embedding, .. Head, .. Layers.SelectMany(layer => layer.Products.SelectMany(entry => entry.Matrices))];
+        IEnumerable<NormWeight> norms = [.. Norm, .. Layers.SelectMany(layer => layer.Norms.SelectMany(entry => entry.Norms))];
+        foreach (var matrix in matrices)
             matrix.Dispose();
+        foreach (var norm in norms)
+            norm.Dispose();
     }
 }

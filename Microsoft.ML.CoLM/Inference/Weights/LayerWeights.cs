@@ -3,46 +3,35 @@ using Microsoft.ML.CoLM.Modules;
 namespace Microsoft.ML.CoLM.Inference;
 
 /// <summary>A decoder layer's weights, of each chain; with KV sharing the first chain alone has keys and values.</summary>
-internal sealed class LayerWeights : IDisposable
+internal sealed class LayerWeights(DecoderLayer layer)
 {
-    public LayerWeights(DecoderLayer layer, int chainCount)
-    {
-        AttentionNorm = Matrices(layer.AttentionNorm);
-        Query = Matrices(layer.Attention.Query);
-        Key = Matrices(layer.Attention.Key);
-        Value = Matrices(layer.Attention.Value);
-        Output = Matrices(layer.Attention.Output);
-        FeedForwardNorm = Matrices(layer.FeedForwardNorm);
-        Gate = Matrices(layer.FeedForward.Gate);
-        Up = Matrices(layer.FeedForward.Up);
-        Down = Matrices(layer.FeedForward.Down);
+    public NormWeight[] AttentionNorm { get; } = InferenceWeights.Norms(layer.AttentionNorm);
 
-        WeightMatrix[] Matrices(ChainModule module) =>
-            [.. Enumerable.Range(0, Math.Min(chainCount, module.ChainCount))
-                .Select(chain => new WeightMatrix(module.Weight(chain)))];
-    }
+    public WeightMatrix[] Query { get; } = InferenceWeights.Matrices(layer.Attention.Query);
 
-    public WeightMatrix[] AttentionNorm { get; }
+    public WeightMatrix[] Key { get; } = InferenceWeights.Matrices(layer.Attention.Key);
 
-    public WeightMatrix[] Query { get; }
+    public WeightMatrix[] Value { get; } = InferenceWeights.Matrices(layer.Attention.Value);
 
-    public WeightMatrix[] Key { get; }
+    public WeightMatrix[] Output { get; } = InferenceWeights.Matrices(layer.Attention.Output);
 
-    public WeightMatrix[] Value { get; }
+    public NormWeight[] FeedForwardNorm { get; } = InferenceWeights.Norms(layer.FeedForwardNorm);
 
-    public WeightMatrix[] Output { get; }
+    public WeightMatrix[] Gate { get; } = InferenceWeights.Matrices(layer.FeedForward.Gate);
 
-    public WeightMatrix[] FeedForwardNorm { get; }
+    public WeightMatrix[] Up { get; } = InferenceWeights.Matrices(layer.FeedForward.Up);
 
-    public WeightMatrix[] Gate { get; }
+    public WeightMatrix[] Down { get; } = InferenceWeights.Matrices(layer.FeedForward.Down);
 
-    public WeightMatrix[] Up { get; }
+    /// <summary>Its matrices, and the modules that they are the weights of.</summary>
+    public IEnumerable<(WeightMatrix[] Matrices, ChainModule Module)> Products =>
+    [
+        (Query, layer.Attention.Query), (Key, layer.Attention.Key), (Value, layer.Attention.Value),
+        (Output, layer.Attention.Output), (Gate, layer.FeedForward.Gate), (Up, layer.FeedForward.Up),
+        (Down, layer.FeedForward.Down),
+    ];
 
-    public WeightMatrix[] Down { get; }
-
-    public void Dispose()
-    {
-        foreach (var matrices in new[] { AttentionNorm, Query, Key, Value, Output, FeedForwardNorm, Gate, Up, Down })
-            Array.ForEach(matrices, matrix => matrix.Dispose());
-    }
+    /// <summary>Its norms, and the modules that they are the weights of.</summary>
+    public IEnumerable<(NormWeight[] Norms, ChainModule Module)> Norms =>
+        [(AttentionNorm, layer.AttentionNorm), (FeedForwardNorm, layer.FeedForwardNorm)];
 }

@@ -109,7 +109,7 @@ internal sealed class ScaleCrossEntropyFunction : SingleTensorFunction<ScaleCros
         for (var i = 0; i < features.Length; i++)
         {
             var earlier = logits;
-            logits = HeadProduct.Add(earlier, features[i], heads[i]);
+            logits = HeadGemm.Add(earlier, features[i], heads[i]);
             earlier?.Dispose();
             if (weights[i] == 0)
                 continue;
@@ -165,10 +165,10 @@ internal sealed class ScaleCrossEntropyFunction : SingleTensorFunction<ScaleCros
     // sum += gradientᵀ · x
     private static void AddHeadGradient(Tensor sum, Tensor gradient, Tensor x)
     {
-        if (BlockProducts.Suit(x))
+        if (BatchedGemm.Suit(x))
         {
-            var term = new ProductTerm(MatrixView.Of(gradient).Transposed(), MatrixView.Of(x), (int)x.size(0));
-            BlockProducts.Run([new(MatrixView.Of(sum), (int)sum.size(0), (int)sum.size(1), [term], Adds: true)]);
+            var term = new GemmTerm(MatrixView.Of(gradient).Transposed(), MatrixView.Of(x), (int)x.size(0));
+            BatchedGemm.Run([new(MatrixView.Of(sum), (int)sum.size(0), (int)sum.size(1), [term], Adds: true)]);
             return;
         }
         if (sum.dtype == gradient.dtype)

@@ -20,6 +20,8 @@ internal sealed class WorkerTeam : IDisposable
     // About 2 microseconds of waiting for the others before a thread lets them onto its core: they may have no other.
     private const int SpinsBeforeYield = 50;
 
+    private static readonly Action<int> None = static _ => { };
+
     // The team whose work this thread does.
     [ThreadStatic]
     private static WorkerTeam? _current;
@@ -28,7 +30,7 @@ internal sealed class WorkerTeam : IDisposable
     private readonly Lock _callers = new();
     private readonly List<Thread> _threads = [];
     private readonly SemaphoreSlim _wake = new(0);
-    private Action<int> _work = static _ => { };
+    private Action<int> _work = None;
     private ExceptionDispatchInfo? _failure;
     private volatile int _round;
     private volatile int _arrived;
@@ -105,6 +107,14 @@ internal sealed class WorkerTeam : IDisposable
     /// <summary>Ends the threads, where they work when they are done with it.</summary>
     public void Dispose() => _lifetime.Dispose();
 
+    /// <summary>Ends the threads of a team that nobody can give work any more, without waiting for them.</summary>
+    public void Abandon()
+    {
+        _stopped = true;
+        Interlocked.Increment(ref _round);
+        _wake.Release(Count);
+    }
+
     private void RunTogether(Action<int> work)
     {
         if (Count == 1)
@@ -121,6 +131,8 @@ internal sealed class WorkerTeam : IDisposable
         Work(0);
         for (var spins = 0; _done < Count; spins++)
             Pause(spins);
+        // What the work knows is nobody's to keep: threads that sleep would.
+        _work = None;
         _failure?.Throw();
     }
 
@@ -152,9 +164,7 @@ internal sealed class WorkerTeam : IDisposable
 
     private void Stop()
     {
-        _stopped = true;
-        Interlocked.Increment(ref _round);
-        _wake.Release(Count);
+        Abandon();
         foreach (var thread in _threads)
             thread.Join();
         _wake.Dispose();

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Kernels;
 
-/// <summary><see cref="ChainLinearKernel"/>'s products by <see cref="BlockProducts"/>, all of a call at once.</summary>
+/// <summary><see cref="ChainLinearKernel"/>'s products by <see cref="BatchedGemm"/>, all of a call at once.</summary>
 internal static class ChainLinearBlocks
 {
     /// <summary>As <see cref="ChainLinearKernel.Forward"/>.</summary>
@@ -20,12 +20,12 @@ internal static class ChainLinearBlocks
         {
             var (height, width) = ((int)weights[i].size(0), (int)weights[i].size(1));
             var weight = MatrixView.Of(weights[i]);
-            var term = new ProductTerm(own, weight.FromColumn(earlierWidth).Transposed(), width - earlierWidth);
+            var term = new GemmTerm(own, weight.FromColumn(earlierWidth).Transposed(), width - earlierWidth);
             blocks[i] = new(target, rows, height,
                 earlier is null ? [term] : [new(before, weight.Transposed(), earlierWidth), term]);
             target = target.FromColumn(height);
         }
-        BlockProducts.Run(blocks);
+        BatchedGemm.Run(blocks);
     }
 
     /// <summary>As <see cref="ChainLinearKernel.InputGradient"/>.</summary>
@@ -36,7 +36,7 @@ internal static class ChainLinearBlocks
     public static void InputGradient(Tensor result, Tensor gradient, int earlierWidth, ReadOnlySpan<Tensor> weights)
     {
         var (rows, own) = ((int)gradient.size(0), MatrixView.Of(gradient));
-        var terms = new ProductTerm[weights.Length];
+        var terms = new GemmTerm[weights.Length];
         for (var (i, start) = (0, 0); i < weights.Length; i++)
         {
             var height = (int)weights[i].size(0);
@@ -55,7 +55,7 @@ internal static class ChainLinearBlocks
                 Array.ConvertAll(terms[i..], term => term with { Right = term.Right.FromColumn(first) }));
             start = end;
         }
-        BlockProducts.Run(blocks);
+        BatchedGemm.Run(blocks);
     }
 
     /// <summary>As <see cref="ChainLinearKernel.WeightGradients"/>.</summary>
@@ -84,6 +84,6 @@ internal static class ChainLinearBlocks
             }
             transposed = transposed.FromRow(height);
         }
-        BlockProducts.Run(blocks);
+        BatchedGemm.Run(blocks);
     }
 }

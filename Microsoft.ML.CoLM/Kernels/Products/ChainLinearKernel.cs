@@ -32,7 +32,7 @@ internal static class ChainLinearKernel
             outputWidth += weight.size(0);
 
         var y = empty([x.size(0), outputWidth], dtype: x.dtype, device: x.device);
-        if (BlockProducts.Suit(x))
+        if (BatchedGemm.Suit(x))
         {
             ChainLinearBlocks.Forward(y, x, earlier, weights);
             return y.MoveToOuterDisposeScope();
@@ -67,7 +67,7 @@ internal static class ChainLinearKernel
     {
         using var scope = NewDisposeScope();
         var result = empty([gradient.size(0), inputWidth], dtype: gradient.dtype, device: gradient.device);
-        if (BlockProducts.Suit(gradient))
+        if (BatchedGemm.Suit(gradient))
         {
             ChainLinearBlocks.InputGradient(result, gradient, (int)earlierWidth, weights);
             return result.MoveToOuterDisposeScope();
@@ -105,7 +105,7 @@ internal static class ChainLinearKernel
             if (needed[i])
                 results[i] = empty(weights[i].shape, dtype: gradient.dtype, device: gradient.device).MoveToOuterDisposeScope();
         }
-        if (BlockProducts.Suit(x))
+        if (BatchedGemm.Suit(x))
         {
             ChainLinearBlocks.WeightGradients(results, gradient, x, earlier, weights);
             return results;
@@ -113,7 +113,7 @@ internal static class ChainLinearKernel
 
         var earlierWidth = earlier?.size(1) ?? 0;
         var transposed = gradient.t();
-        var products = new List<MatrixProduct>();
+        var products = new List<GemmOperands>();
         long start = 0;
         for (var i = 0; i < weights.Length; i++)
         {
@@ -127,7 +127,7 @@ internal static class ChainLinearKernel
             }
             start += height;
         }
-        if (products.Exists(IsNarrow) || !SmallProducts.TryRun(products))
+        if (products.Exists(IsNarrow) || !SmallGemm.TryRun(products))
             products.ForEach(MultiplyShares);
         return results;
     }
@@ -139,11 +139,11 @@ internal static class ChainLinearKernel
     private static Tensor Rows(Tensor matrix, long first, long rows) =>
         rows == matrix.size(0) ? matrix : matrix.narrow(0, first, rows);
 
-    private static bool IsNarrow(MatrixProduct product) => IsNarrow(product.Target);
+    private static bool IsNarrow(GemmOperands product) => IsNarrow(product.Target);
 
     private static bool IsNarrow(Tensor target) => target.size(0) < Few || target.size(1) < Few;
 
-    private static void MultiplyShares(MatrixProduct product) =>
+    private static void MultiplyShares(GemmOperands product) =>
         RowShares.Run(product.Target, product.Target.size(0), (first, rows) =>
             Multiply(Rows(product.Target, first, rows), Rows(product.Left, first, rows), product.Right, adds: false));
 

@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace Microsoft.ML.CoLM.Kernels;
 
 /// <summary>
-/// Copies of parts of a matrix in the order in which <see cref="PackedProduct"/> reads them: panels of so many rows or
+/// Copies of parts of a matrix in the order in which <see cref="PanelGemm"/> reads them: panels of so many rows or
 /// columns, one number of each beside the other.
 /// </summary>
 internal static unsafe class Panels

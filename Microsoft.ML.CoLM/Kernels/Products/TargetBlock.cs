@@ -8,7 +8,7 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// <param name="Columns">Columns of the target.</param>
 /// <param name="Terms">The products, in the order in which they are added.</param>
 /// <param name="Adds">Whether to add to the target, or to replace it.</param>
-internal sealed record TargetBlock(MatrixView Target, int Rows, int Columns, ProductTerm[] Terms, bool Adds = false)
+internal sealed record TargetBlock(MatrixView Target, int Rows, int Columns, GemmTerm[] Terms, bool Adds = false)
 {
     // So many sums in float32, before they are rounded, stay in the second-level cache.
     private const int RowsAtOnce = 256;
@@ -39,7 +39,7 @@ internal sealed record TargetBlock(MatrixView Target, int Rows, int Columns, Pro
     {
         foreach (var (left, right, depth) in Terms)
         {
-            PackedProduct.Multiply(left.FromRow(firstRow), right.FromColumn(firstColumn), target, endRow - firstRow,
+            PanelGemm.Multiply(left.FromRow(firstRow), right.FromColumn(firstColumn), target, endRow - firstRow,
                 endColumn - firstColumn, depth, adds);
             adds = true;
         }

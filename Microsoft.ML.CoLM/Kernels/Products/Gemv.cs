@@ -12,7 +12,7 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// The weights are read from the first to the last, once for all rows. An output is one sum over the inputs in one order,
 /// so it is the same to the bit whatever rows are computed beside it.
 /// </remarks>
-internal static unsafe class RowProducts
+internal static unsafe class Gemv
 {
     /// <summary>Rows that share the reading of a weight.</summary>
     public const int RowsAtOnce = 4;
@@ -85,7 +85,7 @@ internal static unsafe class RowProducts
         void One(int row, int first, int end)
         {
             if (isNarrow)
-                NarrowProducts.OneRow<TWeight, TFloats>(x + row * xStride, weight, width, first, end, y + row * yStride, adds);
+                NarrowGemv.OneRow<TWeight, TFloats>(x + row * xStride, weight, width, first, end, y + row * yStride, adds);
             else
                 OneRow<TWeight, TFloats>(x + row * xStride, weight, width, first, end, y + row * yStride, adds);
         }
@@ -94,7 +94,7 @@ internal static unsafe class RowProducts
         {
             float* from = x + row * xStride, to = y + row * yStride;
             if (isNarrow)
-                NarrowProducts.TwoRows<TWeight, TFloats>(from, xStride, weight, width, first, end, to, yStride, adds);
+                NarrowGemv.TwoRows<TWeight, TFloats>(from, xStride, weight, width, first, end, to, yStride, adds);
             else
                 TwoRows<TWeight, TFloats>(from, xStride, weight, width, first, end, to, yStride, adds);
         }
@@ -103,7 +103,7 @@ internal static unsafe class RowProducts
         {
             float* from = x + row * xStride, to = y + row * yStride;
             if (isNarrow)
-                NarrowProducts.FourRows<TWeight, TFloats>(from, xStride, weight, width, first, end, to, yStride, adds);
+                NarrowGemv.FourRows<TWeight, TFloats>(from, xStride, weight, width, first, end, to, yStride, adds);
             else
                 FourRows<TWeight, TFloats>(from, xStride, weight, width, first, end, to, yStride, adds);
         }

@@ -8,7 +8,7 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// Matrix products at once on the CPU, each on one thread. Where all threads share every product, each multiplies a narrow
 /// strip, which costs more than its share, and they wait for each other after every one.
 /// </summary>
-internal static class SmallProducts
+internal static class SmallGemm
 {
     // Multiplications of all products together: of fewer, waking a thread takes too large a part of the time; of more,
     // the strips are wide enough.
@@ -24,7 +24,7 @@ internal static class SmallProducts
     /// care.
     /// </param>
     /// <returns>Whether they are computed.</returns>
-    public static bool TryRun(IReadOnlyCollection<MatrixProduct> products)
+    public static bool TryRun(IReadOnlyCollection<GemmOperands> products)
     {
         if (!OwnThread.IsPossible || !products.All(UsesMkl) || Share(products) is not { } shares)
             return false;
@@ -32,20 +32,20 @@ internal static class SmallProducts
         return true;
     }
 
-    private static bool UsesMkl(MatrixProduct product) => product.Target is
+    private static bool UsesMkl(GemmOperands product) => product.Target is
     {
         device_type: DeviceType.CPU, dtype: ScalarType.Float32 or ScalarType.Float64,
     };
 
     /// <summary>Gives the largest product to the least busy thread, and so on.</summary>
     /// <returns>Each thread's products, or null where these do not suit one thread each.</returns>
-    private static List<MatrixProduct>[]? Share(IReadOnlyCollection<MatrixProduct> products)
+    private static List<GemmOperands>[]? Share(IReadOnlyCollection<GemmOperands> products)
     {
         double all = products.Sum(product => product.Multiplications);
         var threads = get_num_threads();
         if (all is < Fewest or > Most || threads == 1 || products.Count < threads)
             return null;
-        var shares = new List<MatrixProduct>[threads];
+        var shares = new List<GemmOperands>[threads];
         var work = new double[threads];
         for (var thread = 0; thread < threads; thread++)
             shares[thread] = [];
@@ -58,7 +58,7 @@ internal static class SmallProducts
         return work.Max() * threads <= all * MostUneven ? shares : null;
     }
 
-    private static void Multiply(List<MatrixProduct> products)
+    private static void Multiply(List<GemmOperands> products)
     {
         using var noGradients = no_grad();
         using var ownThread = new OwnThread();

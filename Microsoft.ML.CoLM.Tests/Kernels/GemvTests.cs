@@ -6,7 +6,7 @@ namespace Microsoft.ML.CoLM.Tests.Kernels;
 
 /// <summary>Products of a few rows with weights that are read in place.</summary>
 [TestClass]
-public sealed unsafe class RowProductsTests
+public sealed unsafe class GemvTests
 {
     private delegate void Kernel(
         float* x, long xStride, int rows, void* weight, int width, int first, int end, float* y, long yStride, bool adds);
@@ -71,7 +71,7 @@ public sealed unsafe class RowProductsTests
         var (x, weight) = (randn([5, 257], generator: generator), randn([6, 257], generator: generator));
         var expected = Multiply(x, weight, adds: false, zeros([5, 6]), VectorWidth.Floats);
         var y = zeros([5, 6]);
-        RowProducts.Multiply<Float32Element>((float*)TensorMemory.Address(x), 257, 5, (void*)TensorMemory.Address(weight), 257,
+        Gemv.Multiply<Float32Element>((float*)TensorMemory.Address(x), 257, 5, (void*)TensorMemory.Address(weight), 257,
             0, 6, (float*)TensorMemory.Address(y), 6, adds: false);
         TensorAssert.SameBits(expected, y);
     }
@@ -88,8 +88,8 @@ public sealed unsafe class RowProductsTests
     private static Kernel OfWidth<TWeight>(int lanes)
         where TWeight : struct, IElement => lanes switch
         {
-            16 => RowProducts.Multiply<TWeight, Floats16>,
-            8 => RowProducts.Multiply<TWeight, Floats8>,
-            _ => RowProducts.Multiply<TWeight, Floats4>,
+            16 => Gemv.Multiply<TWeight, Floats16>,
+            8 => Gemv.Multiply<TWeight, Floats8>,
+            _ => Gemv.Multiply<TWeight, Floats4>,
         };
 }

@@ -11,7 +11,7 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// <remarks>
 /// An element is one sum in one order, to the bit, however the work is divided and whatever is computed beside it.
 /// </remarks>
-internal sealed class BlockProducts
+internal sealed class BatchedGemm
 {
     // A piece has at least so many rows and columns: packing its matrices has to pay.
     private const int Least = 64;
@@ -30,7 +30,7 @@ internal sealed class BlockProducts
 
     /// <param name="blocks">Targets that do not overlap.</param>
     /// <param name="threads">Threads that will take part.</param>
-    public BlockProducts(IReadOnlyCollection<TargetBlock> blocks, int threads)
+    public BatchedGemm(IReadOnlyCollection<TargetBlock> blocks, int threads)
     {
         var work = blocks.Sum(block => block.Work);
         IsSmall = threads == 1 || work < Fewest;
@@ -66,13 +66,13 @@ internal sealed class BlockProducts
 
     /// <summary>Whether a matrix of so many rows is better multiplied here than by libtorch.</summary>
     public static bool Suit(Tensor matrix) =>
-        ArePreferredIn(matrix.dtype) && matrix.device_type == DeviceType.CPU && matrix.size(0) >= PackedProduct.TileRows;
+        ArePreferredIn(matrix.dtype) && matrix.device_type == DeviceType.CPU && matrix.size(0) >= PanelGemm.TileRows;
 
     /// <summary>Computes blocks on libtorch's number of threads.</summary>
     public static void Run(IReadOnlyCollection<TargetBlock> blocks)
     {
         var threads = get_num_threads();
-        var products = new BlockProducts(blocks, threads);
+        var products = new BatchedGemm(blocks, threads);
         if (products.IsSmall)
             products.TakePart();
         else
@@ -108,10 +108,10 @@ internal sealed class BlockProducts
             for (var column = 0; column < across; column++)
             {
                 _pieces.Add(new(block,
-                    Mark(block.Rows, row, down, PackedProduct.TileRows),
-                    Mark(block.Rows, row + 1, down, PackedProduct.TileRows),
-                    Mark(block.Columns, column, across, PackedProduct.TileColumns),
-                    Mark(block.Columns, column + 1, across, PackedProduct.TileColumns)));
+                    Mark(block.Rows, row, down, PanelGemm.TileRows),
+                    Mark(block.Rows, row + 1, down, PanelGemm.TileRows),
+                    Mark(block.Columns, column, across, PanelGemm.TileColumns),
+                    Mark(block.Columns, column + 1, across, PanelGemm.TileColumns)));
             }
         }
     }

@@ -4,4 +4,4 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// <param name="Left">[rows, depth].</param>
 /// <param name="Right">[depth, columns].</param>
 /// <param name="Depth">Products of an element's sum.</param>
-internal readonly record struct ProductTerm(MatrixView Left, MatrixView Right, int Depth);
+internal readonly record struct GemmTerm(MatrixView Left, MatrixView Right, int Depth);

@@ -6,32 +6,32 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Inference;
 
 /// <summary>A chunk's products with weights that are independent of each other, collected and then computed together.</summary>
-/// <param name="team">Computes them.</param>
+/// <param name="engine">Whose threads compute them.</param>
 /// <param name="sums">[rows, columns of the widest sum], in the weights' type; or null where sums are of that type.</param>
-internal sealed class ChunkProducts(WorkerTeam team, Tensor? sums) : IDisposable
+internal sealed class ChunkGemm(InferenceEngine engine, Tensor? sums) : IDisposable
 {
     // Rows of a share are whole multiples of this.
     private const int RowGrain = 16;
 
-    private readonly List<(Tensor Input, WeightMatrix Weight, Tensor Output, int Column, bool Adds)> _products = [];
+    private readonly List<(Tensor Input, Tensor Panel, Tensor Output, int Column, bool Adds)> _products = [];
 
-    /// <summary>Output columns = input · weightᵀ, or with what is there added.</summary>
+    /// <summary>Output columns = input · weightᵀ, or with what is there added; computed within the dispose scope of this call.</summary>
     /// <param name="input">[rows, at least the weight's width]; the first columns are read.</param>
     /// <param name="weight">The weight.</param>
     /// <param name="output">[at least as many rows, columns].</param>
     /// <param name="column">The first column that is written.</param>
     /// <param name="adds">Whether to add to the output, which is float32 then, or to replace it.</param>
     public void Add(Tensor input, WeightMatrix weight, Tensor output, int column, bool adds = false) =>
-        _products.Add((input, weight, output, column, adds));
+        _products.Add((input, weight.Panel(), output, column, adds));
 
     /// <summary>Computes what was collected.</summary>
     public void Run()
     {
         try
         {
-            if (_products.TrueForAll(product => BlockProducts.Suit(product.Input)))
+            if (_products.TrueForAll(product => BatchedGemm.Suit(product.Input)))
                 Multiply();
-            else if (team.Count > 1 && OwnThread.IsPossible)
+            else if (engine.Team.Count > 1 && OwnThread.IsPossible)
                 MultiplyByLibtorch();
             else
                 MultiplyByLibtorch(0, (int)_products[0].Input.size(0));
@@ -46,13 +46,14 @@ internal sealed class ChunkProducts(WorkerTeam team, Tensor? sums) : IDisposable
 
     private void Multiply()
     {
-        var products = new BlockProducts(_products.ConvertAll(product => new TargetBlock(
-            MatrixView.Of(product.Output).FromColumn(product.Column), (int)product.Input.size(0), product.Weight.Outputs,
-            [new(MatrixView.Of(product.Input), product.Weight.View.Transposed(), product.Weight.Width)], product.Adds)), team.Count);
+        var products = new BatchedGemm(_products.ConvertAll(product => new TargetBlock(
+            MatrixView.Of(product.Output).FromColumn(product.Column), (int)product.Input.size(0), (int)product.Panel.size(1),
+            [new(MatrixView.Of(product.Input), MatrixView.Of(product.Panel), (int)product.Panel.size(0))], product.Adds)),
+            engine.Team.Count);
         if (products.IsSmall)
             products.TakePart();
         else
-            team.Run(_ => products.TakePart());
+            engine.RunShares(_ => products.TakePart());
     }
 
     // Each thread some of the rows: libtorch's own threads would go on spinning for a while, on the cores that the team's
@@ -60,11 +61,11 @@ internal sealed class ChunkProducts(WorkerTeam team, Tensor? sums) : IDisposable
     private void MultiplyByLibtorch()
     {
         var rows = (int)_products[0].Input.size(0);
-        team.Run(thread =>
+        engine.RunShares(thread =>
         {
             using var noGradients = no_grad();
             using var ownThread = new OwnThread();
-            var (first, end) = team.Share(thread, rows, RowGrain);
+            var (first, end) = engine.Team.Share(thread, rows, RowGrain);
             if (first < end)
                 MultiplyByLibtorch(first, end - first);
         });
@@ -73,17 +74,17 @@ internal sealed class ChunkProducts(WorkerTeam team, Tensor? sums) : IDisposable
     private void MultiplyByLibtorch(int firstRow, int rows)
     {
         using var scope = NewDisposeScope();
-        foreach (var (input, weight, output, column, adds) in _products)
+        foreach (var (input, panel, output, column, adds) in _products)
         {
-            var target = Slice(output, column, weight);
-            var read = input.narrow(0, firstRow, rows).narrow(1, 0, weight.Width);
+            var target = Slice(output, column, panel);
+            var read = input.narrow(0, firstRow, rows).narrow(1, 0, panel.size(0));
             if (adds && sums is not null)
-                target.add_(Slice(sums, column, weight).addmm_(read, weight.Transposed, beta: 0), Scalars.One);
+                target.add_(Slice(sums, column, panel).addmm_(read, panel, beta: 0), Scalars.One);
             else
-                target.addmm_(read, weight.Transposed, beta: adds ? 1 : 0);
+                target.addmm_(read, panel, beta: adds ? 1 : 0);
         }
 
-        Tensor Slice(Tensor matrix, int column, WeightMatrix weight) =>
-            matrix.narrow(0, firstRow, rows).narrow(1, column, weight.Outputs);
+        Tensor Slice(Tensor matrix, int column, Tensor panel) =>
+            matrix.narrow(0, firstRow, rows).narrow(1, column, panel.size(1));
     }
 }

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Kernels;
 
 /// <summary>What a chain adds to the logits of a head.</summary>
-internal static class HeadProduct
+internal static class HeadGemm
 {
     // Bounds memory: a head's numbers that are made float32 at once.
     private const long WidenedAtOnce = 1 << 24;
@@ -16,7 +16,7 @@ internal static class HeadProduct
     /// <returns>[rows, V].</returns>
     public static Tensor Add(Tensor? logits, Tensor own, Tensor head)
     {
-        if (!BlockProducts.Suit(own))
+        if (!BatchedGemm.Suit(own))
             return logits?.addmm(own, head.t()) ?? own.mm(head.t());
         var product = ChainLinearFunction.Apply(own, earlier: null, [head]);
         return logits is null ? product : logits.add(product, Scalars.One);
@@ -33,10 +33,10 @@ internal static class HeadProduct
     public static void AddTo(Tensor logits, Tensor own, Tensor head, bool adds)
     {
         using var scope = NewDisposeScope();
-        if (BlockProducts.Suit(own) || own is { dtype: ScalarType.BFloat16, device_type: DeviceType.CPU })
+        if (BatchedGemm.Suit(own) || own is { dtype: ScalarType.BFloat16, device_type: DeviceType.CPU })
         {
-            var term = new ProductTerm(MatrixView.Of(own), MatrixView.Of(head).Transposed(), (int)own.size(1));
-            BlockProducts.Run([new(MatrixView.Of(logits), (int)logits.size(0), (int)logits.size(1), [term], adds)]);
+            var term = new GemmTerm(MatrixView.Of(own), MatrixView.Of(head).Transposed(), (int)own.size(1));
+            BatchedGemm.Run([new(MatrixView.Of(logits), (int)logits.size(0), (int)logits.size(1), [term], adds)]);
             return;
         }
         var rows = own.dtype == ScalarType.Float32 ? head.size(0) : Math.Max(1, WidenedAtOnce / head.size(1));

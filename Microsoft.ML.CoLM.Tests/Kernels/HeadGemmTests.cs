@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Kernels;
 
 [TestClass]
-public sealed class HeadProductTests
+public sealed class HeadGemmTests
 {
     [TestMethod]
     [DataRow(1, 300, 5, ScalarType.Float32)]
@@ -23,7 +23,7 @@ public sealed class HeadProductTests
         var logits = full([rows, vocabulary], float.NaN);
         for (var times = 1; times <= 2; times++)
         {
-            HeadProduct.AddTo(logits, own, head, adds: times > 1);
+            HeadGemm.AddTo(logits, own, head, adds: times > 1);
             var error = (logits.to(float64) - product * times).abs().max().ToDouble();
             Assert.IsLessThan(1e-4, error, $"{times}");
         }

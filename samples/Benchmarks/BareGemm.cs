@@ -8,7 +8,7 @@ namespace Benchmarks;
 /// The matrix products of a dense model's forward pass and nothing else: what libtorch's products alone allow a prefill
 /// to reach.
 /// </summary>
-internal sealed class BareProducts : IDisposable
+internal sealed class BareGemm : IDisposable
 {
     private readonly List<(Tensor Input, Tensor Weight, Tensor Result)> _products = [];
 
@@ -16,7 +16,7 @@ internal sealed class BareProducts : IDisposable
     /// <param name="rows">Tokens of the pass; the head computes the logits of one.</param>
     /// <param name="device">Where the products run.</param>
     /// <param name="dtype">Their type.</param>
-    public BareProducts(CoLMConfig config, int rows, Device device, ScalarType dtype)
+    public BareGemm(CoLMConfig config, int rows, Device device, ScalarType dtype)
     {
         using var noGradients = no_grad();
         using var scope = NewDisposeScope();

@@ -7,7 +7,7 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// reads them from front to back out of the nearest caches (Goto and van de Geijn 2008).
 /// </summary>
 /// <remarks>An element is summed up in one order, to the bit, wherever in a matrix it stands.</remarks>
-internal static unsafe class PackedProduct
+internal static unsafe class PanelGemm
 {
     /// <summary>Rows of a tile.</summary>
     public const int TileRows = 8;

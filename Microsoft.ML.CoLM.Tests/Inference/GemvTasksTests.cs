@@ -7,7 +7,7 @@ namespace Microsoft.ML.CoLM.Tests.Inference;
 
 /// <summary>How products are divided among threads.</summary>
 [TestClass]
-public sealed class ProductTasksTests
+public sealed class GemvTasksTests
 {
     private const int Small = 2;
     private const int Large = 3;
@@ -35,12 +35,12 @@ public sealed class ProductTasksTests
     {
         using var scope = NewDisposeScope();
         var groups = Groups(products);
-        var tasks = new ProductTasks(groups, threads);
+        var tasks = new GemvTasks(groups, threads);
         Assert.AreEqual(Products[products].Sum(group => (long)group.Outputs * group.Widths.Sum()), tasks.Weights);
         for (var round = 0; round < 2; round++)
         {
-            tasks.Reset();
-            var taken = Enumerable.Range(0, threads).SelectMany(thread => Take(tasks, thread)).ToArray();
+            var counters = new int[tasks.CounterCount];
+            var taken = Enumerable.Range(0, threads).SelectMany(thread => Take(tasks, counters, thread)).ToArray();
             foreach (var product in groups.SelectMany(group => group))
             {
                 var next = 0;
@@ -61,8 +61,9 @@ public sealed class ProductTasksTests
     {
         using var scope = NewDisposeScope();
         var groups = Groups(products);
-        var tasks = new ProductTasks(groups, threads);
-        foreach (var task in Enumerable.Range(0, threads).SelectMany(thread => Take(tasks, thread)))
+        var tasks = new GemvTasks(groups, threads);
+        var counters = new int[tasks.CounterCount];
+        foreach (var task in Enumerable.Range(0, threads).SelectMany(thread => Take(tasks, counters, thread)))
         {
             for (var i = 0; i < task.Length;)
             {
@@ -83,14 +84,15 @@ public sealed class ProductTasksTests
     public void WhoIsDoneTakesWhatOthersHaveNotBegun(int threads)
     {
         using var scope = NewDisposeScope();
-        var tasks = new ProductTasks(Groups(Large), threads);
+        var tasks = new GemvTasks(Groups(Large), threads);
+        var counters = new int[tasks.CounterCount];
         var share = (double)tasks.Weights / threads;
-        var byOne = Take(tasks, thread: 0).Sum(Weights);
+        var byOne = Take(tasks, counters, thread: 0).Sum(Weights);
         Assert.AreEqual(share * (1 + (threads - 1) * 0.25), byOne, share * 0.05);
         // A share's largest part waits for its owner.
         for (var thread = 1; thread < threads; thread++)
         {
-            var own = Take(tasks, thread);
+            var own = Take(tasks, counters, thread);
             Assert.HasCount(1, own);
             Assert.AreEqual(share * 0.75, Weights(own[0]), share * 0.05);
         }
@@ -100,37 +102,39 @@ public sealed class ProductTasksTests
     public void SmallSharesAreLeftToTheirOwners()
     {
         using var scope = NewDisposeScope();
-        var tasks = new ProductTasks(Groups(Small), threads: 2);
-        Assert.HasCount(1, Take(tasks, thread: 0));
-        Assert.HasCount(1, Take(tasks, thread: 1));
+        var tasks = new GemvTasks(Groups(Small), threads: 2);
+        var counters = new int[tasks.CounterCount];
+        Assert.HasCount(1, Take(tasks, counters, thread: 0));
+        Assert.HasCount(1, Take(tasks, counters, thread: 1));
     }
 
     [TestMethod]
     public void TasksAreTakenOnceByThreadsThatRace()
     {
         using var scope = NewDisposeScope();
-        var tasks = new ProductTasks(Groups(Large), threads: 4);
+        var tasks = new GemvTasks(Groups(Large), threads: 4);
         using var team = new WorkerTeam(4);
         var weights = new long[4];
         for (var round = 0; round < 200; round++)
         {
-            tasks.Reset();
-            team.Run(thread => weights[thread] = Take(tasks, thread).Sum(Weights));
+            var counters = new int[tasks.CounterCount];
+            team.Run(thread => weights[thread] = Take(tasks, counters, thread).Sum(Weights));
             Assert.AreEqual(tasks.Weights, weights.Sum());
         }
     }
 
-    private static List<ProductPiece[]> Take(ProductTasks tasks, int thread)
+    private static List<GemvPiece[]> Take(GemvTasks tasks, int[] counters, int thread)
     {
-        List<ProductPiece[]> taken = [];
-        while (tasks.TryTake(thread, out var task))
+        List<GemvPiece[]> taken = [];
+        while (tasks.TryTake(counters, thread, out var task))
             taken.Add(task);
         return taken;
     }
 
-    private static long Weights(ProductPiece[] task) => task.Sum(piece => piece.Weights);
+    private static long Weights(GemvPiece[] task) => task.Sum(piece => piece.Weights);
 
-    private static ProductPiece[][] Groups(int products) => Array.ConvertAll(Products[products], group =>
-        Array.ConvertAll(group.Widths, width => new ProductPiece(
-            new WeightMatrix(zeros([group.Outputs, width])), 0, group.Outputs, width, XColumn: 0, Y: 0, group.Outputs, Adds: false)));
+    private static GemvPiece[][] Groups(int products) => Array.ConvertAll(Products[products], group =>
+        Array.ConvertAll(group.Widths, width => new GemvPiece(
+            WeightMatrix.Of(zeros([group.Outputs, width])), 0, group.Outputs, width, XColumn: 0, SlotBuffer.Query, group.Outputs, YColumn: 0,
+            Adds: false)));
 }

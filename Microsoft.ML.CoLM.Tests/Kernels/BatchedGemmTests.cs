@@ -6,7 +6,7 @@ namespace Microsoft.ML.CoLM.Tests.Kernels;
 
 /// <summary>Sums of products in packed blocks.</summary>
 [TestClass]
-public sealed class BlockProductsTests
+public sealed class BatchedGemmTests
 {
     private delegate void Kernel(
         MatrixView left, MatrixView right, MatrixView target, int rows, int columns, int depth, bool adds);
@@ -47,9 +47,9 @@ public sealed class BlockProductsTests
         using var generator = new Generator(1);
         Kernel multiply = lanes switch
         {
-            16 => PackedProduct.Multiply<Floats16>,
-            8 => PackedProduct.Multiply<Floats8>,
-            _ => PackedProduct.Multiply<Floats4>,
+            16 => PanelGemm.Multiply<Floats16>,
+            8 => PanelGemm.Multiply<Floats8>,
+            _ => PanelGemm.Multiply<Floats4>,
         };
         foreach (var (rows, columns, depth) in new[] { (8, 32, 16), (13, 45, 300), (70, 33, 5) })
         {
@@ -133,10 +133,10 @@ public sealed class BlockProductsTests
         Assert.AreEqual(35, y[3].isnan().sum().item<long>());
     }
 
-    private static void Compute(Tensor target, (Tensor Left, Tensor Right)[] terms, bool adds) => BlockProducts.Run(
+    private static void Compute(Tensor target, (Tensor Left, Tensor Right)[] terms, bool adds) => BatchedGemm.Run(
     [
         new TargetBlock(MatrixView.Of(target), (int)target.size(0), (int)target.size(1),
-            Array.ConvertAll(terms, term => new ProductTerm(
+            Array.ConvertAll(terms, term => new GemmTerm(
                 MatrixView.Of(term.Left), MatrixView.Of(term.Right), (int)term.Left.size(1))), adds),
     ]);
 

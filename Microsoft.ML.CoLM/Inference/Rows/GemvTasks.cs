@@ -8,7 +8,7 @@ namespace Microsoft.ML.CoLM.Inference;
 /// speed.
 /// </summary>
 /// <remarks>A thread keeps its share as long as it can, since its caches may hold a part of it from the last time.</remarks>
-internal sealed class ProductTasks
+internal sealed class GemvTasks
 {
     // Weights of the smallest tasks: of fewer, fetching what another thread was to compute takes longer than waiting for it.
     private const int FewestWeights = 1 << 14;
@@ -23,9 +23,8 @@ internal sealed class ProductTasks
     // What is counted for a thread has a cache line of its own.
     private const int CounterStride = 16;
 
-    private readonly ProductPiece[][] _tasks;
+    private readonly GemvPiece[][] _tasks;
     private readonly int[] _firsts;
-    private readonly int[] _counters;
     private readonly int _threads;
     private readonly bool _hasSpare;
 
@@ -34,26 +33,31 @@ internal sealed class ProductTasks
     /// matrix after the other.
     /// </param>
     /// <param name="threads">Threads that will take part.</param>
-    public ProductTasks(IReadOnlyList<ProductPiece[]> products, int threads)
+    public GemvTasks(IReadOnlyList<GemvPiece[]> products, int threads)
     {
         _threads = threads;
         Weights = products.Sum(group => group.Sum(product => product.Weights));
         _hasSpare = threads > 1 && Weights / threads >= SpareOneOf * FewestSpareTasks * FewestWeights;
         (var ends, _firsts) = Ends();
         _tasks = Divide(products, ends);
-        _counters = new int[CounterStride * (threads + 1)];
     }
 
     /// <summary>How many weights are read.</summary>
     public long Weights { get; }
 
-    /// <summary>Gives all tasks back; nobody may be at work.</summary>
-    public void Reset() => Array.Clear(_counters);
+    /// <summary>Numbers in which those who carry the products out together note what they have taken: zeros at first.</summary>
+    public int CounterCount => CounterStride * (_threads + 1);
+
+    /// <summary>Where its numbers begin among those of a plan, which says so.</summary>
+    public int FirstCounter { get; set; }
 
     /// <summary>Takes the thread's next task, or, when it has none left, another's that may be taken.</summary>
-    public bool TryTake(int thread, [NotNullWhen(true)] out ProductPiece[]? task)
+    /// <param name="counters">[<see cref="CounterCount"/>].</param>
+    /// <param name="thread">The thread.</param>
+    /// <param name="task">The task.</param>
+    public bool TryTake(Span<int> counters, int thread, [NotNullWhen(true)] out GemvPiece[]? task)
     {
-        ref var hasBegun = ref _counters[CounterStride * (thread + 1) + 1];
+        ref var hasBegun = ref counters[CounterStride * (thread + 1) + 1];
         if (hasBegun == 0)
         {
             hasBegun = 1;
@@ -62,16 +66,16 @@ internal sealed class ProductTasks
         }
         for (var i = 0; _hasSpare && i < _threads; i++)
         {
-            if (TryTakeSpare((thread + i) % _threads, out task))
+            if (TryTakeSpare(counters, (thread + i) % _threads, out task))
                 return true;
         }
         task = null;
         return false;
     }
 
-    private bool TryTakeSpare(int owner, [NotNullWhen(true)] out ProductPiece[]? task)
+    private bool TryTakeSpare(Span<int> counters, int owner, [NotNullWhen(true)] out GemvPiece[]? task)
     {
-        ref var taken = ref _counters[CounterStride * (owner + 1)];
+        ref var taken = ref counters[CounterStride * (owner + 1)];
         var spare = _firsts[owner + 1] - _firsts[owner] - 1;
         if (Volatile.Read(ref taken) < spare && Interlocked.Increment(ref taken) is var number && number <= spare)
         {
@@ -98,9 +102,9 @@ internal sealed class ProductTasks
         return (ends, firsts);
     }
 
-    private static ProductPiece[][] Divide(IReadOnlyList<ProductPiece[]> products, List<long> ends)
+    private static GemvPiece[][] Divide(IReadOnlyList<GemvPiece[]> products, List<long> ends)
     {
-        var tasks = ends.ConvertAll(_ => new List<ProductPiece>());
+        var tasks = ends.ConvertAll(_ => new List<GemvPiece>());
         long before = 0;
         foreach (var group in products)
         {

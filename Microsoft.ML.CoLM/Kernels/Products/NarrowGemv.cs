@@ -4,11 +4,11 @@ using System.Runtime.Intrinsics;
 namespace Microsoft.ML.CoLM.Kernels;
 
 /// <summary>
-/// The products of <see cref="RowProducts"/> where outputs have so few inputs that adding up lanes takes about as long as
+/// The products of <see cref="Gemv"/> where outputs have so few inputs that adding up lanes takes about as long as
 /// multiplying: four outputs share it, and two or four rows the loading of their weights.
 /// </summary>
 /// <remarks>An output is one sum over the inputs in one order; there are at least as many inputs as a vector has.</remarks>
-internal static unsafe class NarrowProducts
+internal static unsafe class NarrowGemv
 {
     private const int OutputsAtOnce = 4;
 
@@ -19,7 +19,7 @@ internal static unsafe class NarrowProducts
         where TFloats : struct, IFloats<TFloats>
     {
         var rest = stackalloc float[TFloats.Count];
-        RowProducts.LoadRest<TFloats>(x, width, rest);
+        Gemv.LoadRest<TFloats>(x, width, rest);
         var w = (long)first * width;
         for (; first + OutputsAtOnce <= end; first += OutputsAtOnce, w += OutputsAtOnce * width)
         {
@@ -65,8 +65,8 @@ internal static unsafe class NarrowProducts
         where TFloats : struct, IFloats<TFloats>
     {
         var rest = stackalloc float[2 * TFloats.Count];
-        RowProducts.LoadRest<TFloats>(x, width, rest);
-        RowProducts.LoadRest<TFloats>(x + xStride, width, rest + TFloats.Count);
+        Gemv.LoadRest<TFloats>(x, width, rest);
+        Gemv.LoadRest<TFloats>(x + xStride, width, rest + TFloats.Count);
         var w = (long)first * width;
         for (; first + OutputsAtOnce <= end; first += OutputsAtOnce, w += OutputsAtOnce * width)
         {
@@ -109,9 +109,9 @@ internal static unsafe class NarrowProducts
         where TWeight : struct, IElement
         where TFloats : struct, IFloats<TFloats>
     {
-        var rest = stackalloc float[RowProducts.RowsAtOnce * TFloats.Count];
-        for (var row = 0; row < RowProducts.RowsAtOnce; row++)
-            RowProducts.LoadRest<TFloats>(x + row * xStride, width, rest + row * TFloats.Count);
+        var rest = stackalloc float[Gemv.RowsAtOnce * TFloats.Count];
+        for (var row = 0; row < Gemv.RowsAtOnce; row++)
+            Gemv.LoadRest<TFloats>(x + row * xStride, width, rest + row * TFloats.Count);
         var w = (long)first * width;
         for (; first + OutputsAtOnce <= end; first += OutputsAtOnce, w += OutputsAtOnce * width)
         {
@@ -159,7 +159,7 @@ internal static unsafe class NarrowProducts
             Put(LaneSums.Sums(a20, a21, a22, a23), to + 2 * yStride, adds);
             Put(LaneSums.Sums(a30, a31, a32, a33), to + 3 * yStride, adds);
         }
-        for (var row = 0; first < end && row < RowProducts.RowsAtOnce; row++)
+        for (var row = 0; first < end && row < Gemv.RowsAtOnce; row++)
             OneRow<TWeight, TFloats>(x + row * xStride, weight, width, first, end, y + row * yStride, adds);
     }
 

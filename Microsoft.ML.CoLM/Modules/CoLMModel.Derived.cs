@@ -1,0 +1,91 @@
+using Microsoft.ML.CoLM.Interop;
+using Microsoft.ML.CoLM.Kernels;
+using Microsoft.ML.CoLM.Modules;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM;
+
+/// <summary>What is made from the weights and kept: none of it may outlive them.</summary>
+public sealed partial class CoLMModel
+{
+    private readonly Lock _mergeGate = new();
+    private CoLMModel? _merged;
+    private ulong _mergedFrom;
+
+    /// <summary>What inference keeps with this model.</summary>
+    internal EngineSlot Engine { get; } = new();
+
+    /// <summary>
+    /// The model that computes the same without adapters, for kernels that read weights alone: this one, or one that is kept
+    /// as long as weights and adapters stay as they are, and disposed with this one.
+    /// </summary>
+    internal CoLMModel WithoutAdapters()
+    {
+        CheckUsable();
+        if (Adapters is null)
+            return this;
+        lock (_mergeGate)
+        {
+            // A program may write weights in place, which nobody is told of. Reading a GPU's takes longer than merging.
+            var hash = Device.type == DeviceType.CPU ? HashOfWhatIsMerged() : 0;
+            if (_merged is not null && hash != 0 && hash == _mergedFrom)
+                return _merged;
+            _merged?.Dispose();
+            (_merged, _mergedFrom) = (MergeAdapters(), hash);
+            return _merged;
+        }
+    }
+
+    /// <summary>Begins a use of <see cref="WithoutAdapters"/>.</summary>
+    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
+    internal Lifetime.Use EnterWithoutAdapters(out CoLMModel model)
+    {
+        using var use = Enter();
+        lock (_mergeGate)
+        {
+            model = WithoutAdapters();
+            return model.Enter();
+        }
+    }
+
+    /// <summary>Gives up what was made from the weights; who uses it still may, until it is done.</summary>
+    internal void ForgetDerived()
+    {
+        Engine.Replace(null);
+        lock (_mergeGate)
+        {
+            _merged?.Dispose();
+            _merged = null;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override (IList<string> missing_keys, IList<string> unexpected_keyes) load_state_dict(
+        Dictionary<string, Tensor> source, bool strict = true, IList<string>? skip = null)
+    {
+        var keys = base.load_state_dict(source, strict, skip);
+        ForgetDerived();
+        return keys;
+    }
+
+    /// <inheritdoc/>
+    public override void train(bool train = true)
+    {
+        if (train)
+            ForgetDerived();
+        base.train(train);
+    }
+
+    // Chains before the adapters' are shared with the merged model, not copied.
+    private ulong HashOfWhatIsMerged()
+    {
+        ulong hash = 0;
+        foreach (var (name, parameter) in named_parameters())
+        {
+            if (!ParameterName.IsOfChains(name) || ParameterName.Parse(name).Chain >= Adapters!.FirstChain)
+                hash = TensorMemory.Hash(parameter, seed: hash);
+        }
+        return hash;
+    }
+}
