@@ -185,7 +185,7 @@ public sealed class AdapterTuningTests
         ElasticScoringTransformer Fit(double dropout, int seed = 3)
         {
             var options = Options(source, steps: 4);
-            options.Lora = options.Lora! with { Dropout = dropout };
+            options.Lora!.Dropout = dropout;
             (options.ValidationSet, options.Seed) = (_mlContext.Keyed(), seed);
             return _mlContext.Tune(options);
         }
@@ -241,7 +241,7 @@ public sealed class AdapterTuningTests
         var before = TrainingTask.Values(model);
         using var apart = _mlContext.Tune(Options(source, steps: 3));
         var options = Options(source, steps: 3);
-        options.Lora = options.Lora! with { MergeIntoWeights = true };
+        options.Lora!.MergeIntoWeights = true;
         using var merged = _mlContext.Tune(options);
 
         Assert.IsNull(merged.Model.Adapters);

@@ -153,7 +153,7 @@ public sealed class MemoryEstimateTests
         using var tuned = _mlContext.Tune(options, _mlContext.Labelled());
         Assert.AreEqual(16 * tuned.Training!.TrainedParameterCount, Estimate(options));
 
-        options.Lora = options.Lora with { MergeIntoWeights = true };
+        options.Lora.MergeIntoWeights = true;
         var head = tuned.Head().parameters().Sum(parameter => parameter.numel());
         var size = type == ScalarType.Float32 ? 4 : 2;
         Assert.AreEqual(4 * tuned.Training.TrainedParameterCount +

@@ -8,11 +8,13 @@ namespace Microsoft.ML.CoLM;
 /// </summary>
 /// <remarks>
 /// All widths are the first chain's; chain i has c_i / c_1 of them. Setting names are those of Hugging Face's
-/// <c>config.json</c> in .NET's spelling.
+/// <c>config.json</c> in .NET's spelling. Two are equal when all settings are, wherever they were
+/// read from.
 /// </remarks>
 public sealed record CoLMConfig
 {
     private readonly TokenIdList _eosTokenIds = new([]);
+    private readonly SourceText _source;
 
     /// <summary>Attention heads of each chain.</summary>
     public required ChainLayout Layout { get; init; }
@@ -75,7 +77,11 @@ public sealed record CoLMConfig
     /// <summary>
     /// The <c>config.json</c> this was read from, so that settings unknown to this library survive a save.
     /// </summary>
-    internal string? SourceJson { get; init; }
+    internal string? SourceJson
+    {
+        get => _source.Json;
+        init => _source = new SourceText(value);
+    }
 
     internal int ChainCount => Layout.ChainCount;
 

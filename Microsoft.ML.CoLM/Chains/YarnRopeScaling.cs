@@ -9,13 +9,13 @@ namespace Microsoft.ML.CoLM;
 /// <see cref="CoLMConfig.ContextLength"/> is at least the original context times the factor: that, or
 /// <c>max_position_embeddings</c> of <c>config.json</c> where it is larger.
 /// </remarks>
-public sealed record YarnRopeScaling : RopeScaling
+public sealed class YarnRopeScaling : RopeScaling
 {
     /// <summary>A scaling with the paper's other settings.</summary>
-    /// <param name="Factor">How much slow pairs are stretched.</param>
-    /// <param name="OriginalContextLength">The context, in tokens, that the model was first trained with.</param>
-    public YarnRopeScaling(double Factor, int OriginalContextLength)
-        : base(Factor, OriginalContextLength)
+    /// <param name="factor">How much slow pairs are stretched.</param>
+    /// <param name="originalContextLength">The context, in tokens, that the model was first trained with.</param>
+    public YarnRopeScaling(double factor, int originalContextLength)
+        : base(factor, originalContextLength)
     {
     }
 
@@ -61,6 +61,14 @@ public sealed record YarnRopeScaling : RopeScaling
     [
         .. base.Settings, (nameof(BetaFast), BetaFast), (nameof(BetaSlow), BetaSlow),
         (nameof(AttentionFactor), Amplitude), (nameof(Truncate), Truncate ? 1 : 0),
+    ];
+
+    // What makes the amplitude stands in config.json, and is written anew where it changes.
+    private protected override IEnumerable<(string Name, object? Value)> Given =>
+    [
+        (nameof(Factor), Factor), (nameof(OriginalContextLength), OriginalContextLength), (nameof(BetaFast), BetaFast),
+        (nameof(BetaSlow), BetaSlow), (nameof(AttentionFactor), AttentionFactor), (nameof(MScale), MScale),
+        (nameof(MScaleAllDimensions), MScaleAllDimensions), (nameof(Truncate), Truncate),
     ];
 
     internal override double ContextOf(int maxPositions) => Math.Max(maxPositions, OriginalContextLength * Factor);

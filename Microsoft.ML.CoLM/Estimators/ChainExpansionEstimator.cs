@@ -158,7 +158,7 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         var validationRows = _options.ValidationSet is { } set
             ? channel.Read(() => Documents(model, tokenizer, set, "the validation set", channel).ToArray()) : [];
         if (spool is null || validationRows is null)
-            return channel.Ended(new(Steps: 0, Cancelled: true, Loss: double.NaN, TokensPerSecond: 0, []));
+            return channel.Ended(new() { Cancelled = true, Loss = double.NaN });
         if (spool.TokenCount < 2)
         {
             throw new ArgumentException(

@@ -176,6 +176,7 @@ public sealed partial class ChainTuningEstimator
             copy.AddedChains = AddedChains?.ToArray();
             copy.ScaleWeights = ScaleWeights?.ToArray();
             copy.ClassWeights = ClassWeights?.ToArray();
+            copy.Lora = Lora?.Copy();
             return copy;
         }
 
