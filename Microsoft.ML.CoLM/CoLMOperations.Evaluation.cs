@@ -6,7 +6,7 @@ public sealed partial class CoLMOperations
 {
     /// <summary>
     /// Metrics of rows that a language model scored: what <see cref="ScoringTask.LanguageModeling"/> and
-    /// <see cref="ScoringTask.Completion"/> write.
+    /// <see cref="TuningTask.Completion"/> write.
     /// </summary>
     /// <remarks>
     /// The columns of log-probabilities and of token counts are known by their annotations, whatever they are called and whatever

@@ -142,7 +142,7 @@ public sealed class TunedFolderTests : IDisposable
         }
         using var model = CoLMModel.Load(_folder.Path);
         using var scorer = _mlContext.Scorer(model);
-        Assert.AreEqual(ScoringTask.LanguageModeling, scorer.Settings.Task.Kind);
+        Assert.AreEqual(TaskKind.LanguageModeling, scorer.Settings.Task.Kind);
     }
 
     [TestMethod]
@@ -165,7 +165,7 @@ public sealed class TunedFolderTests : IDisposable
     {
         var rows = Rows();
         using var tuned = Tune("class", rows);
-        var cascade = new CascadeOptions { ChainCounts = [1, 2], Thresholds = [0.5] };
+        var cascade = new CascadeOptions { ChainCounts = [1, 2], MinimumMargins = [0.5] };
         using var expected = tuned.WithCascade(cascade);
         expected.Model.Save(_folder.Path);
         using var plain = _mlContext.Transforms.ElasticScoring(_folder.Path).Fit(rows);
@@ -195,14 +195,14 @@ public sealed class TunedFolderTests : IDisposable
         using var again = _mlContext.Tune(With(Tuning.Steps(read), options => options.LabelColumnName = "IsWarm"), rows);
         again.Model.Save(_folder.Path);
         using var second = _mlContext.Transforms.ElasticScoring(_folder.Path).Fit(rows);
-        Assert.AreEqual(ScoringTask.BinaryClassification, second.Settings.Task.Kind);
+        Assert.AreEqual(TaskKind.BinaryClassification, second.Settings.Task.Kind);
         Assert.AreEqual(Describe(again, rows), Describe(second, rows));
 
         // A model without a task takes the place of one with.
         _model.Save(_folder.Path);
         Assert.IsFalse(File.Exists(_folder[TaskHead]));
         using var plain = _mlContext.Transforms.ElasticScoring(_folder.Path).Fit(rows);
-        Assert.AreEqual(ScoringTask.LanguageModeling, plain.Settings.Task.Kind);
+        Assert.AreEqual(TaskKind.LanguageModeling, plain.Settings.Task.Kind);
     }
 
     [TestMethod]

@@ -61,6 +61,13 @@ public sealed partial class ElasticScoringEstimator
             set => _task = value;
         }
 
+        private TaskKind Kind => Task switch
+        {
+            ScoringTask.Features => TaskKind.Features,
+            ScoringTask.MultipleChoice => TaskKind.MultipleChoice,
+            _ => TaskKind.LanguageModeling,
+        };
+
         /// <summary>How a text's tokens become one vector, in <see cref="ScoringTask.Features"/>.</summary>
         public FeaturePooling Pooling { get; set; } = FeaturePooling.Mean;
 
@@ -233,12 +240,7 @@ public sealed partial class ElasticScoringEstimator
             CheckCascade();
             if (!Enum.IsDefined(Task))
                 throw new ArgumentException($"{nameof(Task)} must be a {nameof(ScoringTask)}, found {Task}.");
-            if (Task is not (ScoringTask.LanguageModeling or ScoringTask.Features or ScoringTask.MultipleChoice))
-            {
-                throw new ArgumentException($"{nameof(Task)} must be {ScoringTask.LanguageModeling}, {ScoringTask.Features} or " +
-                    $"{ScoringTask.MultipleChoice}, found {Task}, whose head ChainTuning makes.");
-            }
-            if (Transformer?.Settings.Task.Kind is { } own && Task is not ScoringTask.LanguageModeling && Task != own)
+            if (Transformer?.Settings.Task.Kind is { } own && Task is not ScoringTask.LanguageModeling && Kind != own)
             {
                 throw new ArgumentException($"{nameof(Task)} must be left out with a {nameof(Transformer)}, whose task is {own}, " +
                     $"found {Task}: give its {nameof(Model)} instead.", nameof(Task));
@@ -261,17 +263,20 @@ public sealed partial class ElasticScoringEstimator
                 throw new ArgumentException($"{nameof(ModelFolder)} must be the name of a folder, found an empty name.", nameof(ModelFolder));
             if (Transformer is not null)
                 return;
-            var outputs = CreateTask(modelChains: 1).OutputColumns(config: null);
+            // What a folder's model was tuned for, and so what its rows stop at, is read when it is fitted.
+            var cascade = TakesTaskOfFolder ? Cascade?.ToCascade() : Cascade?.ToCascade(stopsByLoss: true);
+            var outputs = CreateTask(modelChains: 1, cascade).OutputColumns(config: null);
             string[] used = [.. Columns.All, .. outputs.Select(column => column.Name)];
             if (used.Distinct().Count() < used.Length)
                 throw new ArgumentException($"Column names must differ, found {string.Join(", ", used)}.");
         }
 
         /// <summary>The task with these settings, for a model of so many chains.</summary>
-        internal IScoringTask CreateTask(int modelChains)
+        internal IScoringTask CreateTask(int modelChains) => Transformer?.Settings.Task is { } task
+            ? WithDepth(task) : CreateTask(modelChains, Cascade?.ToCascade(stopsByLoss: true));
+
+        private IScoringTask CreateTask(int modelChains, Cascade? cascade)
         {
-            if (Transformer?.Settings.Task is { } task)
-                return WithDepth(task);
             var chainCount = Cascade?.ChainCounts[^1] ?? ChainCount ?? modelChains;
             return Task switch
             {
@@ -279,13 +284,13 @@ public sealed partial class ElasticScoringEstimator
                 ScoringTask.MultipleChoice => new MultipleChoiceScoring(chainCount, ScoreColumnName, NormalizedScoreColumnName,
                     PredictedLabelColumnName, NormalizedPredictedLabelColumnName),
                 _ => new LanguageModelScoring(chainCount, LogProbabilityColumnName, TokenCountColumnName,
-                    PerplexityColumnName, ChainsUsedColumnName, Cascade?.ToCascade()),
+                    PerplexityColumnName, ChainsUsedColumnName, cascade),
             };
         }
 
         /// <summary>A task that is there already, with the chain count or the cascade of these options.</summary>
         internal IScoringTask WithDepth(IScoringTask task) =>
-            Cascade is null ? ChainCount is { } count ? task.WithChainCount(count) : task : task.WithCascade(Cascade.ToCascade());
+            Cascade is null ? ChainCount is { } count ? task.WithChainCount(count) : task : task.WithCascade(Cascade);
 
         private void CheckCascade()
         {

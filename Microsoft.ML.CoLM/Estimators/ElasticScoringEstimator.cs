@@ -78,7 +78,7 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
 
     // Language heads are the model's own: of such a tuning the folder keeps nothing but the column.
     private static bool HasHead([NotNullWhen(true)] TaskSettings? task) =>
-        task is not null && task.Task != ScoringTask.LanguageModeling;
+        task is not null && task.Task != TaskKind.LanguageModeling;
 
     /// <summary>What the folder's model was tuned for; null where that makes no difference.</summary>
     private TaskSettings? ReadTask() => _options.TakesTaskOfFolder && ModelFolder.ReadTask(_options.ModelFolder!) is { } json
