@@ -59,7 +59,7 @@ public static class CoLMCatalog
         ArgumentNullException.ThrowIfNull(model);
         return ChainTuning(catalog, new ChainTuningEstimator.Options
         {
-            Model = model,
+            Transformer = model,
             LabelColumnName = labelColumnName,
             TextColumnName = textColumnName,
         });

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.CoLM.Tests.Checkpoints;
 using Microsoft.ML.Data;
 

@@ -42,9 +42,10 @@ public sealed partial class ChainTuningEstimator
         }
 
         /// <summary>
-        /// The model to tune, which stays the caller's, unchanged; frozen chains are shared with it and not copied.
+        /// The transformer whose model is tuned, which stays the caller's, unchanged; frozen chains are shared with it and not
+        /// copied. It must be given.
         /// </summary>
-        public ElasticScoringTransformer? Model { get; set; }
+        public ElasticScoringTransformer? Transformer { get; set; }
 
         /// <summary>What to learn.</summary>
         public TuningTask Task { get; set; } = TuningTask.Label;
@@ -95,14 +96,14 @@ public sealed partial class ChainTuningEstimator
 
         /// <summary>
         /// Whether texts that spell a special token mean that token, as Hugging Face's tokenizers have it: of the rows that are
-        /// learnt from, and of those that are predicted later. False takes it for text. A <see cref="Model"/> that was made with
+        /// learnt from, and of those that are predicted later. False takes it for text. A <see cref="Transformer"/> that was made with
         /// false keeps that. Those of a <see cref="Template"/> are parsed in any case.
         /// </summary>
         [Training.KeepsResult]
         public bool ParseSpecialTokens { get; set; } = true;
 
         /// <summary>Whether special tokens are parsed in texts.</summary>
-        internal bool ParsesSpecialTokens => ParseSpecialTokens && Model!.Settings.ParsesSpecialTokens;
+        internal bool ParsesSpecialTokens => ParseSpecialTokens && Transformer!.Settings.ParsesSpecialTokens;
 
         /// <summary>Adapters to train instead of the tuned chains' weights; null for none.</summary>
         public LoraOptions? Lora { get; set; }
@@ -143,16 +144,16 @@ public sealed partial class ChainTuningEstimator
         public bool ReuseFrozenFeatures { get; set; } = true;
 
         /// <summary>Bytes of memory that kept features may take.</summary>
-        public long FrozenFeatureMemory { get; set; } = 1L << 30;
+        public long FrozenFeatureMemoryBytes { get; set; } = 1L << 30;
 
         /// <summary>
-        /// A folder for temporary files of the features that <see cref="FrozenFeatureMemory"/> has no room for; it is created
+        /// A folder for temporary files of the features that <see cref="FrozenFeatureMemoryBytes"/> has no room for; it is created
         /// if it is missing. Null writes none: such features are computed in every epoch.
         /// </summary>
         public string? FrozenFeatureFolder { get; set; }
 
         /// <summary>Bytes that kept features may take in <see cref="FrozenFeatureFolder"/>.</summary>
-        public long FrozenFeatureDisk { get; set; } = 16L << 30;
+        public long FrozenFeatureDiskBytes { get; set; } = 16L << 30;
 
         private protected override int DefaultSequenceLength => Task == TuningTask.LanguageHeads ? 256 : 2048;
 
@@ -182,8 +183,11 @@ public sealed partial class ChainTuningEstimator
 
         internal void Check()
         {
-            if (Model is null)
-                throw new ArgumentException($"{nameof(Model)} must be given: the transformer whose model is tuned.", nameof(Model));
+            if (Transformer is null)
+            {
+                throw new ArgumentException($"{nameof(Transformer)} must be given: the one whose model is tuned.",
+                    nameof(Transformer));
+            }
             OptionCheck.That(Enum.IsDefined(Task), nameof(Task), Task, $"a {nameof(TuningTask)}");
             OptionCheck.That(FrozenChains is null or >= 0, nameof(FrozenChains), FrozenChains, "at least 0");
             OptionCheck.That(Enum.IsDefined(Initialization), nameof(Initialization), Initialization,
@@ -215,10 +219,10 @@ public sealed partial class ChainTuningEstimator
                 OptionCheck.That((float)weight is > 0 and <= float.MaxValue, nameof(ClassWeights), weight, "numbers above 0 that fit a Single");
             OptionCheck.That(ScaleWeights is null or [.., > 0], nameof(ScaleWeights),
                 ScaleWeights is [.., var last] ? last : "none", "a number for each chain count, above 0 for the last one");
-            OptionCheck.That(FrozenFeatureMemory >= 0, nameof(FrozenFeatureMemory), FrozenFeatureMemory, "at least 0");
+            OptionCheck.That(FrozenFeatureMemoryBytes >= 0, nameof(FrozenFeatureMemoryBytes), FrozenFeatureMemoryBytes, "at least 0");
             OptionCheck.That(FrozenFeatureFolder is not "", nameof(FrozenFeatureFolder), "an empty name",
                 "the name of a folder, or null");
-            OptionCheck.That(FrozenFeatureDisk >= 0, nameof(FrozenFeatureDisk), FrozenFeatureDisk, "at least 0");
+            OptionCheck.That(FrozenFeatureDiskBytes >= 0, nameof(FrozenFeatureDiskBytes), FrozenFeatureDiskBytes, "at least 0");
             Lora?.Check();
             if (Task == TuningTask.Completion)
             {
@@ -232,7 +236,7 @@ public sealed partial class ChainTuningEstimator
         {
             if (Task == TuningTask.LanguageHeads || Lora is not null)
                 return false;
-            if (Model?.Model.Config is not { } config)
+            if (Transformer?.Model.Config is not { } config)
                 return true;
             var frozenChains = FrozenChains ?? config.ChainCount + ChainsToAdd(config).Length - 1;
             return frozenChains < config.ChainCount;

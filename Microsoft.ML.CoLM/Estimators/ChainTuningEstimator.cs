@@ -78,11 +78,11 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
     {
         _host.CheckValue(input, nameof(input));
         _tuning.CheckColumns(input.Schema, _options.ValidationSet?.Schema);
-        _options.Model!.CheckUsable();
-        var source = _options.Model.Model;
+        _options.Transformer!.CheckUsable();
+        var source = _options.Transformer.Model;
         if (source.DataType == ScalarType.Float16)
         {
-            throw new ArgumentException($"{nameof(Options.Model)} must be in {ScalarType.Float32} or " +
+            throw new ArgumentException($"The model of {nameof(Options.Transformer)} must be in {ScalarType.Float32} or " +
                 $"{ScalarType.BFloat16} to be tuned, found {source.DataType}: load it with " +
                 $"{nameof(ElasticScoringEstimator)}.{nameof(Options)}.{nameof(ElasticScoringEstimator.Options.DataType)}.");
         }
@@ -99,8 +99,8 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
         ChainHead? head = null;
         try
         {
-            var tokenizer = _options.ParsesSpecialTokens == _options.Model.Settings.ParsesSpecialTokens
-                ? _options.Model.Tokenizer : source.CreateTokenizer(_options.ParsesSpecialTokens);
+            var tokenizer = _options.ParsesSpecialTokens == _options.Transformer.Settings.ParsesSpecialTokens
+                ? _options.Transformer.Tokenizer : source.CreateTokenizer(_options.ParsesSpecialTokens);
             var setting = new TuningSetting(model, frozenChains, tokenizer, input, _options, seed, messages);
             using var run = _tuning.Prepare(setting);
             head = run.Head;
