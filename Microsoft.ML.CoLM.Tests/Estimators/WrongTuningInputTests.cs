@@ -416,7 +416,7 @@ public sealed class WrongTuningInputTests
         var options = Tuning.Steps(source, steps: 1);
         (options.Task, options.Lora) = (task, hasAdapters ? new LoraOptions() : null);
         var error = Assert.ThrowsExactly<ArgumentException>(() => _mlContext.Tune(options));
-        foreach (var part in (string[])["Model", "Float16", "BFloat16", "Float32", "ElasticScoringEstimator.Options.DataType"])
+        foreach (var part in (string[])["Transformer", "Float16", "BFloat16", "Float32", "ElasticScoringEstimator.Options.DataType"])
             Assert.Contains(part, error.Message);
     }
 

@@ -59,7 +59,8 @@ public sealed class CascadeCalibration
         if (!IsFound)
             return $"All rows with all chains: no cascade keeps the promise for less. {figures}.";
         var thresholds = ListText.Of(Cascade.Thresholds, "F4");
-        return $"Chains {string.Join(", ", Cascade.ChainCounts)}" + (thresholds.Length > 0 ? $", {(Cascade.MaximumLosses.Count > 0 ? "maximum losses" : "minimum margins")} {thresholds}: " : ": ") +
+        var kind = Cascade.MaximumLosses.Count > 0 ? ", maximum losses " : ", minimum margins ";
+        return $"Chains {string.Join(", ", Cascade.ChainCounts)}" + (thresholds.Length > 0 ? kind + thresholds + ": " : ": ") +
             string.Create(CultureInfo.InvariantCulture, $"{figures}, at most {DifferenceBound:F4} worse on others; ") +
             string.Create(CultureInfo.InvariantCulture, $"{MeanChainsUsed:F2} chains and {RelativeCost:P0} of the cost.");
     }
