@@ -1,7 +1,9 @@
 using System.Globalization;
+using Microsoft.ML.CoLM.Checkpoints;
 using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Interop;
+using Microsoft.ML.CoLM.Modules;
 using Microsoft.ML.CoLM.Tokenizers;
 using Microsoft.ML.CoLM.Training;
 using Microsoft.ML.Runtime;
@@ -32,6 +34,7 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         _host.CheckValue(options, nameof(options));
         options.Check();
         _options = options.Copy();
+        CheckAddedChains();
     }
 
     /// <summary>Grows the model and trains the new chains.</summary>
@@ -99,6 +102,16 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         _host.CheckValue(inputSchema, nameof(inputSchema));
         return ScoringSettings.OutputShape(inputSchema, new TextColumns(_options.TextColumnName),
             LanguageModelScoring.Default(chainCount: 1).OutputColumns(config: null));
+    }
+
+    // A folder may be filled until the estimator is fitted, which checks again.
+    private void CheckAddedChains()
+    {
+        var config = _options.Model?.Config ?? (_options.ModelFolder is { } folder ? ModelFolder.TryReadConfig(folder) : null);
+        if (config is null || (config.ChainCount > 1 && config.KvSharing != _options.KvSharing))
+            return;
+        AddedChains.Check(
+            config, _options.AddedChains, _options.KvSharing, _options.Initialization, nameof(Options.AddedChains));
     }
 
     private (CoLMModel Model, int FrozenChains) CreateModel(int seed)

@@ -48,6 +48,7 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
         _host.CheckValue(options, nameof(options));
         options.Check();
         _options = options.Copy();
+        CheckAddedChains();
         _tuning = _options.Task switch
         {
             TuningTask.Completion => new CompletionTuning(_options),
@@ -137,6 +138,14 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
     {
         _host.CheckValue(inputSchema, nameof(inputSchema));
         return _tuning.OutputShape(inputSchema);
+    }
+
+    private void CheckAddedChains()
+    {
+        if (_options is not { Task: not TuningTask.LanguageHeads, AddedChains: { } added })
+            return;
+        var config = _options.Transformer!.Model.Config;
+        AddedChains.Check(config, added, KvSharing(config), _options.Initialization, nameof(Options.AddedChains));
     }
 
     private (CoLMModel Model, int FrozenChains) CreateModel(CoLMModel source, int seed)

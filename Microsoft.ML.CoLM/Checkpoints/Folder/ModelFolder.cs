@@ -96,6 +96,19 @@ internal static class ModelFolder
         return ConfigJson.Read(text.ReadToEnd(), path, warnings);
     }
 
+    /// <summary>The architecture of the model that a folder holds; null where it cannot be read, now or at all.</summary>
+    public static CoLMConfig? TryReadConfig(string folder)
+    {
+        try
+        {
+            return FolderSave.HasPlan(folder) ? null : ReadConfig(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException or ArgumentException)
+        {
+            return null; // Loading says what is wrong with it.
+        }
+    }
+
     /// <summary>The settings of the task that a folder's model was tuned for; null where there is none, or no folder.</summary>
     /// <exception cref="InvalidDataException">The task's file, or the configuration, is damaged or not supported.</exception>
     public static string? ReadTask(string folder)
