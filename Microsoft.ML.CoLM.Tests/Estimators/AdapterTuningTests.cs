@@ -120,7 +120,10 @@ public sealed class AdapterTuningTests
         using var tuned = _mlContext.Tune(options);
         _mlContext.Model.Save(tuned, _mlContext.Keyed().Schema, folder["model.zip"]);
         using var loaded = (ElasticScoringTransformer)new MLContext().Model.Load(folder["model.zip"], out _);
-        Assert.AreEqual(options.Lora, loaded.Model.Adapters!.Lora);
+        var lora = loaded.Model.Adapters!.Lora;
+        Assert.AreEqual((3, 5.0, 0.25), (lora.Rank, lora.Alpha, lora.Dropout));
+        Assert.AreEqual(options.Lora.Projections, lora.Projections);
+        Assert.IsFalse(lora.MergeIntoWeights);
         Assert.AreEqual(1, loaded.Model.Adapters.FirstChain);
         ModelAssert.SameWeights(model, loaded.Model);
         for (var chainCount = 1; chainCount <= 3; chainCount++)

@@ -126,11 +126,14 @@ public sealed class WrongTuningInputTests
         var classWeights = new double[] { 1, 1, 1 };
         (options.ClassWeights, options.AddedChains) = (classWeights, [4]);
         options.ScaleWeights = [1, 1, 1];
+        options.Lora = new LoraOptions { Rank = 2 };
         var estimator = _mlContext.Transforms.ChainTuning(options);
+        options.Lora.Rank = 0;
         (options.Transformer, options.LabelColumnName, options.BatchSize) = (null, "Nothing", 0);
         (options.AddedChains[0], classWeights[0]) = (3, double.NaN);
         using var tuned = estimator.Fit(_mlContext.Keyed());
         Assert.AreEqual(new ChainLayout(4, 4, 4), tuned.Model.Config.Layout);
+        Assert.AreEqual(2, tuned.Model.Adapters!.Lora.Rank);
     }
 
     [TestMethod]

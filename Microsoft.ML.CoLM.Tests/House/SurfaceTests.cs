@@ -1,4 +1,6 @@
 using System.Reflection;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace Microsoft.ML.CoLM.Tests.House;
 
@@ -74,6 +76,20 @@ public sealed class SurfaceTests
             .SelectMany(type => type.GetProperties()).Where(property => property.PropertyType == typeof(long))
             .Where(property => !property.Name.EndsWith("Bytes", StringComparison.Ordinal)).Select(property => property.Name);
         Assert.IsEmpty(wrong);
+    }
+
+    [TestMethod]
+    public void EveryOptionSaysItsDefault()
+    {
+        var folder = Path.Combine(SharedData.RepositoryRoot(), "Microsoft.ML.CoLM");
+        PropertyDeclarationSyntax[] options = [.. Directory.EnumerateFiles(folder, "*Options.cs", SearchOption.AllDirectories)
+            .Select(file => CSharpSyntaxTree.ParseText(File.ReadAllText(file)).GetRoot())
+            .SelectMany(root => root.DescendantNodes().OfType<PropertyDeclarationSyntax>())
+            .Where(property => property.Modifiers.Any(SyntaxKind.PublicKeyword))
+            .Where(property => property.FirstAncestorOrSelf<ClassDeclarationSyntax>()!.Modifiers.Any(SyntaxKind.PublicKeyword))];
+        Assert.IsGreaterThan(90, options.Length);
+        Assert.IsEmpty(options.Where(option => !option.GetLeadingTrivia().ToFullString().Contains("Default: ", StringComparison.Ordinal))
+            .Select(option => option.Identifier.Text));
     }
 
     [TestMethod]

@@ -217,7 +217,10 @@ public sealed class MemoryEstimateTests
     {
         Assert.IsNull(MemoryEstimate.Of(_mlContext.Transforms.ElasticScoring("no-such-folder")));
         using var model = TextModels.Random(4);
-        Assert.IsNull(MemoryEstimate.Of(_mlContext.Transforms.ChainExpansion(Expansion.Grow(model, 1, 3))));
+        using var folder = new Checkpoints.TemporaryFolder();
+        var growing = _mlContext.Transforms.ChainExpansion(folder["later"], [3]);
+        model.Save(folder["later"]);
+        Assert.IsNull(MemoryEstimate.Of(growing));
         var source = _mlContext.Scorer(model);
         var tuning = _mlContext.Transforms.ChainTuning(Tuning.Steps(source));
         source.Dispose();

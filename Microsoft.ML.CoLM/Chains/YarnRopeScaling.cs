@@ -19,28 +19,28 @@ public sealed class YarnRopeScaling : RopeScaling
     {
     }
 
-    /// <summary>Turns within the original context, from which on a pair is kept.</summary>
+    /// <summary>Turns within the original context, from which on a pair is kept. Default: 32.</summary>
     public double BetaFast { get; init; } = 32;
 
-    /// <summary>Turns within the original context, up to which a pair is stretched in full.</summary>
+    /// <summary>Turns within the original context, up to which a pair is stretched in full. Default: 1.</summary>
     public double BetaSlow { get; init; } = 1;
 
     /// <summary>
     /// What cosines and sines are multiplied by; <see langword="null"/> for the paper's 0.1 ln(factor) + 1, or what
-    /// <see cref="MScale"/> and <see cref="MScaleAllDimensions"/> make of it.
+    /// <see cref="MScale"/> and <see cref="MScaleAllDimensions"/> make of it. Default: null.
     /// </summary>
     public double? AttentionFactor { get; init; }
 
     /// <summary>
     /// Where <see cref="MScaleAllDimensions"/> is set, too, and <see cref="AttentionFactor"/> is not, that is
-    /// (0.1 · this · ln(factor) + 1) / (0.1 · the other · ln(factor) + 1).
+    /// (0.1 · this · ln(factor) + 1) / (0.1 · the other · ln(factor) + 1). Default: null.
     /// </summary>
     public double? MScale { get; init; }
 
-    /// <summary>See <see cref="MScale"/>.</summary>
+    /// <summary>See <see cref="MScale"/>. Default: null.</summary>
     public double? MScaleAllDimensions { get; init; }
 
-    /// <summary>Whether the pairs where blending begins and ends are whole numbers.</summary>
+    /// <summary>Whether the pairs where blending begins and ends are whole numbers. Default: true.</summary>
     public bool Truncate { get; init; } = true;
 
     internal override double Amplitude

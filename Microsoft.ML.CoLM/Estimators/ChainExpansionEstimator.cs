@@ -23,6 +23,23 @@ namespace Microsoft.ML.CoLM;
 /// spooled to a temporary file, so the data may be larger than memory. The chains that were there before are frozen and
 /// run without gradients. Messages go to the host's channel.
 /// </remarks>
+/// <example>
+/// <code>
+/// // A LLaMA grows by a chain of 8 attention heads, whose weights alone are trained.
+/// var options = new ChainExpansionEstimator.Options
+/// {
+///     ModelFolder = "llama-folder",
+///     AddedChains = [8],
+///     ValidationSet = validation,
+///     MaxSteps = 1000,
+/// };
+/// using var grown = mlContext.Transforms.ChainExpansion(options).Fit(train);
+/// Console.WriteLine(grown.Training);
+///
+/// // With its first chain it is the LLaMA still, to the bit.
+/// using var llama = grown.WithChainCount(1);
+/// </code>
+/// </example>
 public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringTransformer>, IStoppableEstimator
 {
     private readonly IHost _host;

@@ -43,61 +43,67 @@ public sealed partial class ChainTuningEstimator
 
         /// <summary>
         /// The transformer whose model is tuned, which stays the caller's, unchanged; frozen chains are shared with it and not
-        /// copied. It must be given.
+        /// copied. It must be given. Default: null, which is refused.
         /// </summary>
         public ElasticScoringTransformer? Transformer { get; set; }
 
-        /// <summary>What to learn.</summary>
+        /// <summary>What to learn. Default: <see cref="TuningTask.Label"/>.</summary>
         public TuningTask Task { get; set; } = TuningTask.Label;
 
         /// <summary>
         /// How many first chains stay as they are, to the bit; 0 tunes all, which is full fine-tuning. Null freezes all but
-        /// the last, or, for adapters on a model of one chain, that chain.
+        /// the last, or, for adapters on a model of one chain, that chain. Default: null.
         /// </summary>
         public int? FrozenChains { get; set; }
 
         /// <summary>
         /// Attention heads of chains to add before tuning. Null adds none to a model of several chains; to a model of one,
-        /// unless it is itself tuned or gets adapters, a chain a quarter as wide, or as wide where it is a copy.
+        /// unless it is itself tuned or gets adapters, a chain a quarter as wide, or as wide where it is a copy. Default: null.
         /// </summary>
         public int[]? AddedChains { get; set; }
 
-        /// <summary>Whether chains that are added to a model of one share its keys and values.</summary>
+        /// <summary>Whether chains that are added to a model of one share its keys and values. Default: true.</summary>
         public bool KvSharing { get; set; } = true;
 
         /// <summary>
         /// What added chains' weights are before tuning. Copies must be as wide as the first chain, and there must be some.
+        /// Default: <see cref="ChainInitialization.Normal"/>.
         /// </summary>
         public ChainInitialization Initialization { get; set; }
 
         /// <summary>
         /// The label's column, of <see cref="TuningTask.Label"/>: a key, Boolean or Single. Rows without a label (a missing
-        /// key, NaN) are left out.
+        /// key, NaN) are left out. Default: "Label".
         /// </summary>
         public string LabelColumnName { get; set; } = Estimators.DefaultColumnNames.Label;
 
-        /// <summary>The column of text, of <see cref="TuningTask.Label"/> and <see cref="TuningTask.LanguageHeads"/>.</summary>
+        /// <summary>
+        /// The column of text, of <see cref="TuningTask.Label"/> and <see cref="TuningTask.LanguageHeads"/>. Default: "Text".
+        /// </summary>
         public string TextColumnName { get; set; } = Estimators.DefaultColumnNames.Text;
 
-        /// <summary>The column of a second text that makes a pair with the first; null for single texts.</summary>
+        /// <summary>
+        /// The column of a second text that makes a pair with the first; null for single texts. Default: null.
+        /// </summary>
         public string? SecondTextColumnName { get; set; }
 
-        /// <summary>The prompt's column, of <see cref="TuningTask.Completion"/>.</summary>
+        /// <summary>The prompt's column, of <see cref="TuningTask.Completion"/>. Default: "Prompt".</summary>
         public string PromptColumnName { get; set; } = Estimators.DefaultColumnNames.Prompt;
 
-        /// <summary>The response's column, of <see cref="TuningTask.Completion"/>.</summary>
+        /// <summary>The response's column, of <see cref="TuningTask.Completion"/>. Default: "Response".</summary>
         public string ResponseColumnName { get; set; } = Estimators.DefaultColumnNames.Response;
 
         /// <summary>
         /// A format string with the prompt, <c>{0}</c>, and behind it the response, <c>{1}</c>, each once:
         /// <c>"&lt;|user|&gt;{0}&lt;|assistant|&gt;{1}"</c>. An end-of-text token is added where the model has one.
+        /// Default: "{0}{1}".
         /// </summary>
         public string Template { get; set; } = "{0}{1}";
 
         /// <summary>
         /// Whether texts that spell a special token mean that token, as Hugging Face's tokenizers have it: of the rows that are
         /// learnt from, and of those that are predicted later. False takes it for text. A <see cref="Transformer"/> that was made with
-        /// false keeps that. Those of a <see cref="Template"/> are parsed in any case.
+        /// false keeps that. Those of a <see cref="Template"/> are parsed in any case. Default: true.
         /// </summary>
         [Training.KeepsResult]
         public bool ParseSpecialTokens { get; set; } = true;
@@ -105,22 +111,22 @@ public sealed partial class ChainTuningEstimator
         /// <summary>Whether special tokens are parsed in texts.</summary>
         internal bool ParsesSpecialTokens => ParseSpecialTokens && Transformer!.Settings.ParsesSpecialTokens;
 
-        /// <summary>Adapters to train instead of the tuned chains' weights; null for none.</summary>
+        /// <summary>Adapters to train instead of the tuned chains' weights; null for none. Default: null.</summary>
         public LoraOptions? Lora { get; set; }
 
         /// <summary>
         /// How much each class counts in the loss, above 0, in the order of the key's values, or false and true; null for all
-        /// alike.
+        /// alike. Default: null.
         /// </summary>
         public IReadOnlyList<double>? ClassWeights { get; set; }
 
-        /// <summary>The share of a class label that is spread over all classes, from 0 to below 1.</summary>
+        /// <summary>The share of a class label that is spread over all classes, from 0 to below 1. Default: 0.</summary>
         public double LabelSmoothing { get; set; }
 
         /// <summary>
         /// What a label is read from, of <see cref="TuningTask.Label"/>: the features of the last token, the only one that has
         /// read all of the text, or the mean over all tokens, which told whole sentences apart better with models of few layers
-        /// (samples/ForgettingStudy).
+        /// (samples/ForgettingStudy). Default: <see cref="FeaturePooling.LastToken"/>.
         /// </summary>
         /// <remarks>
         /// For the mean, chains that share the first one's keys and values are computed at every token, in tuning and in
@@ -130,29 +136,29 @@ public sealed partial class ChainTuningEstimator
 
         /// <summary>
         /// The learning rate of a label's head, which starts from nothing while the weights below it were trained before; null
-        /// for <see cref="TrainingOptions.LearningRate"/>. It rises and falls with that one.
+        /// for <see cref="TrainingOptions.LearningRate"/>. It rises and falls with that one. Default: null.
         /// </summary>
         public double? HeadLearningRate { get; set; }
 
-        /// <summary>Rows to validate on, with the same columns; null for none.</summary>
+        /// <summary>Rows to validate on, with the same columns; null for none. Default: null.</summary>
         public IDataView? ValidationSet { get; set; }
 
         /// <summary>
         /// Whether what the frozen chains compute is kept, so that epochs after the first run the tuned chains alone.
-        /// Results are the same to rounding.
+        /// Results are the same to rounding. Default: true.
         /// </summary>
         public bool ReuseFrozenFeatures { get; set; } = true;
 
-        /// <summary>Bytes of memory that kept features may take.</summary>
+        /// <summary>Bytes of memory that kept features may take. Default: 1 GiB.</summary>
         public long FrozenFeatureMemoryBytes { get; set; } = 1L << 30;
 
         /// <summary>
         /// A folder for temporary files of the features that <see cref="FrozenFeatureMemoryBytes"/> has no room for; it is created
-        /// if it is missing. Null writes none: such features are computed in every epoch.
+        /// if it is missing. Null writes none: such features are computed in every epoch. Default: null.
         /// </summary>
         public string? FrozenFeatureFolder { get; set; }
 
-        /// <summary>Bytes that kept features may take in <see cref="FrozenFeatureFolder"/>.</summary>
+        /// <summary>Bytes that kept features may take in <see cref="FrozenFeatureFolder"/>. Default: 16 GiB.</summary>
         public long FrozenFeatureDiskBytes { get; set; } = 16L << 30;
 
         private protected override int DefaultSequenceLength => Task == TuningTask.LanguageHeads ? 256 : 2048;

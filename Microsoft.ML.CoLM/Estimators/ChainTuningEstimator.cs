@@ -36,6 +36,23 @@ namespace Microsoft.ML.CoLM;
 /// own share them after <see cref="CoLMModel.ShareWeights"/>.
 /// </para>
 /// </remarks>
+/// <example>
+/// <code>
+/// // The last chain learns a key column; all before it stay as they are.
+/// var options = new ChainTuningEstimator.Options
+/// {
+///     Transformer = model,
+///     TextColumnName = "Sentence",
+///     ValidationSet = validation,
+///     LearningRate = 2e-4,
+/// };
+/// var pipeline = mlContext.Transforms.Conversion.MapValueToKey("Label")
+///     .Append(mlContext.Transforms.ChainTuning(options));
+/// var tuned = pipeline.Fit(train);
+/// var metrics = mlContext.MulticlassClassification.Evaluate(tuned.Transform(test));
+/// Console.WriteLine(metrics.MicroAccuracy);
+/// </code>
+/// </example>
 public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTransformer>, IStoppableEstimator
 {
     private readonly IHost _host;

@@ -10,6 +10,18 @@ namespace Microsoft.ML.CoLM;
 
 /// <summary>Loads a model and scores text with its first chains; see <see cref="ElasticScoringTransformer"/>.</summary>
 /// <remarks>Nothing is trained: fitting looks at the data's schema alone.</remarks>
+/// <example>
+/// <code>
+/// // How probable each text is, by the first chain alone.
+/// var options = new ElasticScoringEstimator.Options { ModelFolder = "model-folder", ChainCount = 1, BatchSize = 16 };
+/// using var scorer = mlContext.Transforms.ElasticScoring(options).Fit(test);
+/// var metrics = mlContext.CoLM().EvaluateLanguageModel(scorer.Transform(test));
+/// Console.WriteLine(metrics.Perplexity);
+///
+/// // The same weights, with two chains.
+/// using var better = scorer.WithChainCount(2);
+/// </code>
+/// </example>
 public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringTransformer>
 {
     private readonly IHost _host;

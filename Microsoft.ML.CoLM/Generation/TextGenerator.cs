@@ -15,6 +15,18 @@ namespace Microsoft.ML.CoLM;
 /// front of it, once. Safe for several threads: every call has a KV cache of its own. Neither the model nor the
 /// tokenizer is disposed.
 /// </remarks>
+/// <example>
+/// <code>
+/// using var model = CoLMModel.Load("model-folder");
+/// var generator = new TextGenerator(model);
+/// Console.WriteLine(generator.Generate("Once upon a time"));
+///
+/// // Sampled, from the first chain alone, as it comes.
+/// var options = new GenerationOptions { ChainCount = 1, Temperature = 0.8, TopP = 0.95, MaxNewTokens = 64 };
+/// await foreach (var text in generator.GenerateStreamingAsync("Once upon a time", options))
+///     Console.Write(text);
+/// </code>
+/// </example>
 public sealed partial class TextGenerator
 {
     // Texts of a batch that are generated at a time, and so the sequences that there is memory for: as many as a session
