@@ -96,13 +96,12 @@ public sealed class InvariantTextTests
         using var model = TextModels.Random(4, 2);
         using var transformer = new MLContext(seed: 1).Scorer(model);
         var (config, generator) = (TestModels.Config(4), new TextGenerator(model, transformer.Tokenizer));
-        var scaling = new Llama3RopeScaling(8, 1, 4, 8192);
         Action[] refused =
         [
             () => (config with { RmsNormEpsilon = -0.5 }).Validated(),
             () => (config with { RopeTheta = -0.5 }).Validated(),
-            () => (config with { RopeScaling = scaling with { Factor = -0.5 } }).Validated(),
-            () => (config with { RopeScaling = scaling with { LowFrequencyFactor = 1.5, HighFrequencyFactor = 0.25 } }).Validated(),
+            () => (config with { RopeScaling = new Llama3RopeScaling(-0.5, 1, 4, 8192) }).Validated(),
+            () => (config with { RopeScaling = new Llama3RopeScaling(8, 1.5, 0.25, 8192) }).Validated(),
             () => (config with { LayerCount = -7 }).Validated(),
             () => (config with { BosTokenId = -7 }).Validated(),
             () => transformer.WithChainCount(-7),
@@ -115,8 +114,8 @@ public sealed class InvariantTextTests
             () => generator.Generate("a", new() { TopP = 1.5 }),
             () => generator.Generate("a", new() { MinP = 1.5 }),
             () => generator.Generate("a", new() { RepetitionPenalty = -0.5 }),
-            () => transformer.WithCascade(new() { ChainCounts = [1, 2], Thresholds = [0.25, 1.5] }),
-            () => transformer.WithCascade(new() { ChainCounts = [1, 2, 3], Thresholds = [1.5, 0.25] }),
+            () => transformer.WithCascade(new() { ChainCounts = [1, 2], MaximumLosses = [0.25, 1.5] }),
+            () => transformer.WithCascade(new() { ChainCounts = [1, 2, 3], MaximumLosses = [1.5, 0.25] }),
             () => Tuned(transformer, options => options.LearningRate = -0.5),
             () => Tuned(transformer, options => options.WeightDecay = -0.5),
             () => Tuned(transformer, options => options.Beta1 = 1.5),

@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.CoLM.Modules;
 
 namespace Microsoft.ML.CoLM.Tests;
@@ -9,7 +10,7 @@ public sealed class StoredNumbersTests
     [TestMethod]
     public void ValuesOfEnumerationsStayWhatTheyAre()
     {
-        AreThese<ScoringTask>("LanguageModeling 0, Features 1, MulticlassClassification 2, BinaryClassification 3, " +
+        AreThese<TaskKind>("LanguageModeling 0, Features 1, MulticlassClassification 2, BinaryClassification 3, " +
             "Regression 4, Completion 5, MultipleChoice 6");
         AreThese<FeaturePooling>("Mean 0, LastToken 1");
         AreThese<LoraProjections>("None 0, Query 1, Key 2, Value 4, Output 8, Gate 16, Up 32, Down 64, All 127");

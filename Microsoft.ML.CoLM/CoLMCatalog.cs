@@ -18,7 +18,15 @@ public static class CoLMCatalog
     /// <param name="addedChains">Attention heads of each new chain.</param>
     /// <param name="kvSharing">Whether all chains share the first one's keys and values (CoLM-Air).</param>
     /// <param name="textColumnName">The column of text to train on, and to score.</param>
-    /// <exception cref="ArgumentException">An argument is empty.</exception>
+    /// <exception cref="ArgumentException">
+    /// An argument is empty, or a chain does not fit the folder's model; the message names the nearest that fit.
+    /// </exception>
+    /// <example>
+    /// <code>
+    /// using var grown = mlContext.Transforms.ChainExpansion("llama-folder", addedChains: [8]).Fit(train);
+    /// grown.Model.Save("grown-folder");
+    /// </code>
+    /// </example>
     public static ChainExpansionEstimator ChainExpansion(
         this TransformsCatalog catalog, string modelFolder, int[] addedChains, bool kvSharing = true,
         string textColumnName = "Text")
@@ -38,7 +46,13 @@ public static class CoLMCatalog
     /// </summary>
     /// <param name="catalog">The transforms catalog.</param>
     /// <param name="options">What to grow, and how to train it.</param>
-    /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
+    /// <exception cref="ArgumentException">An option is out of range, or does not fit the model; the message names it.</exception>
+    /// <example>
+    /// <code>
+    /// var options = new ChainExpansionEstimator.Options { ModelFolder = "llama-folder", AddedChains = [8, 8], MaxSteps = 1000 };
+    /// using var grown = mlContext.Transforms.ChainExpansion(options).Fit(train);
+    /// </code>
+    /// </example>
     public static ChainExpansionEstimator ChainExpansion(
         this TransformsCatalog catalog, ChainExpansionEstimator.Options options) =>
         new(EnvironmentOf(catalog), options);
@@ -52,6 +66,12 @@ public static class CoLMCatalog
     /// <param name="labelColumnName">The label: a key, Boolean or Single.</param>
     /// <param name="textColumnName">The column of text to learn from, and to predict of.</param>
     /// <exception cref="ArgumentException">An argument is empty.</exception>
+    /// <example>
+    /// <code>
+    /// var pipeline = mlContext.Transforms.Conversion.MapValueToKey("Label").Append(mlContext.Transforms.ChainTuning(model));
+    /// var tuned = pipeline.Fit(train);
+    /// </code>
+    /// </example>
     public static ChainTuningEstimator ChainTuning(
         this TransformsCatalog catalog, ElasticScoringTransformer model, string labelColumnName = "Label",
         string textColumnName = "Text")
@@ -59,7 +79,7 @@ public static class CoLMCatalog
         ArgumentNullException.ThrowIfNull(model);
         return ChainTuning(catalog, new ChainTuningEstimator.Options
         {
-            Model = model,
+            Transformer = model,
             LabelColumnName = labelColumnName,
             TextColumnName = textColumnName,
         });
@@ -71,7 +91,14 @@ public static class CoLMCatalog
     /// </summary>
     /// <param name="catalog">The transforms catalog.</param>
     /// <param name="options">What to tune, on which columns, and how.</param>
-    /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
+    /// <exception cref="ArgumentException">An option is out of range, or does not fit the model; the message names it.</exception>
+    /// <example>
+    /// <code>
+    /// // A language model learns to answer: columns Prompt and Response.
+    /// var options = new ChainTuningEstimator.Options { Transformer = model, Task = TuningTask.Completion, Lora = new() { Rank = 16 } };
+    /// using var tuned = mlContext.Transforms.ChainTuning(options).Fit(train);
+    /// </code>
+    /// </example>
     public static ChainTuningEstimator ChainTuning(
         this TransformsCatalog catalog, ChainTuningEstimator.Options options) =>
         new(EnvironmentOf(catalog), options);
@@ -86,6 +113,12 @@ public static class CoLMCatalog
     /// <param name="chainCount">How many chains to score with; null takes all.</param>
     /// <param name="textColumnName">The column of text to score; "Text" stands for the column that a tuned model was tuned with.</param>
     /// <exception cref="ArgumentException">An argument is empty or out of range.</exception>
+    /// <example>
+    /// <code>
+    /// using var scorer = mlContext.Transforms.ElasticScoring("model-folder", chainCount: 1).Fit(test);
+    /// var scored = scorer.Transform(test);
+    /// </code>
+    /// </example>
     public static ElasticScoringEstimator ElasticScoring(
         this TransformsCatalog catalog, string modelFolder, int? chainCount = null, string textColumnName = "Text")
     {
@@ -100,6 +133,15 @@ public static class CoLMCatalog
     /// <param name="catalog">The transforms catalog.</param>
     /// <param name="options">What to score with, and which columns to read and write.</param>
     /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
+    /// <example>
+    /// <code>
+    /// // Features of a text, for a trainer of ML.NET.
+    /// var options = new ElasticScoringEstimator.Options { ModelFolder = "model-folder", Task = ScoringTask.Features };
+    /// var pipeline = mlContext.Transforms.Conversion.MapValueToKey("Label")
+    ///     .Append(mlContext.Transforms.ElasticScoring(options))
+    ///     .Append(mlContext.MulticlassClassification.Trainers.SdcaMaximumEntropy());
+    /// </code>
+    /// </example>
     public static ElasticScoringEstimator ElasticScoring(
         this TransformsCatalog catalog, ElasticScoringEstimator.Options options) =>
         new(EnvironmentOf(catalog), options);

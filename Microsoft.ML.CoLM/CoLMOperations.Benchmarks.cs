@@ -80,18 +80,21 @@ public sealed partial class CoLMOperations
     /// <param name="scored">The rows, with both columns, each Single, Double or Int32.</param>
     /// <param name="labelColumnName">The numbers that should be.</param>
     /// <param name="scoreColumnName">The numbers that were predicted.</param>
+    /// <param name="cancellationToken">Ends it before the next row is read.</param>
     /// <exception cref="ArgumentException">
     /// A column is missing or of another type, or no row has a label.
     /// </exception>
     /// <exception cref="InvalidOperationException">
     /// A score is not finite, or a label infinite; the message names the column and the row.
     /// </exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public CorrelationMetrics EvaluateCorrelation(
-        IDataView scored, string labelColumnName = "Label", string scoreColumnName = "Score")
+        IDataView scored, string labelColumnName = "Label", string scoreColumnName = "Score",
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(scored);
         ArgumentException.ThrowIfNullOrEmpty(labelColumnName);
         ArgumentException.ThrowIfNullOrEmpty(scoreColumnName);
-        return NumberPairs.Evaluate(_mlContext, scored, labelColumnName, scoreColumnName);
+        return NumberPairs.Evaluate(_mlContext, Stoppable(scored, cancellationToken), labelColumnName, scoreColumnName);
     }
 }

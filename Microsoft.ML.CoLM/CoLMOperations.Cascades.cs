@@ -31,6 +31,7 @@ public sealed partial class CoLMOperations
     /// Infinity allows everything, and so the first chain count for all rows.
     /// </param>
     /// <param name="options">Chain counts, confidence, metric and label; null takes the defaults.</param>
+    /// <param name="cancellationToken">Ends it before the next row is read.</param>
     /// <returns>
     /// The cascade, with its metric and cost; all chains for every row, where none keeps the promise for less
     /// (<see cref="CascadeCalibration.IsFound"/>).
@@ -43,9 +44,10 @@ public sealed partial class CoLMOperations
     /// <exception cref="ArgumentOutOfRangeException">The tolerance or the confidence is out of range.</exception>
     /// <exception cref="InvalidOperationException">A score is not a finite number.</exception>
     /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
-    /// <exception cref="OperationCanceledException">The MLContext's execution was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled, or the MLContext's execution.</exception>
     public CascadeCalibration CalibrateCascade(
-        ITransformer model, IDataView data, double tolerance, CascadeCalibrationOptions? options = null)
+        ITransformer model, IDataView data, double tolerance, CascadeCalibrationOptions? options = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
@@ -56,6 +58,6 @@ public sealed partial class CoLMOperations
         }
         var copy = options?.Copy() ?? new();
         copy.Check();
-        return CascadeCalibrator.Of(_mlContext, model, data, tolerance, copy);
+        return CascadeCalibrator.Of(_mlContext, model, Stoppable(data, cancellationToken), tolerance, copy);
     }
 }

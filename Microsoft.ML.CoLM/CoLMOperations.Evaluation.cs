@@ -6,7 +6,7 @@ public sealed partial class CoLMOperations
 {
     /// <summary>
     /// Metrics of rows that a language model scored: what <see cref="ScoringTask.LanguageModeling"/> and
-    /// <see cref="ScoringTask.Completion"/> write.
+    /// <see cref="TuningTask.Completion"/> write.
     /// </summary>
     /// <remarks>
     /// The columns of log-probabilities and of token counts are known by their annotations, whatever they are called and whatever
@@ -16,6 +16,7 @@ public sealed partial class CoLMOperations
     /// </remarks>
     /// <param name="scored">The rows, read once.</param>
     /// <param name="textColumnName">The text that was scored, whose words and bytes are counted.</param>
+    /// <param name="cancellationToken">Ends it before the next row is read.</param>
     /// <returns>
     /// The metrics. <see cref="LanguageModelMetrics.ChainCount"/> is from an annotation <c>ChainCount</c> (Int32) of the column of
     /// log-probabilities, and 0 where it has none.
@@ -24,13 +25,13 @@ public sealed partial class CoLMOperations
     /// A column is missing or of another type, a log-probability is not a finite number, or no row has a scored token; the message
     /// names the column.
     /// </exception>
-    /// <exception cref="OperationCanceledException">The MLContext's execution was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled, or the MLContext's execution.</exception>
     public LanguageModelMetrics EvaluateLanguageModel(
-        IDataView scored, string textColumnName = DefaultColumnNames.Text)
+        IDataView scored, string textColumnName = DefaultColumnNames.Text, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(scored);
         ArgumentException.ThrowIfNullOrEmpty(textColumnName);
-        return LanguageEvaluation.Of(_mlContext, scored, textColumnName);
+        return LanguageEvaluation.Of(_mlContext, Stoppable(scored, cancellationToken), textColumnName);
     }
 
     /// <summary>
@@ -46,6 +47,7 @@ public sealed partial class CoLMOperations
     /// one: the rows go through what stands before it.
     /// </param>
     /// <param name="data">The rows that the model gets, read once.</param>
+    /// <param name="cancellationToken">Ends it before the next row is read.</param>
     /// <returns>The metrics at chain count 1, 2 and so on, up to all chains of the model.</returns>
     /// <exception cref="ArgumentException">
     /// The model holds no such transformer, or several, or one of another task; or the text column is missing or not text, or has
@@ -53,11 +55,12 @@ public sealed partial class CoLMOperations
     /// </exception>
     /// <exception cref="InvalidOperationException">A score is not a finite number.</exception>
     /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
-    /// <exception cref="OperationCanceledException">The MLContext's execution was cancelled.</exception>
-    public IReadOnlyList<LanguageModelMetrics> EvaluateChainCounts(ITransformer model, IDataView data)
+    /// <exception cref="OperationCanceledException">It was cancelled, or the MLContext's execution.</exception>
+    public IReadOnlyList<LanguageModelMetrics> EvaluateChainCounts(
+        ITransformer model, IDataView data, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
-        return ChainCountEvaluation.Of(_mlContext, model, data);
+        return ChainCountEvaluation.Of(_mlContext, model, Stoppable(data, cancellationToken));
     }
 }

@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Estimators;
+using Microsoft.ML.CoLM.Sweeping;
 
 namespace Microsoft.ML.CoLM;
 
@@ -8,6 +9,9 @@ public sealed partial class CoLMOperations
     private readonly MLContext _mlContext;
 
     internal CoLMOperations(MLContext mlContext) => _mlContext = mlContext;
+
+    private static IDataView Stoppable(IDataView rows, CancellationToken cancellationToken) => cancellationToken.CanBeCanceled
+        ? new StoppableDataView(rows, cancellationToken.ThrowIfCancellationRequested) : rows;
 
     /// <summary>
     /// Saves a fitted pipeline as ML.NET's zip, which <see cref="Load"/> and ML.NET's own <c>Model.Load</c> read. Other

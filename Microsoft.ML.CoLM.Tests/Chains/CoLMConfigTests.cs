@@ -88,6 +88,37 @@ public sealed class CoLMConfigTests
     }
 
     [TestMethod]
+    public void WhereAConfigurationWasReadFromMakesNoDifference()
+    {
+        Assert.AreEqual(Llama, Llama with { SourceJson = "{}" });
+        Assert.AreEqual(Llama.GetHashCode(), (Llama with { SourceJson = "{}" }).GetHashCode());
+        Assert.AreEqual("{}", (Llama with { SourceJson = "{}" } with { KvSharing = true }).SourceJson);
+    }
+
+    [TestMethod]
+    public void RotaryScalingsAreEqualWhenAllThatWasGivenIs()
+    {
+        Assert.AreEqual(new YarnRopeScaling(4, 64) { BetaFast = 16 }, new YarnRopeScaling(4, 64) { BetaFast = 16 });
+        Assert.AreNotEqual(new YarnRopeScaling(4, 64), new YarnRopeScaling(4, 64) { MScale = 1 });
+        Assert.AreNotEqual(new YarnRopeScaling(4, 64), new YarnRopeScaling(4, 64) { Truncate = false });
+        Assert.AreNotEqual<RopeScaling>(new LinearRopeScaling(4, 64), new DynamicRopeScaling(4, 64));
+        Assert.AreNotEqual(new LinearRopeScaling(4, 64), new LinearRopeScaling(4, 65));
+        Assert.AreEqual(new Llama3RopeScaling(8, 1, 4, 64).GetHashCode(), new Llama3RopeScaling(8, 1, 4, 64).GetHashCode());
+        Assert.AreNotEqual(new Llama3RopeScaling(8, 1, 4, 64), new Llama3RopeScaling(8, 1, 5, 64));
+    }
+
+    [TestMethod]
+    public void AConfigurationPrintsWhatItHolds()
+    {
+        var text = (Llama with { EosTokenIds = [2, 3], RopeScaling = new Llama3RopeScaling(8, 1, 4.5, 64) }).ToString();
+        Assert.Contains("Layout = 32,8,", text);
+        Assert.Contains("EosTokenIds = [2, 3]", text);
+        Assert.Contains("Llama3RopeScaling: Factor 8, LowFrequencyFactor 1, HighFrequencyFactor 4.5, OriginalContextLength 64", text);
+        Assert.DoesNotContain("System.", text);
+        Assert.DoesNotContain("TokenIdList", text);
+    }
+
+    [TestMethod]
     public void ConfigurationsAreEqualWhenTheirEndTokensAre()
     {
         Assert.AreEqual(Llama with { EosTokenIds = [1, 2] }, Llama with { EosTokenIds = [1, 2] });

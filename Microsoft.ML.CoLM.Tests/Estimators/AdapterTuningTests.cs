@@ -120,7 +120,10 @@ public sealed class AdapterTuningTests
         using var tuned = _mlContext.Tune(options);
         _mlContext.Model.Save(tuned, _mlContext.Keyed().Schema, folder["model.zip"]);
         using var loaded = (ElasticScoringTransformer)new MLContext().Model.Load(folder["model.zip"], out _);
-        Assert.AreEqual(options.Lora, loaded.Model.Adapters!.Lora);
+        var lora = loaded.Model.Adapters!.Lora;
+        Assert.AreEqual((3, 5.0, 0.25), (lora.Rank, lora.Alpha, lora.Dropout));
+        Assert.AreEqual(options.Lora.Projections, lora.Projections);
+        Assert.IsFalse(lora.MergeIntoWeights);
         Assert.AreEqual(1, loaded.Model.Adapters.FirstChain);
         ModelAssert.SameWeights(model, loaded.Model);
         for (var chainCount = 1; chainCount <= 3; chainCount++)
@@ -185,7 +188,7 @@ public sealed class AdapterTuningTests
         ElasticScoringTransformer Fit(double dropout, int seed = 3)
         {
             var options = Options(source, steps: 4);
-            options.Lora = options.Lora! with { Dropout = dropout };
+            options.Lora!.Dropout = dropout;
             (options.ValidationSet, options.Seed) = (_mlContext.Keyed(), seed);
             return _mlContext.Tune(options);
         }
@@ -241,7 +244,7 @@ public sealed class AdapterTuningTests
         var before = TrainingTask.Values(model);
         using var apart = _mlContext.Tune(Options(source, steps: 3));
         var options = Options(source, steps: 3);
-        options.Lora = options.Lora! with { MergeIntoWeights = true };
+        options.Lora!.MergeIntoWeights = true;
         using var merged = _mlContext.Tune(options);
 
         Assert.IsNull(merged.Model.Adapters);

@@ -129,7 +129,7 @@ public sealed class CancellationTests
         var text = TextModels.Sentence(LongText);
         var options = new ElasticScoringEstimator.Options { Model = _model };
         if (what == "cascade")
-            options.Cascade = new CascadeOptions { ChainCounts = [1, 2], Thresholds = [-1] };
+            options.Cascade = new CascadeOptions { ChainCounts = [1, 2], MaximumLosses = [-1] };
         options.Task = what == "Features" ? ScoringTask.Features : ScoringTask.LanguageModeling;
         using var transformer = _mlContext.Transforms.ElasticScoring(options).Fit(_mlContext.Rows("a"));
         if (what == "engine")

@@ -37,7 +37,7 @@ public sealed class CascadeTests
         var losses = Losses(one);
         var sorted = losses.Where(double.IsFinite).Order().ToArray();
         var threshold = (sorted[5] + sorted[6]) / 2;
-        using var transformer = Cascading(model, new CascadeOptions { ChainCounts = [1, 2], Thresholds = [threshold] });
+        using var transformer = Cascading(model, new CascadeOptions { ChainCounts = [1, 2], MaximumLosses = [threshold] });
         CollectionAssert.AreEqual(
             losses.Select(loss => loss > threshold ? 2 : 1).ToArray(),
             Rows(transformer).Select(row => row.ChainsUsed).ToArray());
@@ -102,7 +102,7 @@ public sealed class CascadeTests
         Assert.AreEqual(transformer.Settings, loaded.Settings);
         CollectionAssert.AreEqual(Rows(transformer), Rows(loaded));
 
-        using var other = Cascading(model, new CascadeOptions { ChainCounts = [1, 2, 3], Thresholds = [0.1, 0.2] });
+        using var other = Cascading(model, new CascadeOptions { ChainCounts = [1, 2, 3], MaximumLosses = [0.1, 0.2] });
         Assert.AreNotEqual(transformer.Settings, other.Settings);
     }
 
@@ -128,14 +128,14 @@ public sealed class CascadeTests
             ([0, 1], [1], ["Cascade.ChainCounts", "0, 1"]),
             ([2, 1], [1], ["Cascade.ChainCounts", "rise", "2, 1"]),
             ([1, 1], [1], ["Cascade.ChainCounts", "rise", "1, 1"]),
-            ([1, 2], [], ["Cascade.Thresholds", "have 1", "2 chain counts", "found 0"]),
-            ([1, 2, 3], [1], ["Cascade.Thresholds", "have 2", "3 chain counts", "found 1"]),
-            ([2], [1.5], ["Cascade.Thresholds", "have 0", "found 1"]),
-            ([1, 2], [double.NaN], ["Cascade.Thresholds", "NaN"]),
-            ([1, 2, 3], [1.5, 1.25], ["Cascade.Thresholds", "fall", "1.5, 1.25"])])
+            ([1, 2], [], ["Cascade.MaximumLosses", "have 1", "2 chain counts", "found 0"]),
+            ([1, 2, 3], [1], ["Cascade.MaximumLosses", "have 2", "3 chain counts", "found 1"]),
+            ([2], [1.5], ["Cascade.MaximumLosses", "have 0", "found 1"]),
+            ([1, 2], [double.NaN], ["Cascade.MaximumLosses", "NaN"]),
+            ([1, 2, 3], [1.5, 1.25], ["Cascade.MaximumLosses", "fall", "1.5, 1.25"])])
         {
             var error = Assert.ThrowsExactly<ArgumentException>(
-                () => Estimator(model, new() { ChainCounts = counts, Thresholds = thresholds }));
+                () => Estimator(model, new() { ChainCounts = counts, MaximumLosses = thresholds }));
             foreach (var part in named)
                 Assert.Contains(part, error.Message);
         }
@@ -145,7 +145,7 @@ public sealed class CascadeTests
     public void CountsThatTheModelLacksAreRefusedByItsChains()
     {
         using var model = TextModels.Random(4, 4);
-        var estimator = Estimator(model, new() { ChainCounts = [1, 3], Thresholds = [1] });
+        var estimator = Estimator(model, new() { ChainCounts = [1, 3], MaximumLosses = [1] });
         var error = Assert.ThrowsExactly<ArgumentException>(() => estimator.Fit(_mlContext.Rows("a")));
         foreach (var part in (string[])["Cascade.ChainCounts", "1, 3", "2 chains", "{4,4}"])
             Assert.Contains(part, error.Message);
@@ -187,7 +187,7 @@ public sealed class CascadeTests
             thresholds.Add((sorted[sorted.Length / 2 - 1] + sorted[sorted.Length / 2]) / 2);
             left.RemoveAll(row => losses[row] <= thresholds[^1]);
         }
-        return new() { ChainCounts = counts, Thresholds = [.. thresholds.Order()] };
+        return new() { ChainCounts = counts, MaximumLosses = [.. thresholds.Order()] };
     }
 
     private double[] Losses(ElasticScoringTransformer plain) => [.. plain.Score(_mlContext, TextModels.Texts)

@@ -27,7 +27,7 @@ public sealed class ChainCountEvaluationTests
         using var model = TextModels.Random(4, 2, 4);
         using var all = Fit(model);
         using var one = all.WithChainCount(1);
-        using var cascade = all.WithCascade(new CascadeOptions { ChainCounts = [1, 3], Thresholds = [2] });
+        using var cascade = all.WithCascade(new CascadeOptions { ChainCounts = [1, 3], MaximumLosses = [2] });
         var expected = _mlContext.CoLM().EvaluateChainCounts(all, Data);
         Assert.HasCount(3, expected);
         foreach (var transformer in (ElasticScoringTransformer[])[one, cascade])

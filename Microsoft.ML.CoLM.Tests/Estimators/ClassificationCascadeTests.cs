@@ -21,7 +21,7 @@ public sealed class ClassificationCascadeTests
         var rows = _mlContext.Keyed();
         var margins = Scores(one, rows, label).Select(Margin).ToArray();
         var threshold = (margins.Order().ElementAt(5) + margins.Order().ElementAt(6)) / 2;
-        using var cascade = tuned.WithCascade(new CascadeOptions { ChainCounts = [1, 2], Thresholds = [threshold] });
+        using var cascade = tuned.WithCascade(new CascadeOptions { ChainCounts = [1, 2], MinimumMargins = [threshold] });
         Assert.AreSame(tuned.Model, cascade.Model);
         var used = cascade.Transform(rows).GetColumn<int>("ChainsUsed").ToArray();
         CollectionAssert.AreEqual(margins.Select(margin => margin >= threshold ? 1 : 2).ToArray(), used);
@@ -42,7 +42,7 @@ public sealed class ClassificationCascadeTests
     public void AThresholdMayStopAllRowsOrNone(double threshold, int chainCount)
     {
         using var tuned = Tuned("Label");
-        using var cascade = tuned.WithCascade(new CascadeOptions { ChainCounts = [1, 2], Thresholds = [threshold] });
+        using var cascade = tuned.WithCascade(new CascadeOptions { ChainCounts = [1, 2], MinimumMargins = [threshold] });
         var used = cascade.Transform(_mlContext.Keyed()).GetColumn<int>("ChainsUsed");
         Assert.IsTrue(used.All(count => count == chainCount));
         Assert.IsNotNull(_mlContext.Evaluate(cascade));
@@ -52,7 +52,7 @@ public sealed class ClassificationCascadeTests
     public void AChainCountOfItsOwnEndsTheCascade()
     {
         using var tuned = Tuned("Label");
-        using var cascade = tuned.WithCascade(new CascadeOptions { ChainCounts = [1, 2], Thresholds = [0.5] });
+        using var cascade = tuned.WithCascade(new CascadeOptions { ChainCounts = [1, 2], MinimumMargins = [0.5] });
         using var plain = cascade.WithChainCount(2);
         Assert.IsNull(plain.GetOutputSchema(_mlContext.Keyed().Schema).GetColumnOrNull("ChainsUsed"));
         CollectionAssert.AreEqual(_mlContext.Predict(tuned).Scores(), _mlContext.Predict(plain).Scores());
@@ -63,16 +63,16 @@ public sealed class ClassificationCascadeTests
     {
         using var tuned = Tuned("Label");
         foreach (var (counts, thresholds, named) in ((int[], double[], string)[])[
-            ([], [], "ChainCounts"), ([2, 1], [1], "ChainCounts"), ([1, 3], [1], "{4,4}"), ([1, 2], [], "Thresholds"),
-            ([1, 2], [double.NaN], "Thresholds")])
+            ([], [], "ChainCounts"), ([2, 1], [1], "ChainCounts"), ([1, 3], [1], "{4,4}"), ([1, 2], [], "MinimumMargins"),
+            ([1, 2], [double.NaN], "MinimumMargins")])
         {
             Assert.Contains(named, Assert.Throws<ArgumentException>(() => tuned.WithCascade(
-                new CascadeOptions { ChainCounts = counts, Thresholds = thresholds })).Message);
+                new CascadeOptions { ChainCounts = counts, MinimumMargins = thresholds })).Message);
         }
         Assert.ThrowsExactly<ArgumentNullException>(() => tuned.WithCascade(null!));
         using var number = Tuned("Degrees");
         Assert.Contains("Regression", Assert.ThrowsExactly<NotSupportedException>(() => number.WithCascade(
-            new CascadeOptions { ChainCounts = [1, 2], Thresholds = [1] })).Message);
+            new CascadeOptions { ChainCounts = [1, 2], MinimumMargins = [1] })).Message);
     }
 
     private ElasticScoringTransformer Tuned(string label, FeaturePooling pooling = FeaturePooling.LastToken)

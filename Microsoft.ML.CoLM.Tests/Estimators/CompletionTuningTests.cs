@@ -214,7 +214,7 @@ public sealed class CompletionTuningTests
         using var tuned = estimator.Fit(rows);
         Assert.Contains($"'{column}'", Assert.Throws<ArgumentException>(() => tuned.Transform(without)).Message);
         Assert.Throws<NotSupportedException>(
-            () => tuned.WithCascade(new CascadeOptions { ChainCounts = [1, 2], Thresholds = [1] }));
+            () => tuned.WithCascade(new CascadeOptions { ChainCounts = [1, 2], MaximumLosses = [1] }));
     }
 
     private ConcurrentQueue<string> Warnings()

@@ -39,7 +39,7 @@ public sealed class CutRowsTests
     public void APassOverRowsSaysOnceHowManyItCut(bool isCascade)
     {
         using var tuned = Tuned();
-        using var cascade = tuned.WithCascade(new CascadeOptions { ChainCounts = [1, 2], Thresholds = [0.5] });
+        using var cascade = tuned.WithCascade(new CascadeOptions { ChainCounts = [1, 2], MinimumMargins = [0.5] });
         _mlContext.Predict(isCascade ? cascade : tuned, Texts(15, 16, 300, 3, 40));
         Assert.AreEqual("3 rows of column 'Text' have more than 16 tokens, which is the tuning's SequenceLength or the " +
             "model's context, and are cut to so many.", Assert.ContainsSingle(_warnings));

@@ -20,7 +20,7 @@ public sealed class DamagedZipTests
     {
         using var folder = new TemporaryFolder();
         using var model = TextModels.Random(4, 4);
-        using var transformer = _mlContext.Scorer(model).WithCascade(new CascadeOptions { ChainCounts = [1, 2], Thresholds = [2] });
+        using var transformer = _mlContext.Scorer(model).WithCascade(new CascadeOptions { ChainCounts = [1, 2], MaximumLosses = [2] });
         _mlContext.Model.Save(transformer, null, folder["model.zip"]);
         var expected = transformer.Score(_mlContext, Texts);
         var bytes = File.ReadAllBytes(folder["model.zip"]);

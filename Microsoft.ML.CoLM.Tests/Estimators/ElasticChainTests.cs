@@ -39,7 +39,7 @@ public sealed class ElasticChainTests
     {
         using var model = TextModels.Random(4, 4);
         using var pipeline = Pipeline(model, "chain in a chain") as IDisposable;
-        var cascade = new CascadeOptions { ChainCounts = [1, 2], Thresholds = [double.PositiveInfinity] };
+        var cascade = new CascadeOptions { ChainCounts = [1, 2], MaximumLosses = [double.PositiveInfinity] };
         var cascading = ((ITransformer)pipeline!).WithCascade(cascade);
         using var cascadingDisposing = cascading as IDisposable;
         var scored = cascading.Transform(_mlContext.Rows(TextModels.Texts));
@@ -158,7 +158,7 @@ public sealed class ElasticChainTests
         {
             foreach (var action in (Action[])[
                 () => pipeline.WithChainCount(1),
-                () => pipeline.WithCascade(new CascadeOptions { ChainCounts = [1, 2], Thresholds = [1] })])
+                () => pipeline.WithCascade(new CascadeOptions { ChainCounts = [1, 2], MaximumLosses = [1] })])
             {
                 var error = Assert.ThrowsExactly<ArgumentException>(action);
                 foreach (var part in named)
@@ -181,7 +181,7 @@ public sealed class ElasticChainTests
             Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => transformer.WithChainCount(chainCount)).Message,
             Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => pipeline.WithChainCount(chainCount)).Message);
         Assert.ThrowsExactly<ArgumentException>(
-            () => pipeline.WithCascade(new CascadeOptions { ChainCounts = [1, 3], Thresholds = [1] }));
+            () => pipeline.WithCascade(new CascadeOptions { ChainCounts = [1, 3], MaximumLosses = [1] }));
     }
 
     [TestMethod]

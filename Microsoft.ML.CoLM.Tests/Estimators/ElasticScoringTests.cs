@@ -60,7 +60,7 @@ public sealed class ElasticScoringTests
         AreAsInAPlainLoop(model, chainCount: 2, transformer.Score(_mlContext, TextModels.Texts), window, stride);
         using var first = transformer.WithChainCount(1);
         AreAsInAPlainLoop(model, chainCount: 1, first.Score(_mlContext, TextModels.Texts), window, stride);
-        using var cascade = transformer.WithCascade(new CascadeOptions { ChainCounts = [1, 2], Thresholds = [-1] });
+        using var cascade = transformer.WithCascade(new CascadeOptions { ChainCounts = [1, 2], MaximumLosses = [-1] });
         AreAsInAPlainLoop(model, chainCount: 2, cascade.Score(_mlContext, TextModels.Texts), window, stride);
     }
 

@@ -259,7 +259,6 @@ public sealed class FeatureScoringTests
             (options => options.FeaturesColumnName = "", "column name"),
             (options => options.FeaturesColumnName = "Text", "Text"),
             (options => options.Task = (ScoringTask)99, "ScoringTask"),
-            (options => options.Task = ScoringTask.Regression, "ChainTuning"),
             (options => options.Pooling = (FeaturePooling)2, "FeaturePooling")])
         {
             Assert.Contains(named, Assert.ThrowsExactly<ArgumentException>(

@@ -19,7 +19,7 @@ public sealed class FiniteScoreTests
         {
             Model = model,
             Task = task,
-            Cascade = cascades ? new CascadeOptions { ChainCounts = [1, 2], Thresholds = [0.1] } : null,
+            Cascade = cascades ? new CascadeOptions { ChainCounts = [1, 2], MaximumLosses = [0.1] } : null,
         }).Fit(_mlContext.Rows("a"));
         Overflow(model);
         var column = task == ScoringTask.Features ? "Features" : "LogProbability";

@@ -88,11 +88,11 @@ public sealed class HarnessWindowTests
     {
         using var model = TextModels.Random(TextModels.Config(4, 2) with { KvSharing = true });
         using var transformer = Fit(model, Window);
-        using var cascade = transformer.WithCascade(new CascadeOptions { ChainCounts = [1, 2], Thresholds = [-1] });
+        using var cascade = transformer.WithCascade(new CascadeOptions { ChainCounts = [1, 2], MaximumLosses = [-1] });
         Scoring.AreClose(
             transformer.Score(_mlContext, TextModels.Texts), cascade.Score(_mlContext, TextModels.Texts));
         using var first = transformer.WithChainCount(1);
-        using var few = transformer.WithCascade(new CascadeOptions { ChainCounts = [1, 2], Thresholds = [1e9] });
+        using var few = transformer.WithCascade(new CascadeOptions { ChainCounts = [1, 2], MaximumLosses = [1e9] });
         Scoring.AreClose(first.Score(_mlContext, TextModels.Texts), few.Score(_mlContext, TextModels.Texts));
     }
 

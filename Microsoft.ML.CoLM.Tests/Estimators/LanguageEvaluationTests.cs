@@ -116,7 +116,7 @@ public sealed class LanguageEvaluationTests
     {
         using var model = TextModels.Random(4, 4);
         using var all = _mlContext.Scorer(model);
-        using var cascade = all.WithCascade(new CascadeOptions { ChainCounts = [1, 2], Thresholds = [-1] });
+        using var cascade = all.WithCascade(new CascadeOptions { ChainCounts = [1, 2], MaximumLosses = [-1] });
         var data = _mlContext.Rows(TextModels.Texts);
         var metrics = _mlContext.CoLM().EvaluateLanguageModel(cascade.Transform(data));
         Assert.AreEqual(0, metrics.ChainCount);

@@ -280,7 +280,7 @@ public sealed class MultipleChoiceTests
             (options => options.ChoicesColumnName = "", nameof(ElasticScoringEstimator.Options.ChoicesColumnName)),
             (options => options.ContextColumnName = "Choices", "Choices, Choices"),
             (options => options.NormalizedScoreColumnName = "Score", "Score, Score"),
-            (options => options.Cascade = new CascadeOptions { ChainCounts = [1, 2], Thresholds = [0.5] }, "Cascade"),
+            (options => options.Cascade = new CascadeOptions { ChainCounts = [1, 2], MaximumLosses = [0.5] }, "Cascade"),
             (options => options.Window = 16, "Window must be left out with MultipleChoice, which reads the end"),
             (options => options.Stride = 16, "Stride must be left out with MultipleChoice")])
         {
@@ -290,7 +290,7 @@ public sealed class MultipleChoiceTests
         }
         using var transformer = Scorer(model);
         Assert.Contains("MultipleChoice", Assert.ThrowsExactly<NotSupportedException>(() => transformer.WithCascade(
-            new CascadeOptions { ChainCounts = [1, 2], Thresholds = [0.5] })).Message);
+            new CascadeOptions { ChainCounts = [1, 2], MaximumLosses = [0.5] })).Message);
         // The columns of other tasks may have any name.
         Estimator(model, options => options.TextColumnName = "Score");
     }

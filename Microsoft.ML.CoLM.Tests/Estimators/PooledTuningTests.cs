@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.CoLM.Tests.Checkpoints;
 using Microsoft.ML.Data;
 
@@ -144,7 +145,7 @@ public sealed class PooledTuningTests
         ZipEntries.Change(folder["old.zip"], folder["changed.zip"], "Model.key", bytes =>
         {
             // The task's number with the flag, and behind it the pooling.
-            byte[] number = BitConverter.GetBytes((int)ScoringTask.MulticlassClassification + (1 << 18));
+            byte[] number = BitConverter.GetBytes((int)TaskKind.MulticlassClassification + (1 << 18));
             var place = bytes.AsSpan().IndexOf(number);
             BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(place + sizeof(int)), 7);
             return bytes;

@@ -125,7 +125,7 @@ public sealed class PredictionPoolTests
     public void ManyThreadsOfEveryKindOnOneModelGetWhatOneGets()
     {
         using var tuned = _mlContext.Tune(Tuning.Steps(_scorer, steps: 1));
-        using var cascade = _scorer.WithCascade(new CascadeOptions { ChainCounts = [1, 2], Thresholds = [5] });
+        using var cascade = _scorer.WithCascade(new CascadeOptions { ChainCounts = [1, 2], MaximumLosses = [5] });
         var features = new ElasticScoringEstimator.Options { Model = _model, Task = ScoringTask.Features };
         using var vectors = _mlContext.Transforms.ElasticScoring(features).Fit(_mlContext.Rows("a"));
         var generator = new TextGenerator(_model, _scorer.Tokenizer);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Microsoft.ML.CoLM.Checkpoints;
+using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.CoLM.Tests.Checkpoints;
 using Microsoft.ML.Data;
 using static TorchSharp.torch;
@@ -133,7 +134,7 @@ public sealed class TunedFolderTests : IDisposable
             using var expected = _mlContext.Transforms.ElasticScoring(options).Fit(rows);
             (options.Model, options.ModelFolder) = (null, _folder.Path);
             using var read = _mlContext.Transforms.ElasticScoring(options).Fit(rows);
-            Assert.AreEqual(task, read.Settings.Task.Kind);
+            Assert.AreEqual($"{task}", $"{read.Settings.Task.Kind}");
             Assert.AreEqual(Describe(expected, rows), Describe(read, rows));
             // The head is not used, and not lost either.
             read.Model.Save(_folder["again"]);
@@ -142,7 +143,7 @@ public sealed class TunedFolderTests : IDisposable
         }
         using var model = CoLMModel.Load(_folder.Path);
         using var scorer = _mlContext.Scorer(model);
-        Assert.AreEqual(ScoringTask.LanguageModeling, scorer.Settings.Task.Kind);
+        Assert.AreEqual(TaskKind.LanguageModeling, scorer.Settings.Task.Kind);
     }
 
     [TestMethod]
@@ -165,7 +166,7 @@ public sealed class TunedFolderTests : IDisposable
     {
         var rows = Rows();
         using var tuned = Tune("class", rows);
-        var cascade = new CascadeOptions { ChainCounts = [1, 2], Thresholds = [0.5] };
+        var cascade = new CascadeOptions { ChainCounts = [1, 2], MinimumMargins = [0.5] };
         using var expected = tuned.WithCascade(cascade);
         expected.Model.Save(_folder.Path);
         using var plain = _mlContext.Transforms.ElasticScoring(_folder.Path).Fit(rows);
@@ -195,14 +196,14 @@ public sealed class TunedFolderTests : IDisposable
         using var again = _mlContext.Tune(With(Tuning.Steps(read), options => options.LabelColumnName = "IsWarm"), rows);
         again.Model.Save(_folder.Path);
         using var second = _mlContext.Transforms.ElasticScoring(_folder.Path).Fit(rows);
-        Assert.AreEqual(ScoringTask.BinaryClassification, second.Settings.Task.Kind);
+        Assert.AreEqual(TaskKind.BinaryClassification, second.Settings.Task.Kind);
         Assert.AreEqual(Describe(again, rows), Describe(second, rows));
 
         // A model without a task takes the place of one with.
         _model.Save(_folder.Path);
         Assert.IsFalse(File.Exists(_folder[TaskHead]));
         using var plain = _mlContext.Transforms.ElasticScoring(_folder.Path).Fit(rows);
-        Assert.AreEqual(ScoringTask.LanguageModeling, plain.Settings.Task.Kind);
+        Assert.AreEqual(TaskKind.LanguageModeling, plain.Settings.Task.Kind);
     }
 
     [TestMethod]

@@ -29,7 +29,7 @@ internal static class Tuning
     /// <summary>A few quick steps.</summary>
     public static ChainTuningEstimator.Options Steps(ElasticScoringTransformer model, int steps = 4) => new()
     {
-        Model = model,
+        Transformer = model,
         SequenceLength = 32,
         BatchSize = 6,
         MaxSteps = steps,

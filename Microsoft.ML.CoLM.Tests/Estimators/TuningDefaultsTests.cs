@@ -23,7 +23,7 @@ public sealed class TuningDefaultsTests
         using var source = _mlContext.Scorer(model);
         var options = new ChainTuningEstimator.Options
         {
-            Model = source,
+            Transformer = source,
             FrozenChains = frozen,
             AddedChains = added is { } heads ? [heads] : null,
         };

@@ -15,7 +15,7 @@ public sealed class WrongTuningInputTests
 {
     private static readonly Dictionary<string, (Action<ChainTuningEstimator.Options>, string[])> Wrong = new()
     {
-        ["Model"] = (options => options.Model = null, []),
+        ["Transformer"] = (options => options.Transformer = null, []),
         ["Task"] = (options => options.Task = (TuningTask)9, ["9"]),
         ["FrozenChains"] = (options => options.FrozenChains = -1, ["-1"]),
         ["LabelColumnName"] = (options => options.LabelColumnName = "", []),
@@ -54,9 +54,9 @@ public sealed class WrongTuningInputTests
         ["ClassWeights, of nothing"] = (options => options.ClassWeights = [1, 0, 1], ["0"]),
         ["ScaleWeights"] = (options => options.ScaleWeights = [1, 0], ["0"]),
         ["ScaleWeights, negative"] = (options => options.ScaleWeights = [-1, 1], ["-1"]),
-        ["FrozenFeatureMemory"] = (options => options.FrozenFeatureMemory = -1, ["-1"]),
+        ["FrozenFeatureMemoryBytes"] = (options => options.FrozenFeatureMemoryBytes = -1, ["-1"]),
         ["FrozenFeatureFolder"] = (options => options.FrozenFeatureFolder = "", ["an empty name"]),
-        ["FrozenFeatureDisk"] = (options => options.FrozenFeatureDisk = -1, ["-1"]),
+        ["FrozenFeatureDiskBytes"] = (options => options.FrozenFeatureDiskBytes = -1, ["-1"]),
         ["EarlyStoppingPatience"] = (options => options.EarlyStoppingPatience = 0, ["0"]),
         ["BatchSize"] = (options => options.BatchSize = 0, ["0"]),
         ["SequenceLength"] = (options => options.SequenceLength = 0, ["0"]),
@@ -126,11 +126,14 @@ public sealed class WrongTuningInputTests
         var classWeights = new double[] { 1, 1, 1 };
         (options.ClassWeights, options.AddedChains) = (classWeights, [4]);
         options.ScaleWeights = [1, 1, 1];
+        options.Lora = new LoraOptions { Rank = 2 };
         var estimator = _mlContext.Transforms.ChainTuning(options);
-        (options.Model, options.LabelColumnName, options.BatchSize) = (null, "Nothing", 0);
+        options.Lora.Rank = 0;
+        (options.Transformer, options.LabelColumnName, options.BatchSize) = (null, "Nothing", 0);
         (options.AddedChains[0], classWeights[0]) = (3, double.NaN);
         using var tuned = estimator.Fit(_mlContext.Keyed());
         Assert.AreEqual(new ChainLayout(4, 4, 4), tuned.Model.Config.Layout);
+        Assert.AreEqual(2, tuned.Model.Adapters!.Lora.Rank);
     }
 
     [TestMethod]
@@ -416,7 +419,7 @@ public sealed class WrongTuningInputTests
         var options = Tuning.Steps(source, steps: 1);
         (options.Task, options.Lora) = (task, hasAdapters ? new LoraOptions() : null);
         var error = Assert.ThrowsExactly<ArgumentException>(() => _mlContext.Tune(options));
-        foreach (var part in (string[])["Model", "Float16", "BFloat16", "Float32", "ElasticScoringEstimator.Options.DataType"])
+        foreach (var part in (string[])["Transformer", "Float16", "BFloat16", "Float32", "ElasticScoringEstimator.Options.DataType"])
             Assert.Contains(part, error.Message);
     }
 

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
 using System.Text.Json.Nodes;
+using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.CoLM.Tests.Checkpoints;
 
 namespace Microsoft.ML.CoLM.Tests.Estimators;
@@ -64,7 +65,7 @@ public sealed class WrongZipTests
         ["no tokenizer_config.json"] = ("tokenizer_config.json", _ => null, ["tokenizer_config.json"]),
         ["no chains to score with"] = ("Model.key", SetNumber(ChainCount, 0), ["chainCount"]),
         ["more chains to score with than there are"] = ("Model.key", SetNumber(ChainCount, 3), ["chainCount"]),
-        ["choices without a column of them"] = ("Model.key", SetNumber(Task, (int)ScoringTask.MultipleChoice), ["'Text'", "choices"]),
+        ["choices without a column of them"] = ("Model.key", SetNumber(Task, (int)TaskKind.MultipleChoice), ["'Text'", "choices"]),
         ["a later version"] = ("Model.key", Version(0x00010004), ["CoLMElasticScoring", "too new"]),
         ["a much later version"] = ("Model.key", Version(0x00020000), ["CoLMElasticScoring", "too new"]),
         ["another component's settings"] = ("Model.key", Replace("COLMELST", "COPYCOLT"), ["Unknown file type"]),

@@ -77,7 +77,7 @@ public sealed class ZipFuzzTests
     {
         using var model = TextModels.Random(4, 4);
         using var whole = _mlContext.Scorer(model);
-        using var transformer = whole.WithCascade(new CascadeOptions { ChainCounts = [1, 2], Thresholds = [2] });
+        using var transformer = whole.WithCascade(new CascadeOptions { ChainCounts = [1, 2], MaximumLosses = [2] });
         _mlContext.CoLM().Save(transformer, null, path);
     }
 

@@ -141,6 +141,6 @@ public sealed class PrefillTests
         Assert.ThrowsExactly<ArgumentException>(() => generator.Continue(foreign, new()));
         using var cancelled = new CancellationTokenSource();
         cancelled.Cancel();
-        Assert.ThrowsExactly<OperationCanceledException>(() => generator.Prefill(Text, token: cancelled.Token));
+        Assert.ThrowsExactly<OperationCanceledException>(() => generator.Prefill(Text, cancellationToken: cancelled.Token));
     }
 }

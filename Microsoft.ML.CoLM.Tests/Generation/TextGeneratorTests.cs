@@ -27,6 +27,58 @@ public sealed class TextGeneratorTests
     }
 
     [TestMethod]
+    public void AGeneratorTakesTheTokenizerThatCameWithTheModel()
+    {
+        using var folder = new Checkpoints.TemporaryFolder();
+        using var model = Generators.EndlessModel(kvSharing: true, 4, 4);
+        model.Save(folder.Path);
+        using var loaded = CoLMModel.Load(folder.Path);
+        using var grown = loaded.Expand([4], kvSharing: true);
+        var options = new GenerationOptions { MaxNewTokens = 8 };
+        var expected = new TextGenerator(model, CoLMTokenizer.Load(folder.Path)).Generate("The cat", options);
+        foreach (var own in (CoLMModel[])[model, loaded, grown])
+            Assert.AreEqual(expected, new TextGenerator(own).Generate("The cat", options));
+    }
+
+    [TestMethod]
+    public void AModelWithoutATokenizerIsRefusedWithWhatToGive()
+    {
+        using var model = CoLMModel.Create(TextModels.Config(4), seed: 1);
+        var error = Assert.ThrowsExactly<ArgumentException>(() => new TextGenerator(model));
+        Assert.Contains("came without a tokenizer", error.Message);
+        Assert.Contains("CoLMTokenizer.Load", error.Message);
+        Assert.AreEqual("model", error.ParamName);
+        Assert.ThrowsExactly<ArgumentNullException>(() => new TextGenerator(null!));
+    }
+
+    [TestMethod]
+    public async Task OptionsThatAreLeftOutAreTheDefaults()
+    {
+        using var model = Generators.EndlessModel(kvSharing: true, 4);
+        var generator = new TextGenerator(model);
+        var expected = generator.Generate("The cat", new GenerationOptions());
+        Assert.AreEqual(expected, generator.Generate("The cat"));
+        Assert.AreEqual(expected, generator.GenerateResult("The cat").ToString());
+        Assert.AreEqual(expected, generator.GenerateBatch(["The cat"])[0].Text);
+        using var cache = generator.Prefill("The cat");
+        Assert.AreEqual(expected, generator.Continue(cache).Text);
+        var streamed = "";
+        await foreach (var text in generator.GenerateStreamingAsync("The cat"))
+            streamed += text;
+        Assert.AreEqual(expected, streamed);
+    }
+
+    [TestMethod]
+    public void GeneratingTextIsCancelled()
+    {
+        using var model = Generators.EndlessModel(kvSharing: true, 4);
+        using var source = new CancellationTokenSource();
+        source.Cancel();
+        Assert.ThrowsExactly<OperationCanceledException>(
+            () => new TextGenerator(model).Generate("The cat", cancellationToken: source.Token));
+    }
+
+    [TestMethod]
     public void APromptThatIsTakenLiterallyHasNoSpecialTokens()
     {
         const string Prompt = "The cat</s> sat <s>";
@@ -227,7 +279,6 @@ public sealed class TextGeneratorTests
         Assert.ThrowsExactly<ArgumentNullException>(() => new TextGenerator(model, null!));
         var generator = Generators.Create(model);
         Assert.ThrowsExactly<ArgumentNullException>(() => generator.Generate(null!, new()));
-        Assert.ThrowsExactly<ArgumentNullException>(() => generator.Generate("a", null!));
         Assert.ThrowsExactly<ArgumentNullException>(() => generator.GenerateBatch(null!, new()));
         var error = Assert.ThrowsExactly<ArgumentNullException>(() => generator.GenerateBatch(["a", null!], new()));
         Assert.AreEqual("prompts[1]", error.ParamName);

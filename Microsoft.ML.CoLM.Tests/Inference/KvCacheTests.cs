@@ -213,15 +213,14 @@ public sealed class KvCacheTests
     [TestMethod]
     public void ACacheOfOtherKeysIsNotContinued()
     {
-        var scaling = new Llama3RopeScaling(8, 1, 4, 64);
-        var config = Estimators.TextModels.Config(4, 2) with { RopeScaling = scaling };
+        var config = Estimators.TextModels.Config(4, 2) with { RopeScaling = new Llama3RopeScaling(8, 1, 4, 64) };
         using var model = Estimators.TextModels.Random(config);
         using var cache = Filled(model, [1, 2, 3], 2);
         CoLMConfig[] others =
         [
             config with { RopeTheta = 500_000 }, config with { RmsNormEpsilon = 1e-5 }, config with { RopeScaling = null },
-            config with { RopeScaling = scaling with { Factor = 4 } }, config with { LayerCount = 3 },
-            config with { RopeScaling = scaling with { OriginalContextLength = 32 } }, config with { KvSharing = true },
+            config with { RopeScaling = new Llama3RopeScaling(4, 1, 4, 64) }, config with { LayerCount = 3 },
+            config with { RopeScaling = new Llama3RopeScaling(8, 1, 4, 32) }, config with { KvSharing = true },
             config with { KeyValueHeadCount = 4, Layout = new ChainLayout(4, 4) },
         ];
         foreach (var other in others)

@@ -12,7 +12,7 @@ namespace Microsoft.ML.CoLM.Tests.Modules;
 public sealed class DynamicRopeTests
 {
     private const double Tolerance = 2e-5;
-    private static readonly DynamicRopeScaling Scaling = new(Factor: 4, OriginalContextLength: 16);
+    private static readonly DynamicRopeScaling Scaling = new(factor: 4, originalContextLength: 16);
 
     [TestMethod]
     [DataRow(true)]

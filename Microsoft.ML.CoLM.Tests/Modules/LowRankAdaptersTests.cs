@@ -25,7 +25,7 @@ public sealed class LowRankAdaptersTests
         using var model = Model(kvSharing);
         using var ids = TestIds.Of(model.Config, 2, 9);
         using var before = Logits(model, ids);
-        model.Adapters = new LowRankAdapters(model, firstChain, Lora with { Projections = projections });
+        model.Adapters = new LowRankAdapters(model, firstChain, new() { Rank = 2, Alpha = 3, Projections = projections });
         model.Adapters.Initialise(seed: 1);
         using var after = Logits(model, ids);
         TensorAssert.SameBits(before, after);
@@ -35,7 +35,7 @@ public sealed class LowRankAdaptersTests
     [DynamicData(nameof(Models))]
     public void AMergedModelComputesTheSame(bool kvSharing, int firstChain, LoraProjections projections)
     {
-        using var model = Adapted(kvSharing, firstChain, Lora with { Projections = projections });
+        using var model = Adapted(kvSharing, firstChain, new() { Rank = 2, Alpha = 3, Projections = projections });
         using var merged = model.MergeAdapters();
         Assert.IsNull(merged.Adapters);
         using var ids = TestIds.Of(model.Config, 2, 9);

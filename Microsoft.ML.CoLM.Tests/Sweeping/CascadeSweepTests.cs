@@ -38,7 +38,7 @@ public sealed class CascadeSweepTests
             Assert.AreEqual(SweepTrialState.Completed, trial.State, trial.Error);
             var expected = _mlContext.CoLM().CalibrateCascade(_source, rows, tolerance).Cascade;
             CollectionAssert.AreEqual(expected.ChainCounts.ToArray(), trial.Cascade!.ChainCounts.ToArray());
-            CollectionAssert.AreEqual(expected.Thresholds.ToArray(), trial.Cascade.Thresholds.ToArray());
+            CollectionAssert.AreEqual(expected.Thresholds.ToArray(), trial.Cascade.MaximumLosses.ToArray());
             Assert.AreEqual(expected.ChainCounts[^1], trial.ChainCount);
             using var cascade = _source.WithCascade(expected);
             Assert.AreEqual(cascade.Transform(rows).GetMeanLoss(_mlContext), trial.Metric!.Value, 1e-9);
@@ -104,7 +104,7 @@ public sealed class CascadeSweepTests
         ChainSweep Sweep() => _mlContext.CreateQuickSweep().SetModel(_source).SetDataset(rows, rows).SetMetric(SweepMetric.Loss)
             .SetCascadeCalibration(rows, double.MaxValue).SetCheckpoint(folder.Path);
         var (first, second) = (Sweep().Run(), Sweep().Run());
-        CollectionAssert.AreEqual(first.Trials[2].Cascade!.Thresholds.ToArray(), second.Trials[2].Cascade!.Thresholds.ToArray());
+        CollectionAssert.AreEqual(first.Trials[2].Cascade!.MaximumLosses.ToArray(), second.Trials[2].Cascade!.MaximumLosses.ToArray());
         CollectionAssert.AreEqual(first.Trials[2].Model!.Score(_mlContext, "some text").Select(row => row.LogProbability).ToArray(),
             second.Trials[2].Model!.Score(_mlContext, "some text").Select(row => row.LogProbability).ToArray());
         first.DisposeModels();

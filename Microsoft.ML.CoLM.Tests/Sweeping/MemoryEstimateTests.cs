@@ -153,7 +153,7 @@ public sealed class MemoryEstimateTests
         using var tuned = _mlContext.Tune(options, _mlContext.Labelled());
         Assert.AreEqual(16 * tuned.Training!.TrainedParameterCount, Estimate(options));
 
-        options.Lora = options.Lora with { MergeIntoWeights = true };
+        options.Lora.MergeIntoWeights = true;
         var head = tuned.Head().parameters().Sum(parameter => parameter.numel());
         var size = type == ScalarType.Float32 ? 4 : 2;
         Assert.AreEqual(4 * tuned.Training.TrainedParameterCount +
@@ -181,15 +181,15 @@ public sealed class MemoryEstimateTests
         using var source = _mlContext.Scorer(model);
         var rows = _mlContext.Labelled();
         var options = Options(source, "IsWarm");
-        (options.ReuseFrozenFeatures, options.FrozenFeatureMemory, options.MaxSteps) = (true, 1 << 30, 100);
-        var without = Estimate(options) - options.FrozenFeatureMemory;
+        (options.ReuseFrozenFeatures, options.FrozenFeatureMemoryBytes, options.MaxSteps) = (true, 1 << 30, 100);
+        var without = Estimate(options) - options.FrozenFeatureMemoryBytes;
         // A token for each byte, and the one that begins the text.
         var tokens = Tuning.Data.Sum(row => Math.Min(options.SequenceLength, 1 + row.Text!.Length));
         var numbers = FrozenSite.Of(model.Config, 1, ofLast: kvSharing)
             .Sum(site => site.Groups * site.Width * (site.IsOfLast ? Tuning.Data.Length : tokens));
         Assert.AreEqual(4 * numbers, MemoryEstimate.Of(_mlContext.Transforms.ChainTuning(options), rows) - without);
 
-        options.FrozenFeatureMemory = 1000;
+        options.FrozenFeatureMemoryBytes = 1000;
         Assert.AreEqual(1000, MemoryEstimate.Of(_mlContext.Transforms.ChainTuning(options), rows) - without);
         options.MaxSteps = 2; // 12 rows in batches of 6: none is read twice
         Assert.AreEqual(0, MemoryEstimate.Of(_mlContext.Transforms.ChainTuning(options), rows) - without);
@@ -217,7 +217,10 @@ public sealed class MemoryEstimateTests
     {
         Assert.IsNull(MemoryEstimate.Of(_mlContext.Transforms.ElasticScoring("no-such-folder")));
         using var model = TextModels.Random(4);
-        Assert.IsNull(MemoryEstimate.Of(_mlContext.Transforms.ChainExpansion(Expansion.Grow(model, 1, 3))));
+        using var folder = new Checkpoints.TemporaryFolder();
+        var growing = _mlContext.Transforms.ChainExpansion(folder["later"], [3]);
+        model.Save(folder["later"]);
+        Assert.IsNull(MemoryEstimate.Of(growing));
         var source = _mlContext.Scorer(model);
         var tuning = _mlContext.Transforms.ChainTuning(Tuning.Steps(source));
         source.Dispose();

@@ -32,7 +32,7 @@ public sealed class ResultFilesTests
         {
             Id = 2,
             ChainCount = 3,
-            Cascade = new() { ChainCounts = [1, 3], Thresholds = [double.PositiveInfinity] },
+            Cascade = new() { ChainCounts = [1, 3], MaximumLosses = [double.PositiveInfinity] },
             Settings = new SweepSettings().Set("rate", 1e-5).Set("mixed", "one").Set("empty", "").Set("wait", double.NaN),
             Metric = double.NaN,
         },

@@ -13,7 +13,7 @@ public sealed class ResultTableTests
             {
                 Id = 2,
                 ChainCount = 3,
-                Cascade = new() { ChainCounts = [1, 3], Thresholds = [0.50001] },
+                Cascade = new() { ChainCounts = [1, 3], MaximumLosses = [0.50001] },
                 Settings = Settings(0.002),
                 Metric = 0.8125,
                 MetricDeviation = 0.0123,

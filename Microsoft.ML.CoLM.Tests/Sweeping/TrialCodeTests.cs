@@ -16,8 +16,8 @@ public sealed class TrialCodeTests
             Trials.Completed(1, 0.5, 1, 2, settings).ToString());
         Assert.AreEqual("model.WithChainCount(2)", Trials.Completed(1, 0.5, 1, 2).ToString());
         var cascade = new ChainTrial
-        { ChainCount = 3, Cascade = new() { ChainCounts = [1, 2, 3], Thresholds = [1.5, double.PositiveInfinity] } };
-        Assert.AreEqual("model.WithCascade(new() { ChainCounts = [1, 2, 3], Thresholds = [1.5, double.PositiveInfinity] })",
+        { ChainCount = 3, Cascade = new() { ChainCounts = [1, 2, 3], MaximumLosses = [1.5, double.PositiveInfinity] } };
+        Assert.AreEqual("model.WithCascade(new() { ChainCounts = [1, 2, 3], MaximumLosses = [1.5, double.PositiveInfinity] })",
             cascade.ToString());
         Assert.AreEqual("create(new SweepSettings().Set(\"a\", 1)).Fit(train)",
             Trials.Failed(1, "No.", new SweepSettings().Set("a", 1)).ToString());

@@ -214,9 +214,9 @@ public sealed class FrozenFeaturesTests
         Assert.HasCount(12, expected);
         foreach (var change in (Action<ChainTuningEstimator.Options>[])[
             _ => { },
-            options => (options.FrozenFeatureMemory, options.FrozenFeatureFolder) = (0, Folder),
-            options => options.FrozenFeatureMemory = 0,
-            options => (options.FrozenFeatureMemory, options.FrozenFeatureDisk, options.FrozenFeatureFolder) =
+            options => (options.FrozenFeatureMemoryBytes, options.FrozenFeatureFolder) = (0, Folder),
+            options => options.FrozenFeatureMemoryBytes = 0,
+            options => (options.FrozenFeatureMemoryBytes, options.FrozenFeatureDiskBytes, options.FrozenFeatureFolder) =
                 (long.MaxValue, long.MaxValue, Folder)])
         {
             var losses = Losses(change);

@@ -8,16 +8,18 @@ namespace Microsoft.ML.CoLM;
 /// </summary>
 /// <remarks>
 /// All widths are the first chain's; chain i has c_i / c_1 of them. Setting names are those of Hugging Face's
-/// <c>config.json</c> in .NET's spelling.
+/// <c>config.json</c> in .NET's spelling. Two are equal when all settings are, wherever they were
+/// read from.
 /// </remarks>
 public sealed record CoLMConfig
 {
     private readonly TokenIdList _eosTokenIds = new([]);
+    private readonly SourceText _source;
 
     /// <summary>Attention heads of each chain.</summary>
     public required ChainLayout Layout { get; init; }
 
-    /// <summary>Whether all chains share the first chain's keys and values (the paper's CoLM-Air).</summary>
+    /// <summary>Whether all chains share the first chain's keys and values (the paper's CoLM-Air). Default: false.</summary>
     public bool KvSharing { get; init; }
 
     /// <summary>Token ids in the vocabulary, V.</summary>
@@ -32,36 +34,40 @@ public sealed record CoLMConfig
     /// <summary>Decoder layers.</summary>
     public required int LayerCount { get; init; }
 
-    /// <summary>Key-value heads of the first chain, g_1; <see langword="null"/> means one for each attention head.</summary>
+    /// <summary>
+    /// Key-value heads of the first chain, g_1; <see langword="null"/> means one for each attention head. Default: null.
+    /// </summary>
     public int? KeyValueHeadCount { get; init; }
 
-    /// <summary>Features of an attention head, d; <see langword="null"/> means D_1 / c_1.</summary>
+    /// <summary>Features of an attention head, d; <see langword="null"/> means D_1 / c_1. Default: null.</summary>
     public int? HeadDimension { get; init; }
 
     /// <summary>
     /// The longest sequence the model takes, in tokens. Of a folder it is <c>max_position_embeddings</c> of
     /// <c>config.json</c>, 2048 where there is none; with a <see cref="RopeScaling"/> of type <c>linear</c> or <c>dynamic</c>
     /// that times the factor, rounded down, and of type <c>yarn</c> the original context times the factor, where that is
-    /// longer.
+    /// longer. Default: 2048.
     /// </summary>
     public int ContextLength { get; init; } = 2048;
 
-    /// <summary>Added to the mean square in RMSNorm.</summary>
+    /// <summary>Added to the mean square in RMSNorm. Default: 1e-6.</summary>
     public double RmsNormEpsilon { get; init; } = 1e-6;
 
-    /// <summary>Base of the rotary embedding's wavelengths.</summary>
+    /// <summary>Base of the rotary embedding's wavelengths. Default: 10000.</summary>
     public double RopeTheta { get; init; } = 10000;
 
-    /// <summary>How the rotary embedding is scaled, or <see langword="null"/> for no scaling.</summary>
+    /// <summary>How the rotary embedding is scaled, or <see langword="null"/> for no scaling. Default: null.</summary>
     public RopeScaling? RopeScaling { get; init; }
 
-    /// <summary>Whether the first chain's head is its embedding. Later chains always have a head of their own.</summary>
+    /// <summary>
+    /// Whether the first chain's head is its embedding. Later chains always have a head of their own. Default: false.
+    /// </summary>
     public bool TieWordEmbeddings { get; init; }
 
-    /// <summary>Id of the beginning-of-text token, or <see langword="null"/> where the model has none.</summary>
+    /// <summary>Id of the beginning-of-text token, or <see langword="null"/> where the model has none. Default: null.</summary>
     public int? BosTokenId { get; init; }
 
-    /// <summary>Ids of the tokens that end a text; may be empty.</summary>
+    /// <summary>Ids of the tokens that end a text; may be empty. Default: none.</summary>
     public IReadOnlyList<int> EosTokenIds
     {
         get => _eosTokenIds;
@@ -75,7 +81,11 @@ public sealed record CoLMConfig
     /// <summary>
     /// The <c>config.json</c> this was read from, so that settings unknown to this library survive a save.
     /// </summary>
-    internal string? SourceJson { get; init; }
+    internal string? SourceJson
+    {
+        get => _source.Json;
+        init => _source = new SourceText(value);
+    }
 
     internal int ChainCount => Layout.ChainCount;
 

@@ -12,13 +12,13 @@ namespace Microsoft.ML.CoLM;
 /// the original one, as <c>max_position_embeddings</c>. <see cref="CoLMModel.forward"/> alone takes longer sequences, too,
 /// as transformers does: the angles are made for any length.
 /// </remarks>
-public sealed record DynamicRopeScaling : RopeScaling
+public sealed class DynamicRopeScaling : RopeScaling
 {
     /// <summary>A scaling.</summary>
-    /// <param name="Factor">How fast the base grows.</param>
-    /// <param name="OriginalContextLength">The longest sequence, in tokens, that is not scaled.</param>
-    public DynamicRopeScaling(double Factor, int OriginalContextLength)
-        : base(Factor, OriginalContextLength)
+    /// <param name="factor">How fast the base grows.</param>
+    /// <param name="originalContextLength">The longest sequence, in tokens, that is not scaled.</param>
+    public DynamicRopeScaling(double factor, int originalContextLength)
+        : base(factor, originalContextLength)
     {
     }
 

@@ -8,13 +8,13 @@ namespace Microsoft.ML.CoLM;
 /// <see cref="CoLMConfig.ContextLength"/> is the original context times the factor, rounded down; <c>config.json</c> has
 /// the original one, as <c>max_position_embeddings</c>.
 /// </remarks>
-public sealed record LinearRopeScaling : RopeScaling
+public sealed class LinearRopeScaling : RopeScaling
 {
     /// <summary>A scaling.</summary>
-    /// <param name="Factor">What positions are divided by.</param>
-    /// <param name="OriginalContextLength">The context, in tokens, that the model was first trained with.</param>
-    public LinearRopeScaling(double Factor, int OriginalContextLength)
-        : base(Factor, OriginalContextLength)
+    /// <param name="factor">What positions are divided by.</param>
+    /// <param name="originalContextLength">The context, in tokens, that the model was first trained with.</param>
+    public LinearRopeScaling(double factor, int originalContextLength)
+        : base(factor, originalContextLength)
     {
     }
 

@@ -4,26 +4,25 @@ namespace Microsoft.ML.CoLM;
 /// LLaMA 3.1's scaling (rope type <c>llama3</c>; Grattafiori et al. 2024, arXiv 2407.21783, and its published code):
 /// wavelengths beyond the original context are stretched by the factor, short ones are kept, those between are blended.
 /// </summary>
-public sealed record Llama3RopeScaling : RopeScaling
+public sealed class Llama3RopeScaling : RopeScaling
 {
     /// <summary>A scaling.</summary>
-    /// <param name="Factor">How much long wavelengths are stretched.</param>
-    /// <param name="LowFrequencyFactor">Wavelengths above original context / this are stretched in full.</param>
-    /// <param name="HighFrequencyFactor">Wavelengths below original context / this are left as they are.</param>
-    /// <param name="OriginalContextLength">The context, in tokens, that the model was first trained with.</param>
+    /// <param name="factor">How much long wavelengths are stretched.</param>
+    /// <param name="lowFrequencyFactor">Wavelengths above original context / this are stretched in full.</param>
+    /// <param name="highFrequencyFactor">Wavelengths below original context / this are left as they are.</param>
+    /// <param name="originalContextLength">The context, in tokens, that the model was first trained with.</param>
     public Llama3RopeScaling(
-        double Factor, double LowFrequencyFactor, double HighFrequencyFactor, int OriginalContextLength)
-        : base(Factor, OriginalContextLength)
+        double factor, double lowFrequencyFactor, double highFrequencyFactor, int originalContextLength)
+        : base(factor, originalContextLength)
     {
-        this.LowFrequencyFactor = LowFrequencyFactor;
-        this.HighFrequencyFactor = HighFrequencyFactor;
+        (LowFrequencyFactor, HighFrequencyFactor) = (lowFrequencyFactor, highFrequencyFactor);
     }
 
     /// <summary>Wavelengths above original context / this are stretched in full.</summary>
-    public double LowFrequencyFactor { get; init; }
+    public double LowFrequencyFactor { get; }
 
     /// <summary>Wavelengths below original context / this are left as they are.</summary>
-    public double HighFrequencyFactor { get; init; }
+    public double HighFrequencyFactor { get; }
 
     internal override IEnumerable<(string Name, double? Value)> Settings =>
     [

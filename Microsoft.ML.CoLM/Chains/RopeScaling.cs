@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Microsoft.ML.CoLM;
 
 /// <summary>
@@ -5,17 +7,19 @@ namespace Microsoft.ML.CoLM;
 /// <see cref="LinearRopeScaling"/>, <see cref="DynamicRopeScaling"/>, <see cref="YarnRopeScaling"/> or
 /// <see cref="Llama3RopeScaling"/>.
 /// </summary>
-/// <remarks>Each computes what Hugging Face's rope type of its name does.</remarks>
-public abstract record RopeScaling
+/// <remarks>
+/// Each computes what Hugging Face's rope type of its name does. Immutable; two are equal when their types and settings are.
+/// </remarks>
+public abstract class RopeScaling : IEquatable<RopeScaling>
 {
     private protected RopeScaling(double factor, int originalContextLength) =>
         (Factor, OriginalContextLength) = (factor, originalContextLength);
 
     /// <summary>How many times as long a text may be.</summary>
-    public double Factor { get; init; }
+    public double Factor { get; }
 
     /// <summary>The context, in tokens, that the model was first trained with.</summary>
-    public int OriginalContextLength { get; init; }
+    public int OriginalContextLength { get; }
 
     /// <summary>What cosines and sines of all angles are multiplied by.</summary>
     internal virtual double Amplitude => 1;
@@ -29,6 +33,25 @@ public abstract record RopeScaling
     /// <summary>The settings that angles depend on, by their names here; null is one that is not set.</summary>
     internal virtual IEnumerable<(string Name, double? Value)> Settings =>
         [(nameof(Factor), Factor), (nameof(OriginalContextLength), OriginalContextLength)];
+
+    /// <summary>All that was given, by name; null is what was not.</summary>
+    private protected virtual IEnumerable<(string Name, object? Value)> Given =>
+        Settings.Select(setting => (setting.Name, (object?)setting.Value));
+
+    /// <inheritdoc/>
+    public bool Equals(RopeScaling? other) =>
+        other is not null && other.GetType() == GetType() && other.Given.SequenceEqual(Given);
+
+    /// <inheritdoc/>
+    public sealed override bool Equals(object? obj) => Equals(obj as RopeScaling);
+
+    /// <inheritdoc/>
+    public sealed override int GetHashCode() => HashCode.Combine(GetType(), Factor, OriginalContextLength);
+
+    /// <summary>The type and its settings.</summary>
+    public sealed override string ToString() => GetType().Name + ": " + string.Join(", ", Given
+        .Where(setting => setting.Value is not null)
+        .Select(setting => string.Create(CultureInfo.InvariantCulture, $"{setting.Name} {setting.Value}")));
 
     /// <summary>The scaled frequency of a pair of features.</summary>
     /// <param name="frequency">Radians that a position turns it by without scaling.</param>

@@ -1,4 +1,5 @@
 using System.Collections;
+using Microsoft.ML.CoLM.Text;
 
 namespace Microsoft.ML.CoLM.Chains;
 
@@ -16,6 +17,8 @@ internal sealed class TokenIdList(IEnumerable<int> ids) : IReadOnlyList<int>, IE
     public override bool Equals(object? obj) => Equals(obj as TokenIdList);
 
     public override int GetHashCode() => _ids.Aggregate(_ids.Length, HashCode.Combine);
+
+    public override string ToString() => $"[{ListText.Of(_ids)}]";
 
     public IEnumerator<int> GetEnumerator() => _ids.AsEnumerable().GetEnumerator();
 

@@ -9,38 +9,38 @@ namespace Microsoft.ML.CoLM;
 /// <see cref="CoLMConfig.ContextLength"/> is at least the original context times the factor: that, or
 /// <c>max_position_embeddings</c> of <c>config.json</c> where it is larger.
 /// </remarks>
-public sealed record YarnRopeScaling : RopeScaling
+public sealed class YarnRopeScaling : RopeScaling
 {
     /// <summary>A scaling with the paper's other settings.</summary>
-    /// <param name="Factor">How much slow pairs are stretched.</param>
-    /// <param name="OriginalContextLength">The context, in tokens, that the model was first trained with.</param>
-    public YarnRopeScaling(double Factor, int OriginalContextLength)
-        : base(Factor, OriginalContextLength)
+    /// <param name="factor">How much slow pairs are stretched.</param>
+    /// <param name="originalContextLength">The context, in tokens, that the model was first trained with.</param>
+    public YarnRopeScaling(double factor, int originalContextLength)
+        : base(factor, originalContextLength)
     {
     }
 
-    /// <summary>Turns within the original context, from which on a pair is kept.</summary>
+    /// <summary>Turns within the original context, from which on a pair is kept. Default: 32.</summary>
     public double BetaFast { get; init; } = 32;
 
-    /// <summary>Turns within the original context, up to which a pair is stretched in full.</summary>
+    /// <summary>Turns within the original context, up to which a pair is stretched in full. Default: 1.</summary>
     public double BetaSlow { get; init; } = 1;
 
     /// <summary>
     /// What cosines and sines are multiplied by; <see langword="null"/> for the paper's 0.1 ln(factor) + 1, or what
-    /// <see cref="MScale"/> and <see cref="MScaleAllDimensions"/> make of it.
+    /// <see cref="MScale"/> and <see cref="MScaleAllDimensions"/> make of it. Default: null.
     /// </summary>
     public double? AttentionFactor { get; init; }
 
     /// <summary>
     /// Where <see cref="MScaleAllDimensions"/> is set, too, and <see cref="AttentionFactor"/> is not, that is
-    /// (0.1 · this · ln(factor) + 1) / (0.1 · the other · ln(factor) + 1).
+    /// (0.1 · this · ln(factor) + 1) / (0.1 · the other · ln(factor) + 1). Default: null.
     /// </summary>
     public double? MScale { get; init; }
 
-    /// <summary>See <see cref="MScale"/>.</summary>
+    /// <summary>See <see cref="MScale"/>. Default: null.</summary>
     public double? MScaleAllDimensions { get; init; }
 
-    /// <summary>Whether the pairs where blending begins and ends are whole numbers.</summary>
+    /// <summary>Whether the pairs where blending begins and ends are whole numbers. Default: true.</summary>
     public bool Truncate { get; init; } = true;
 
     internal override double Amplitude
@@ -61,6 +61,14 @@ public sealed record YarnRopeScaling : RopeScaling
     [
         .. base.Settings, (nameof(BetaFast), BetaFast), (nameof(BetaSlow), BetaSlow),
         (nameof(AttentionFactor), Amplitude), (nameof(Truncate), Truncate ? 1 : 0),
+    ];
+
+    // What makes the amplitude stands in config.json, and is written anew where it changes.
+    private protected override IEnumerable<(string Name, object? Value)> Given =>
+    [
+        (nameof(Factor), Factor), (nameof(OriginalContextLength), OriginalContextLength), (nameof(BetaFast), BetaFast),
+        (nameof(BetaSlow), BetaSlow), (nameof(AttentionFactor), AttentionFactor), (nameof(MScale), MScale),
+        (nameof(MScaleAllDimensions), MScaleAllDimensions), (nameof(Truncate), Truncate),
     ];
 
     internal override double ContextOf(int maxPositions) => Math.Max(maxPositions, OriginalContextLength * Factor);

@@ -19,6 +19,7 @@ public sealed partial class CoLMModel
     /// Float32, BFloat16 or Float16, to which weights of other types are converted; null is the type that the first
     /// chain's embedding is stored in.
     /// </param>
+    /// <param name="cancellationToken">Ends it before the next tensor is read.</param>
     /// <returns>
     /// The model, which the caller disposes. Parameters of chain i have the shapes of chain i's file, for example
     /// [c_i · d, D_1 + ... + D_i] for its queries.
@@ -61,13 +62,15 @@ public sealed partial class CoLMModel
     /// <exception cref="ArgumentException">
     /// <paramref name="folder"/> is empty, or <paramref name="dtype"/> is no type of weights.
     /// </exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     /// <exception cref="DllNotFoundException">TorchSharp's native libraries cannot be loaded.</exception>
     /// <exception cref="NotSupportedException">TorchSharp or ML.NET is of another version than this library needs.</exception>
     public static CoLMModel Load(
-        string folder, int? chainCount = null, Device? device = null, ScalarType? dtype = null)
+        string folder, int? chainCount = null, Device? device = null, ScalarType? dtype = null,
+        CancellationToken cancellationToken = default)
     {
         TorchLibrary.EnsureLoaded();
-        return ModelFolder.Load(folder, chainCount, device ?? CPU, dtype);
+        return ModelFolder.Load(folder, chainCount, device ?? CPU, dtype, cancellationToken);
     }
 
     /// <summary>Writes the model, or its first chains, as a folder that Hugging Face's tools read, too.</summary>
@@ -77,6 +80,9 @@ public sealed partial class CoLMModel
     /// other files, such as a README or a licence, stay.
     /// </param>
     /// <param name="chainCount">How many chains to write, from 1 on; null writes all.</param>
+    /// <param name="cancellationToken">
+    /// Ends it before the next file is written, with the old model untouched; once all are there, they get their names.
+    /// </param>
     /// <remarks>
     /// The files that the model came with, the tokenizer's and <c>generation_config.json</c> among them, are written as they
     /// were, also by a model that was grown or tuned from another. A configuration that was read keeps its text, but for what has changed since.
@@ -97,20 +103,21 @@ public sealed partial class CoLMModel
     /// <exception cref="InvalidDataException">
     /// The folder has the plan of an interrupted save, and it is damaged or names files that are not a model's.
     /// </exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     /// <exception cref="NotSupportedException">
     /// A weight was moved to another type than Float32, BFloat16 or Float16.
     /// </exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
-    public void Save(string folder, int? chainCount = null)
+    public void Save(string folder, int? chainCount = null, CancellationToken cancellationToken = default)
     {
         using var use = Enter();
         GivenFolder.CheckIsNamed(folder, nameof(folder));
         if (Adapters is not null)
         {
             using var merged = MergeAdapters();
-            merged.Save(folder, chainCount);
+            merged.Save(folder, chainCount, cancellationToken);
             return;
         }
-        ModelFolder.Save(this, folder, chainCount ?? Config.ChainCount, DiskFiles.Instance);
+        ModelFolder.Save(this, folder, chainCount ?? Config.ChainCount, DiskFiles.Instance, cancellationToken);
     }
 }

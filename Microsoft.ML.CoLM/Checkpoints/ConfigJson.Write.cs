@@ -50,7 +50,7 @@ internal static partial class ConfigJson
             root["rms_norm_eps"] = Number(config.RmsNormEpsilon);
         if (!before.EosTokenIds.SequenceEqual(config.EosTokenIds))
             root["eos_token_id"] = TokenIds(config.EosTokenIds);
-        if (before.RopeTheta != config.RopeTheta || before.RopeScaling != config.RopeScaling)
+        if (before.RopeTheta != config.RopeTheta || !Equals(before.RopeScaling, config.RopeScaling))
             RopeJson.Write(root, config);
         if (!before.Layout.Equals(config.Layout) || before.KvSharing != config.KvSharing)
             WriteChains(root, config);

@@ -10,54 +10,64 @@ public sealed partial class ChainExpansionEstimator
     /// <summary>What to grow, and how to train it.</summary>
     public sealed class Options : TrainingOptions
     {
-        /// <summary>A LLaMA or CoLM folder to grow; give this, <see cref="Model"/> or <see cref="Architecture"/>.</summary>
+        /// <summary>
+        /// A LLaMA or CoLM folder to grow; give this, <see cref="Model"/> or <see cref="Architecture"/>. Default: null.
+        /// </summary>
         [KeepsResult]
         public string? ModelFolder { get; set; }
 
-        /// <summary>A model in memory to grow; it is copied and stays the caller's, unchanged.</summary>
+        /// <summary>A model in memory to grow; it is copied and stays the caller's, unchanged. Default: null.</summary>
         public CoLMModel? Model { get; set; }
 
         /// <summary>
         /// The architecture of a model to train from nothing, all its chains together; one chain is an ordinary LLaMA.
+        /// Default: null.
         /// </summary>
         public CoLMConfig? Architecture { get; set; }
 
         /// <summary>
         /// A folder whose tokenizer a model from nothing gets; null gives it one token for each byte and sets the ids
-        /// of its beginning and end of text. Its vocabulary is then 258 or larger.
+        /// of its beginning and end of text. Its vocabulary is then 258 or larger. Default: null.
         /// </summary>
         [KeepsResult]
         public string? TokenizerFolder { get; set; }
 
-        /// <summary>Attention heads of each new chain; empty for <see cref="Architecture"/>.</summary>
+        /// <summary>
+        /// Attention heads of each new chain; empty for <see cref="Architecture"/>. Default: none, which goes with an
+        /// Architecture alone.
+        /// </summary>
         public int[] AddedChains { get; set; } = [];
 
         /// <summary>
         /// Whether all chains share the first one's keys and values (CoLM-Air); an <see cref="Architecture"/> has a
-        /// setting of its own.
+        /// setting of its own. Default: true.
         /// </summary>
         public bool KvSharing { get; set; } = true;
 
-        /// <summary>What the new chains' weights are before training; copies must be as wide as the first chain.</summary>
+        /// <summary>
+        /// What the new chains' weights are before training; copies must be as wide as the first chain. Default:
+        /// <see cref="ChainInitialization.Normal"/>.
+        /// </summary>
         public ChainInitialization Initialization { get; set; }
 
-        /// <summary>The column of text to train on.</summary>
+        /// <summary>The column of text to train on. Default: "Text".</summary>
         [KeepsResult]
         public string TextColumnName { get; set; } = DefaultColumnNames.Text;
 
         /// <summary>
         /// Whether text that spells a special token means that token, as Hugging Face's tokenizers have it: of the rows that are
-        /// learnt from, and of those that are scored later. False takes it for text.
+        /// learnt from, and of those that are scored later. False takes it for text. Default: true.
         /// </summary>
         [KeepsResult]
         public bool ParseSpecialTokens { get; set; } = true;
 
-        /// <summary>Rows to validate on, with the same text column; null for none.</summary>
+        /// <summary>Rows to validate on, with the same text column; null for none. Default: null.</summary>
         [KeepsResult]
         public IDataView? ValidationSet { get; set; }
 
         /// <summary>
         /// The type the model computes and is stored in: Float32 or BFloat16. What is trained has weights in float32 beside it.
+        /// Default: Float32.
         /// </summary>
         public ScalarType DataType { get; set; } = ScalarType.Float32;
 

@@ -1,7 +1,9 @@
 using System.Globalization;
+using Microsoft.ML.CoLM.Checkpoints;
 using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Interop;
+using Microsoft.ML.CoLM.Modules;
 using Microsoft.ML.CoLM.Tokenizers;
 using Microsoft.ML.CoLM.Training;
 using Microsoft.ML.Runtime;
@@ -21,6 +23,23 @@ namespace Microsoft.ML.CoLM;
 /// spooled to a temporary file, so the data may be larger than memory. The chains that were there before are frozen and
 /// run without gradients. Messages go to the host's channel.
 /// </remarks>
+/// <example>
+/// <code>
+/// // A LLaMA grows by a chain of 8 attention heads, whose weights alone are trained.
+/// var options = new ChainExpansionEstimator.Options
+/// {
+///     ModelFolder = "llama-folder",
+///     AddedChains = [8],
+///     ValidationSet = validation,
+///     MaxSteps = 1000,
+/// };
+/// using var grown = mlContext.Transforms.ChainExpansion(options).Fit(train);
+/// Console.WriteLine(grown.Training);
+///
+/// // With its first chain it is the LLaMA still, to the bit.
+/// using var llama = grown.WithChainCount(1);
+/// </code>
+/// </example>
 public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringTransformer>, IStoppableEstimator
 {
     private readonly IHost _host;
@@ -32,6 +51,7 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         _host.CheckValue(options, nameof(options));
         options.Check();
         _options = options.Copy();
+        CheckAddedChains();
     }
 
     /// <summary>Grows the model and trains the new chains.</summary>
@@ -101,6 +121,16 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
             LanguageModelScoring.Default(chainCount: 1).OutputColumns(config: null));
     }
 
+    // A folder may be filled until the estimator is fitted, which checks again.
+    private void CheckAddedChains()
+    {
+        var config = _options.Model?.Config ?? (_options.ModelFolder is { } folder ? ModelFolder.TryReadConfig(folder) : null);
+        if (config is null || (config.ChainCount > 1 && config.KvSharing != _options.KvSharing))
+            return;
+        AddedChains.Check(
+            config, _options.AddedChains, _options.KvSharing, _options.Initialization, nameof(Options.AddedChains));
+    }
+
     private (CoLMModel Model, int FrozenChains) CreateModel(int seed)
     {
         var device = HostSettings.DeviceOf(_host);
@@ -158,7 +188,7 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         var validationRows = _options.ValidationSet is { } set
             ? channel.Read(() => Documents(model, tokenizer, set, "the validation set", channel).ToArray()) : [];
         if (spool is null || validationRows is null)
-            return channel.Ended(new(Steps: 0, Cancelled: true, Loss: double.NaN, TokensPerSecond: 0, []));
+            return channel.Ended(new() { Cancelled = true, Loss = double.NaN });
         if (spool.TokenCount < 2)
         {
             throw new ArgumentException(

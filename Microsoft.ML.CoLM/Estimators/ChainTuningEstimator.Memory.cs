@@ -19,7 +19,7 @@ public sealed partial class ChainTuningEstimator
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     internal long MemoryOfFit(IDataView? data)
     {
-        var source = _options.Model!.Model;
+        var source = _options.Transformer!.Model;
         source.CheckUsable();
         var (type, isValidated) = (source.DataType, _options.ValidationSet is not null);
         var adapted = source.Adapters?.FirstChain ?? source.Config.ChainCount; // from here on, weights are merged
@@ -72,9 +72,9 @@ public sealed partial class ChainTuningEstimator
         if (!_options.ReuseFrozenFeatures || frozenChains == 0 || (_options.MaxSteps is null && _options.Epochs == 1))
             return 0;
         if (data is null || _tuning.Columns.FindIn(data.Schema) is not { } columns)
-            return _options.FrozenFeatureMemory;
+            return _options.FrozenFeatureMemoryBytes;
         var maxLength = Math.Min(_options.SequenceLength, config.ContextLength);
-        var (rows, tokens) = TokenEstimate.Of(data, columns, _options.Model!, maxLength);
+        var (rows, tokens) = TokenEstimate.Of(data, columns, _options.Transformer!, maxLength);
         if (_options.MaxSteps is { } steps &&
             (Int128)steps * _options.GradientAccumulationSteps * _options.BatchSize <= rows)
         {
@@ -84,6 +84,6 @@ public sealed partial class ChainTuningEstimator
             ExampleFeatures.NeedLastAlone(config, frozenChains, _options.Pooling);
         var numbers = FrozenSite.Of(config, frozenChains, ofLast)
             .Sum(site => (double)site.Groups * site.Width * (site.IsOfLast ? rows : tokens));
-        return (long)Math.Min(numbers * type.ElementSize(), _options.FrozenFeatureMemory);
+        return (long)Math.Min(numbers * type.ElementSize(), _options.FrozenFeatureMemoryBytes);
     }
 }

@@ -42,84 +42,91 @@ public sealed partial class ChainTuningEstimator
         }
 
         /// <summary>
-        /// The model to tune, which stays the caller's, unchanged; frozen chains are shared with it and not copied.
+        /// The transformer whose model is tuned, which stays the caller's, unchanged; frozen chains are shared with it and not
+        /// copied. It must be given. Default: null, which is refused.
         /// </summary>
-        public ElasticScoringTransformer? Model { get; set; }
+        public ElasticScoringTransformer? Transformer { get; set; }
 
-        /// <summary>What to learn.</summary>
+        /// <summary>What to learn. Default: <see cref="TuningTask.Label"/>.</summary>
         public TuningTask Task { get; set; } = TuningTask.Label;
 
         /// <summary>
         /// How many first chains stay as they are, to the bit; 0 tunes all, which is full fine-tuning. Null freezes all but
-        /// the last, or, for adapters on a model of one chain, that chain.
+        /// the last, or, for adapters on a model of one chain, that chain. Default: null.
         /// </summary>
         public int? FrozenChains { get; set; }
 
         /// <summary>
         /// Attention heads of chains to add before tuning. Null adds none to a model of several chains; to a model of one,
-        /// unless it is itself tuned or gets adapters, a chain a quarter as wide, or as wide where it is a copy.
+        /// unless it is itself tuned or gets adapters, a chain a quarter as wide, or as wide where it is a copy. Default: null.
         /// </summary>
         public int[]? AddedChains { get; set; }
 
-        /// <summary>Whether chains that are added to a model of one share its keys and values.</summary>
+        /// <summary>Whether chains that are added to a model of one share its keys and values. Default: true.</summary>
         public bool KvSharing { get; set; } = true;
 
         /// <summary>
         /// What added chains' weights are before tuning. Copies must be as wide as the first chain, and there must be some.
+        /// Default: <see cref="ChainInitialization.Normal"/>.
         /// </summary>
         public ChainInitialization Initialization { get; set; }
 
         /// <summary>
         /// The label's column, of <see cref="TuningTask.Label"/>: a key, Boolean or Single. Rows without a label (a missing
-        /// key, NaN) are left out.
+        /// key, NaN) are left out. Default: "Label".
         /// </summary>
         public string LabelColumnName { get; set; } = Estimators.DefaultColumnNames.Label;
 
-        /// <summary>The column of text, of <see cref="TuningTask.Label"/> and <see cref="TuningTask.LanguageHeads"/>.</summary>
+        /// <summary>
+        /// The column of text, of <see cref="TuningTask.Label"/> and <see cref="TuningTask.LanguageHeads"/>. Default: "Text".
+        /// </summary>
         public string TextColumnName { get; set; } = Estimators.DefaultColumnNames.Text;
 
-        /// <summary>The column of a second text that makes a pair with the first; null for single texts.</summary>
+        /// <summary>
+        /// The column of a second text that makes a pair with the first; null for single texts. Default: null.
+        /// </summary>
         public string? SecondTextColumnName { get; set; }
 
-        /// <summary>The prompt's column, of <see cref="TuningTask.Completion"/>.</summary>
+        /// <summary>The prompt's column, of <see cref="TuningTask.Completion"/>. Default: "Prompt".</summary>
         public string PromptColumnName { get; set; } = Estimators.DefaultColumnNames.Prompt;
 
-        /// <summary>The response's column, of <see cref="TuningTask.Completion"/>.</summary>
+        /// <summary>The response's column, of <see cref="TuningTask.Completion"/>. Default: "Response".</summary>
         public string ResponseColumnName { get; set; } = Estimators.DefaultColumnNames.Response;
 
         /// <summary>
         /// A format string with the prompt, <c>{0}</c>, and behind it the response, <c>{1}</c>, each once:
         /// <c>"&lt;|user|&gt;{0}&lt;|assistant|&gt;{1}"</c>. An end-of-text token is added where the model has one.
+        /// Default: "{0}{1}".
         /// </summary>
         public string Template { get; set; } = "{0}{1}";
 
         /// <summary>
         /// Whether texts that spell a special token mean that token, as Hugging Face's tokenizers have it: of the rows that are
-        /// learnt from, and of those that are predicted later. False takes it for text. A <see cref="Model"/> that was made with
-        /// false keeps that. Those of a <see cref="Template"/> are parsed in any case.
+        /// learnt from, and of those that are predicted later. False takes it for text. A <see cref="Transformer"/> that was made with
+        /// false keeps that. Those of a <see cref="Template"/> are parsed in any case. Default: true.
         /// </summary>
         [Training.KeepsResult]
         public bool ParseSpecialTokens { get; set; } = true;
 
         /// <summary>Whether special tokens are parsed in texts.</summary>
-        internal bool ParsesSpecialTokens => ParseSpecialTokens && Model!.Settings.ParsesSpecialTokens;
+        internal bool ParsesSpecialTokens => ParseSpecialTokens && Transformer!.Settings.ParsesSpecialTokens;
 
-        /// <summary>Adapters to train instead of the tuned chains' weights; null for none.</summary>
+        /// <summary>Adapters to train instead of the tuned chains' weights; null for none. Default: null.</summary>
         public LoraOptions? Lora { get; set; }
 
         /// <summary>
         /// How much each class counts in the loss, above 0, in the order of the key's values, or false and true; null for all
-        /// alike.
+        /// alike. Default: null.
         /// </summary>
         public IReadOnlyList<double>? ClassWeights { get; set; }
 
-        /// <summary>The share of a class label that is spread over all classes, from 0 to below 1.</summary>
+        /// <summary>The share of a class label that is spread over all classes, from 0 to below 1. Default: 0.</summary>
         public double LabelSmoothing { get; set; }
 
         /// <summary>
         /// What a label is read from, of <see cref="TuningTask.Label"/>: the features of the last token, the only one that has
         /// read all of the text, or the mean over all tokens, which told whole sentences apart better with models of few layers
-        /// (samples/ForgettingStudy).
+        /// (samples/ForgettingStudy). Default: <see cref="FeaturePooling.LastToken"/>.
         /// </summary>
         /// <remarks>
         /// For the mean, chains that share the first one's keys and values are computed at every token, in tuning and in
@@ -129,30 +136,30 @@ public sealed partial class ChainTuningEstimator
 
         /// <summary>
         /// The learning rate of a label's head, which starts from nothing while the weights below it were trained before; null
-        /// for <see cref="TrainingOptions.LearningRate"/>. It rises and falls with that one.
+        /// for <see cref="TrainingOptions.LearningRate"/>. It rises and falls with that one. Default: null.
         /// </summary>
         public double? HeadLearningRate { get; set; }
 
-        /// <summary>Rows to validate on, with the same columns; null for none.</summary>
+        /// <summary>Rows to validate on, with the same columns; null for none. Default: null.</summary>
         public IDataView? ValidationSet { get; set; }
 
         /// <summary>
         /// Whether what the frozen chains compute is kept, so that epochs after the first run the tuned chains alone.
-        /// Results are the same to rounding.
+        /// Results are the same to rounding. Default: true.
         /// </summary>
         public bool ReuseFrozenFeatures { get; set; } = true;
 
-        /// <summary>Bytes of memory that kept features may take.</summary>
-        public long FrozenFeatureMemory { get; set; } = 1L << 30;
+        /// <summary>Bytes of memory that kept features may take. Default: 1 GiB.</summary>
+        public long FrozenFeatureMemoryBytes { get; set; } = 1L << 30;
 
         /// <summary>
-        /// A folder for temporary files of the features that <see cref="FrozenFeatureMemory"/> has no room for; it is created
-        /// if it is missing. Null writes none: such features are computed in every epoch.
+        /// A folder for temporary files of the features that <see cref="FrozenFeatureMemoryBytes"/> has no room for; it is created
+        /// if it is missing. Null writes none: such features are computed in every epoch. Default: null.
         /// </summary>
         public string? FrozenFeatureFolder { get; set; }
 
-        /// <summary>Bytes that kept features may take in <see cref="FrozenFeatureFolder"/>.</summary>
-        public long FrozenFeatureDisk { get; set; } = 16L << 30;
+        /// <summary>Bytes that kept features may take in <see cref="FrozenFeatureFolder"/>. Default: 16 GiB.</summary>
+        public long FrozenFeatureDiskBytes { get; set; } = 16L << 30;
 
         private protected override int DefaultSequenceLength => Task == TuningTask.LanguageHeads ? 256 : 2048;
 
@@ -176,13 +183,17 @@ public sealed partial class ChainTuningEstimator
             copy.AddedChains = AddedChains?.ToArray();
             copy.ScaleWeights = ScaleWeights?.ToArray();
             copy.ClassWeights = ClassWeights?.ToArray();
+            copy.Lora = Lora?.Copy();
             return copy;
         }
 
         internal void Check()
         {
-            if (Model is null)
-                throw new ArgumentException($"{nameof(Model)} must be given: the transformer whose model is tuned.", nameof(Model));
+            if (Transformer is null)
+            {
+                throw new ArgumentException($"{nameof(Transformer)} must be given: the one whose model is tuned.",
+                    nameof(Transformer));
+            }
             OptionCheck.That(Enum.IsDefined(Task), nameof(Task), Task, $"a {nameof(TuningTask)}");
             OptionCheck.That(FrozenChains is null or >= 0, nameof(FrozenChains), FrozenChains, "at least 0");
             OptionCheck.That(Enum.IsDefined(Initialization), nameof(Initialization), Initialization,
@@ -214,10 +225,10 @@ public sealed partial class ChainTuningEstimator
                 OptionCheck.That((float)weight is > 0 and <= float.MaxValue, nameof(ClassWeights), weight, "numbers above 0 that fit a Single");
             OptionCheck.That(ScaleWeights is null or [.., > 0], nameof(ScaleWeights),
                 ScaleWeights is [.., var last] ? last : "none", "a number for each chain count, above 0 for the last one");
-            OptionCheck.That(FrozenFeatureMemory >= 0, nameof(FrozenFeatureMemory), FrozenFeatureMemory, "at least 0");
+            OptionCheck.That(FrozenFeatureMemoryBytes >= 0, nameof(FrozenFeatureMemoryBytes), FrozenFeatureMemoryBytes, "at least 0");
             OptionCheck.That(FrozenFeatureFolder is not "", nameof(FrozenFeatureFolder), "an empty name",
                 "the name of a folder, or null");
-            OptionCheck.That(FrozenFeatureDisk >= 0, nameof(FrozenFeatureDisk), FrozenFeatureDisk, "at least 0");
+            OptionCheck.That(FrozenFeatureDiskBytes >= 0, nameof(FrozenFeatureDiskBytes), FrozenFeatureDiskBytes, "at least 0");
             Lora?.Check();
             if (Task == TuningTask.Completion)
             {
@@ -231,7 +242,7 @@ public sealed partial class ChainTuningEstimator
         {
             if (Task == TuningTask.LanguageHeads || Lora is not null)
                 return false;
-            if (Model?.Model.Config is not { } config)
+            if (Transformer?.Model.Config is not { } config)
                 return true;
             var frozenChains = FrozenChains ?? config.ChainCount + ChainsToAdd(config).Length - 1;
             return frozenChains < config.ChainCount;

@@ -36,6 +36,23 @@ namespace Microsoft.ML.CoLM;
 /// own share them after <see cref="CoLMModel.ShareWeights"/>.
 /// </para>
 /// </remarks>
+/// <example>
+/// <code>
+/// // The last chain learns a key column; all before it stay as they are.
+/// var options = new ChainTuningEstimator.Options
+/// {
+///     Transformer = model,
+///     TextColumnName = "Sentence",
+///     ValidationSet = validation,
+///     LearningRate = 2e-4,
+/// };
+/// var pipeline = mlContext.Transforms.Conversion.MapValueToKey("Label")
+///     .Append(mlContext.Transforms.ChainTuning(options));
+/// var tuned = pipeline.Fit(train);
+/// var metrics = mlContext.MulticlassClassification.Evaluate(tuned.Transform(test));
+/// Console.WriteLine(metrics.MicroAccuracy);
+/// </code>
+/// </example>
 public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTransformer>, IStoppableEstimator
 {
     private readonly IHost _host;
@@ -48,6 +65,7 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
         _host.CheckValue(options, nameof(options));
         options.Check();
         _options = options.Copy();
+        CheckAddedChains();
         _tuning = _options.Task switch
         {
             TuningTask.Completion => new CompletionTuning(_options),
@@ -78,11 +96,11 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
     {
         _host.CheckValue(input, nameof(input));
         _tuning.CheckColumns(input.Schema, _options.ValidationSet?.Schema);
-        _options.Model!.CheckUsable();
-        var source = _options.Model.Model;
+        _options.Transformer!.CheckUsable();
+        var source = _options.Transformer.Model;
         if (source.DataType == ScalarType.Float16)
         {
-            throw new ArgumentException($"{nameof(Options.Model)} must be in {ScalarType.Float32} or " +
+            throw new ArgumentException($"The model of {nameof(Options.Transformer)} must be in {ScalarType.Float32} or " +
                 $"{ScalarType.BFloat16} to be tuned, found {source.DataType}: load it with " +
                 $"{nameof(ElasticScoringEstimator)}.{nameof(Options)}.{nameof(ElasticScoringEstimator.Options.DataType)}.");
         }
@@ -99,8 +117,8 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
         ChainHead? head = null;
         try
         {
-            var tokenizer = _options.ParsesSpecialTokens == _options.Model.Settings.ParsesSpecialTokens
-                ? _options.Model.Tokenizer : source.CreateTokenizer(_options.ParsesSpecialTokens);
+            var tokenizer = _options.ParsesSpecialTokens == _options.Transformer.Settings.ParsesSpecialTokens
+                ? _options.Transformer.Tokenizer : source.CreateTokenizer(_options.ParsesSpecialTokens);
             var setting = new TuningSetting(model, frozenChains, tokenizer, input, _options, seed, messages);
             using var run = _tuning.Prepare(setting);
             head = run.Head;
@@ -137,6 +155,14 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
     {
         _host.CheckValue(inputSchema, nameof(inputSchema));
         return _tuning.OutputShape(inputSchema);
+    }
+
+    private void CheckAddedChains()
+    {
+        if (_options is not { Task: not TuningTask.LanguageHeads, AddedChains: { } added })
+            return;
+        var config = _options.Transformer!.Model.Config;
+        AddedChains.Check(config, added, KvSharing(config), _options.Initialization, nameof(Options.AddedChains));
     }
 
     private (CoLMModel Model, int FrozenChains) CreateModel(CoLMModel source, int seed)

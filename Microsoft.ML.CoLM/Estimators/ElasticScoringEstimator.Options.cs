@@ -18,18 +18,20 @@ public sealed partial class ElasticScoringEstimator
         /// <summary>
         /// A LLaMA or CoLM folder; give this, <see cref="Model"/> or <see cref="Transformer"/>. That of a tuned model gives the
         /// task that it was tuned for, with its head and the columns that it reads, unless <see cref="Task"/> is set.
+        /// Default: null.
         /// </summary>
         public string? ModelFolder { get; set; }
 
         /// <summary>
         /// The type to load a <see cref="ModelFolder"/> in, to which weights of other types are converted: Float32, BFloat16
         /// or Float16. Null is the stored one. <see cref="CoLMCatalog.ChainTuning(Microsoft.ML.TransformsCatalog,
-        /// ChainTuningEstimator.Options)"/> takes models in Float32 and BFloat16.
+        /// ChainTuningEstimator.Options)"/> takes models in Float32 and BFloat16. Default: null.
         /// </summary>
         public ScalarType? DataType { get; set; }
 
         /// <summary>
         /// A model in memory, which stays the caller's. What it was tuned for makes no difference: give the transformer for that.
+        /// Default: null.
         /// </summary>
         public CoLMModel? Model { get; set; }
 
@@ -37,23 +39,26 @@ public sealed partial class ElasticScoringEstimator
         /// A fitted transformer whose model and task are taken, with the columns that it reads and writes: of these options
         /// <see cref="ChainCount"/>, <see cref="Cascade"/>, <see cref="BatchSize"/>, <see cref="Window"/>,
         /// <see cref="Stride"/> and <see cref="ParseSpecialTokens"/> count; windows that are left out are the transformer's. The weights are shared.
+        /// Default: null.
         /// </summary>
         public ElasticScoringTransformer? Transformer { get; set; }
 
-        /// <summary>How many chains to score with; null takes all. Left out with a <see cref="Cascade"/>.</summary>
+        /// <summary>
+        /// How many chains to score with; null takes all. Left out with a <see cref="Cascade"/>. Default: null.
+        /// </summary>
         public int? ChainCount { get; set; }
 
         /// <summary>
         /// Scores every row with few chains, and only those that are not clear then with more; null scores all rows
         /// alike. For <see cref="ScoringTask.LanguageModeling"/>, and for the classes of a <see cref="Transformer"/> or of a
-        /// tuned model's folder, which has no cascade of its own.
+        /// tuned model's folder, which has no cascade of its own. Default: null.
         /// </summary>
         public CascadeOptions? Cascade { get; set; }
 
         /// <summary>
         /// What to compute, and so which of the output columns there are. Left out, it is what the <see cref="ModelFolder"/>'s
         /// model was tuned for, or <see cref="ScoringTask.LanguageModeling"/>; once set, to that, too, the folder's head is not
-        /// used.
+        /// used. Default: <see cref="ScoringTask.LanguageModeling"/>, where no folder says another.
         /// </summary>
         public ScoringTask Task
         {
@@ -61,23 +66,34 @@ public sealed partial class ElasticScoringEstimator
             set => _task = value;
         }
 
-        /// <summary>How a text's tokens become one vector, in <see cref="ScoringTask.Features"/>.</summary>
+        private TaskKind Kind => Task switch
+        {
+            ScoringTask.Features => TaskKind.Features,
+            ScoringTask.MultipleChoice => TaskKind.MultipleChoice,
+            _ => TaskKind.LanguageModeling,
+        };
+
+        /// <summary>
+        /// How a text's tokens become one vector, in <see cref="ScoringTask.Features"/>. Default:
+        /// <see cref="FeaturePooling.Mean"/>.
+        /// </summary>
         public FeaturePooling Pooling { get; set; } = FeaturePooling.Mean;
 
         /// <summary>
         /// Input of <see cref="ScoringTask.MultipleChoice"/>: the text before all choices, or a vector of one before each.
+        /// Default: "Context".
         /// </summary>
         public string ContextColumnName { get; set; } = DefaultColumnNames.Context;
 
         /// <summary>
         /// Input of <see cref="ScoringTask.MultipleChoice"/>, vector of Text: the choices, at least one; rows may have different
-        /// numbers of them.
+        /// numbers of them. Default: "Choices".
         /// </summary>
         public string ChoicesColumnName { get; set; } = DefaultColumnNames.Choices;
 
         /// <summary>
         /// The column of text to score, of the other tasks. Left out, a tuned model's folder says it; once set, it stands for the
-        /// first, or only one, of that task's columns.
+        /// first, or only one, of that task's columns. Default: "Text".
         /// </summary>
         public string TextColumnName
         {
@@ -87,58 +103,62 @@ public sealed partial class ElasticScoringEstimator
 
         /// <summary>
         /// Output of <see cref="ScoringTask.LanguageModeling"/>, Single: natural log, summed over every token after the
-        /// first.
+        /// first. Default: "LogProbability".
         /// </summary>
         public string LogProbabilityColumnName { get; set; } = DefaultColumnNames.LogProbability;
 
-        /// <summary>Output of <see cref="ScoringTask.LanguageModeling"/>, Int32: tokens scored.</summary>
+        /// <summary>
+        /// Output of <see cref="ScoringTask.LanguageModeling"/>, Int32: tokens scored. Default: "TokenCount".
+        /// </summary>
         public string TokenCountColumnName { get; set; } = DefaultColumnNames.TokenCount;
 
         /// <summary>
         /// Output of <see cref="ScoringTask.LanguageModeling"/>, Single: exp(-log-probability / tokens); NaN where no
-        /// token is scored.
+        /// token is scored. Default: "Perplexity".
         /// </summary>
         public string PerplexityColumnName { get; set; } = DefaultColumnNames.Perplexity;
 
         /// <summary>
         /// Output of a <see cref="Cascade"/>, Int32: the chain count that the row's scores are of; the first for a text
-        /// without a token to score.
+        /// without a token to score. Default: "ChainsUsed".
         /// </summary>
         public string ChainsUsedColumnName { get; set; } = DefaultColumnNames.ChainsUsed;
 
         /// <summary>
         /// Output of <see cref="ScoringTask.Features"/>, vector of Single with the width of the first chains' features,
-        /// D_1 + ... + D_k; zeros for an empty text.
+        /// D_1 + ... + D_k; zeros for an empty text. Default: "Features".
         /// </summary>
         public string FeaturesColumnName { get; set; } = DefaultColumnNames.Features;
 
         /// <summary>
         /// Output of <see cref="ScoringTask.MultipleChoice"/>, vector of Single: for each choice the natural log of its
-        /// probability behind the context, summed over its tokens.
+        /// probability behind the context, summed over its tokens. Default: "Score".
         /// </summary>
         public string ScoreColumnName { get; set; } = DefaultColumnNames.Score;
 
         /// <summary>
         /// Output of <see cref="ScoringTask.MultipleChoice"/>, vector of Single: the score for each character of the choice, which
-        /// are Unicode's code points; minus infinity for a choice without any.
+        /// are Unicode's code points; minus infinity for a choice without any. Default: "NormalizedScore".
         /// </summary>
         public string NormalizedScoreColumnName { get; set; } = DefaultColumnNames.NormalizedScore;
 
         /// <summary>
         /// Output of <see cref="ScoringTask.MultipleChoice"/>, Int32: the choice with the greatest score, counted from 0; of
-        /// equal ones the first.
+        /// equal ones the first. Default: "PredictedLabel".
         /// </summary>
         public string PredictedLabelColumnName { get; set; } = DefaultColumnNames.PredictedLabel;
 
         /// <summary>
         /// Output of <see cref="ScoringTask.MultipleChoice"/>, Int32: the choice with the greatest normalised score, counted from
-        /// 0; of equal ones the first.
+        /// 0; of equal ones the first. Default: "NormalizedPredictedLabel".
         /// </summary>
         public string NormalizedPredictedLabelColumnName { get; set; } = DefaultColumnNames.NormalizedPredictedLabel;
 
         internal const int MaximumBatchSize = 1 << 16;
 
-        /// <summary>Rows that are scored together, at most 65,536; results do not depend on it beyond rounding.</summary>
+        /// <summary>
+        /// Rows that are scored together, at most 65,536; results do not depend on it beyond rounding. Default: 64.
+        /// </summary>
         public int BatchSize { get; set; } = 64;
 
         /// <summary>
@@ -146,12 +166,13 @@ public sealed partial class ElasticScoringEstimator
         /// memory of a token grow with the window, and so does what is known of its past: long texts under a model with a
         /// context of 128K are scored in a fraction of the time with 4,096. Left out with tuned classes and numbers, which
         /// read the beginning of a text alone, and with <see cref="ScoringTask.MultipleChoice"/>, which reads the end.
+        /// Default: null.
         /// </summary>
         public int? Window { get; set; }
 
         /// <summary>
         /// Tokens that windows advance by, at least 1; null takes half a window. Behind the first window, every token is scored
-        /// after as many others as a window has more than the stride, or more.
+        /// after as many others as a window has more than the stride, or more. Default: null.
         /// </summary>
         /// <remarks>
         /// Equal to <see cref="Window"/>, or, where that is left out, to the model's context, it divides a text as
@@ -167,7 +188,7 @@ public sealed partial class ElasticScoringEstimator
         /// Whether text that spells a special token (<c>&lt;/s&gt;</c>, <c>&lt;|eot_id|&gt;</c>) means that token, as Hugging Face's
         /// tokenizers have it. False takes it for text: nothing in a user's text becomes a special token, while those that the
         /// tokenizer puts around a text, and those of a template, stay. A <see cref="Transformer"/> or a tuned model's folder that
-        /// was made with false keeps that.
+        /// was made with false keeps that. Default: true.
         /// </summary>
         public bool ParseSpecialTokens { get; set; } = true;
 
@@ -233,12 +254,7 @@ public sealed partial class ElasticScoringEstimator
             CheckCascade();
             if (!Enum.IsDefined(Task))
                 throw new ArgumentException($"{nameof(Task)} must be a {nameof(ScoringTask)}, found {Task}.");
-            if (Task is not (ScoringTask.LanguageModeling or ScoringTask.Features or ScoringTask.MultipleChoice))
-            {
-                throw new ArgumentException($"{nameof(Task)} must be {ScoringTask.LanguageModeling}, {ScoringTask.Features} or " +
-                    $"{ScoringTask.MultipleChoice}, found {Task}, whose head ChainTuning makes.");
-            }
-            if (Transformer?.Settings.Task.Kind is { } own && Task is not ScoringTask.LanguageModeling && Task != own)
+            if (Transformer?.Settings.Task.Kind is { } own && Task is not ScoringTask.LanguageModeling && Kind != own)
             {
                 throw new ArgumentException($"{nameof(Task)} must be left out with a {nameof(Transformer)}, whose task is {own}, " +
                     $"found {Task}: give its {nameof(Model)} instead.", nameof(Task));
@@ -261,17 +277,20 @@ public sealed partial class ElasticScoringEstimator
                 throw new ArgumentException($"{nameof(ModelFolder)} must be the name of a folder, found an empty name.", nameof(ModelFolder));
             if (Transformer is not null)
                 return;
-            var outputs = CreateTask(modelChains: 1).OutputColumns(config: null);
+            // What a folder's model was tuned for, and so what its rows stop at, is read when it is fitted.
+            var cascade = TakesTaskOfFolder ? Cascade?.ToCascade() : Cascade?.ToCascade(stopsByLoss: true);
+            var outputs = CreateTask(modelChains: 1, cascade).OutputColumns(config: null);
             string[] used = [.. Columns.All, .. outputs.Select(column => column.Name)];
             if (used.Distinct().Count() < used.Length)
                 throw new ArgumentException($"Column names must differ, found {string.Join(", ", used)}.");
         }
 
         /// <summary>The task with these settings, for a model of so many chains.</summary>
-        internal IScoringTask CreateTask(int modelChains)
+        internal IScoringTask CreateTask(int modelChains) => Transformer?.Settings.Task is { } task
+            ? WithDepth(task) : CreateTask(modelChains, Cascade?.ToCascade(stopsByLoss: true));
+
+        private IScoringTask CreateTask(int modelChains, Cascade? cascade)
         {
-            if (Transformer?.Settings.Task is { } task)
-                return WithDepth(task);
             var chainCount = Cascade?.ChainCounts[^1] ?? ChainCount ?? modelChains;
             return Task switch
             {
@@ -279,13 +298,13 @@ public sealed partial class ElasticScoringEstimator
                 ScoringTask.MultipleChoice => new MultipleChoiceScoring(chainCount, ScoreColumnName, NormalizedScoreColumnName,
                     PredictedLabelColumnName, NormalizedPredictedLabelColumnName),
                 _ => new LanguageModelScoring(chainCount, LogProbabilityColumnName, TokenCountColumnName,
-                    PerplexityColumnName, ChainsUsedColumnName, Cascade?.ToCascade()),
+                    PerplexityColumnName, ChainsUsedColumnName, cascade),
             };
         }
 
         /// <summary>A task that is there already, with the chain count or the cascade of these options.</summary>
         internal IScoringTask WithDepth(IScoringTask task) =>
-            Cascade is null ? ChainCount is { } count ? task.WithChainCount(count) : task : task.WithCascade(Cascade.ToCascade());
+            Cascade is null ? ChainCount is { } count ? task.WithChainCount(count) : task : task.WithCascade(Cascade);
 
         private void CheckCascade()
         {

@@ -10,6 +10,18 @@ namespace Microsoft.ML.CoLM;
 
 /// <summary>Loads a model and scores text with its first chains; see <see cref="ElasticScoringTransformer"/>.</summary>
 /// <remarks>Nothing is trained: fitting looks at the data's schema alone.</remarks>
+/// <example>
+/// <code>
+/// // How probable each text is, by the first chain alone.
+/// var options = new ElasticScoringEstimator.Options { ModelFolder = "model-folder", ChainCount = 1, BatchSize = 16 };
+/// using var scorer = mlContext.Transforms.ElasticScoring(options).Fit(test);
+/// var metrics = mlContext.CoLM().EvaluateLanguageModel(scorer.Transform(test));
+/// Console.WriteLine(metrics.Perplexity);
+///
+/// // The same weights, with two chains.
+/// using var better = scorer.WithChainCount(2);
+/// </code>
+/// </example>
 public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringTransformer>
 {
     private readonly IHost _host;
@@ -78,7 +90,7 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
 
     // Language heads are the model's own: of such a tuning the folder keeps nothing but the column.
     private static bool HasHead([NotNullWhen(true)] TaskSettings? task) =>
-        task is not null && task.Task != ScoringTask.LanguageModeling;
+        task is not null && task.Task != TaskKind.LanguageModeling;
 
     /// <summary>What the folder's model was tuned for; null where that makes no difference.</summary>
     private TaskSettings? ReadTask() => _options.TakesTaskOfFolder && ModelFolder.ReadTask(_options.ModelFolder!) is { } json

@@ -110,7 +110,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
             model.Dispose();
             throw;
         }
-        if (Settings.Task.Kind != ScoringTask.LanguageModeling)
+        if (Settings.Task.Kind != TaskKind.LanguageModeling)
             model.Task = TaskSettings.Keep(Settings);
         _shared = new SharedModel(model, isOwned: true).Acquire();
         _lifetime = new Lifetime(this, _shared.Release, DisposedTransformer.Message);
@@ -159,7 +159,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
         ArgumentNullException.ThrowIfNull(cascade);
         var copy = cascade.Copy();
         copy.Check();
-        return With(Settings with { Task = Settings.Task.WithCascade(copy.ToCascade()) });
+        return With(Settings with { Task = Settings.Task.WithCascade(copy) });
     }
 
     /// <inheritdoc/>

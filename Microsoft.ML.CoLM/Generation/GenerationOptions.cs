@@ -12,82 +12,84 @@ public sealed class GenerationOptions
 {
     /// <summary>
     /// The most tokens to generate, at least 1. Where prompt and new tokens would exceed the model's context,
-    /// generation ends at the context, with <see cref="FinishReason.Length"/>.
+    /// generation ends at the context, with <see cref="FinishReason.Length"/>. Default: 128.
     /// </summary>
     public int MaxNewTokens { get; set; } = 128;
 
     /// <summary>
     /// What logits are divided by before sampling: 1 samples from the model's own distribution, less makes probable
     /// tokens more so. 0 is greedy: of the most probable token, the one with the lowest id, and
-    /// <see cref="TopK"/>, <see cref="TopP"/>, <see cref="MinP"/> and <see cref="Seed"/> make no difference.
+    /// <see cref="TopK"/>, <see cref="TopP"/>, <see cref="MinP"/> and <see cref="Seed"/> make no difference. Default: 0.
     /// </summary>
     public double Temperature { get; set; }
 
-    /// <summary>Samples from that many most probable tokens; null from all.</summary>
+    /// <summary>Samples from that many most probable tokens; null from all. Default: null.</summary>
     public int? TopK { get; set; }
 
     /// <summary>
     /// Samples from the fewest most probable tokens whose probabilities, after <see cref="TopK"/>, sum up to this;
-    /// above 0, and 1 for all tokens.
+    /// above 0, and 1 for all tokens. Default: 1.
     /// </summary>
     public double TopP { get; set; } = 1;
 
     /// <summary>
-    /// Samples from tokens at least this many times as probable as the most probable one, from 0 for all to 1.
+    /// Samples from tokens at least this many times as probable as the most probable one, from 0 for all to 1. Default: 0.
     /// </summary>
     public double MinP { get; set; }
 
     /// <summary>
     /// Makes tokens that the prompt or the text already has less probable: their logits are divided by this where they
     /// are positive and multiplied where they are not. Above 0; 1 is no penalty, and below 1 they are more probable.
+    /// Default: 1.
     /// </summary>
     public double RepetitionPenalty { get; set; } = 1;
 
     /// <summary>
     /// Seed of the random numbers; prompt i of a batch, counted from 0, draws as it would alone with a seed i higher.
-    /// Null draws one.
+    /// Null draws one. Default: null.
     /// </summary>
     public int? Seed { get; set; }
 
     /// <summary>
     /// Texts that end generation where the first of them is complete. The stop text is not part of the result, and
     /// neither is what follows it in the same token. Where two are complete with the same character, the longer counts.
+    /// Default: none.
     /// </summary>
     public IReadOnlyList<string> StopTexts { get; set; } = [];
 
     /// <summary>
     /// Tokens that end generation besides the model's own <see cref="CoLMModel.EndTokenIds"/>. The text of a token
-    /// that ends generation is not part of the result's text.
+    /// that ends generation is not part of the result's text. Default: none.
     /// </summary>
     public IReadOnlyList<int> StopTokenIds { get; set; } = [];
 
     /// <summary>
     /// Whether a prompt that spells a special token (<c>&lt;/s&gt;</c>, <c>&lt;|eot_id|&gt;</c>) means that token, as with Hugging
-    /// Face's tokenizers. False takes it for text, so that what users write cannot end a turn or begin another.
+    /// Face's tokenizers. False takes it for text, so that what users write cannot end a turn or begin another. Default: true.
     /// </summary>
     /// <remarks>It counts for tokenizers of <see cref="CoLMTokenizer"/>; any other one decides by itself.</remarks>
     public bool ParseSpecialTokens { get; set; } = true;
 
-    /// <summary>How many chains to compute, from 1 to the model's; null for all.</summary>
+    /// <summary>How many chains to compute, from 1 to the model's; null for all. Default: null.</summary>
     public int? ChainCount { get; set; }
 
     /// <summary>
     /// Asked before each token how many chains compute it; null for <see cref="ChainCount"/> always. With KV sharing no
     /// key or value is ever computed again; without, those that later chains lack are computed when they are first
-    /// used.
+    /// used. Default: null.
     /// </summary>
     public ChainSchedule? ChainSchedule { get; set; }
 
     /// <summary>
     /// Drafts tokens with the first chain and verifies them with all chains in use, in one pass. Greedy text is the
     /// same as without, sampled text follows the same distribution (Leviathan et al. 2023). Makes no difference where
-    /// only one chain is in use. The prompts of a batch are then generated one after another.
+    /// only one chain is in use. The prompts of a batch are then generated one after another. Default: false.
     /// </summary>
     public bool SpeculativeDecoding { get; set; }
 
     /// <summary>
     /// The most tokens to draft at once, at least 1; how many are depends on how sure the first chain is, and how often
-    /// it was right.
+    /// it was right. Default: 8.
     /// </summary>
     public int MaxDraftTokens { get; set; } = 8;
 

@@ -16,7 +16,7 @@ public sealed partial class TextGenerator
     /// <param name="chainCount">
     /// Without KV sharing, the chain count to go on with; null for all. With it, it makes no difference.
     /// </param>
-    /// <param name="token">Ends the work between chunks of the prompt.</param>
+    /// <param name="cancellationToken">Ends the work between chunks of the prompt.</param>
     /// <returns>The cache, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">
     /// The prompt has more tokens than the capacity or the context, has tokens outside the vocabulary, or is empty while
@@ -25,7 +25,7 @@ public sealed partial class TextGenerator
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public KvCache Prefill(
-        string prompt, int? capacity = null, int? chainCount = null, CancellationToken token = default)
+        string prompt, int? capacity = null, int? chainCount = null, CancellationToken cancellationToken = default)
     {
         _model.CheckUsable();
         var tokens = Encode(prompt, nameof(prompt));
@@ -41,7 +41,7 @@ public sealed partial class TextGenerator
                     nameof(prompt));
             }
             using var session = DecodingSession.Create(_model, cache, ownsCache: false, mayGrow: false);
-            session.Prefill(0, tokens, chains, cancellation: token);
+            session.Prefill(0, tokens, chains, cancellation: cancellationToken);
             return cache;
         }
         catch
@@ -57,9 +57,10 @@ public sealed partial class TextGenerator
     /// token.
     /// </param>
     /// <param name="options">
-    /// How. Without KV sharing, the chain count is at most the one that the cache was filled at.
+    /// How. Without KV sharing, the chain count is at most the one that the cache was filled at. Null takes the defaults,
+    /// which are greedy.
     /// </param>
-    /// <param name="token">Ends generation before the next pass.</param>
+    /// <param name="cancellationToken">Ends generation before the next pass.</param>
     /// <returns>
     /// The continuation; it ends with <see cref="FinishReason.Length"/> where a cache that was made with a capacity is full,
     /// or at the model's context.
@@ -74,13 +75,13 @@ public sealed partial class TextGenerator
     /// </exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public GenerationResult Continue(
-        KvCache cache, GenerationOptions options, CancellationToken token = default)
+        KvCache cache, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(cache);
         cache.CheckFits(_model);
         if (cache.Length() == 0)
             throw new ArgumentException($"{nameof(cache)} must have a token to begin with, but it is empty.", nameof(cache));
         using var session = DecodingSession.Create(_model, cache, ownsCache: false, mayGrow: false);
-        return Resume(session, [.. cache.Tokens()], options, cache.Limit, onText: null, token);
+        return Resume(session, [.. cache.Tokens()], options, cache.Limit, onText: null, cancellationToken);
     }
 }

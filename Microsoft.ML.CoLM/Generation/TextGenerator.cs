@@ -15,6 +15,18 @@ namespace Microsoft.ML.CoLM;
 /// front of it, once. Safe for several threads: every call has a KV cache of its own. Neither the model nor the
 /// tokenizer is disposed.
 /// </remarks>
+/// <example>
+/// <code>
+/// using var model = CoLMModel.Load("model-folder");
+/// var generator = new TextGenerator(model);
+/// Console.WriteLine(generator.Generate("Once upon a time"));
+///
+/// // Sampled, from the first chain alone, as it comes.
+/// var options = new GenerationOptions { ChainCount = 1, Temperature = 0.8, TopP = 0.95, MaxNewTokens = 64 };
+/// await foreach (var text in generator.GenerateStreamingAsync("Once upon a time", options))
+///     Console.Write(text);
+/// </code>
+/// </example>
 public sealed partial class TextGenerator
 {
     // Texts of a batch that are generated at a time, and so the sequences that there is memory for: as many as a session
@@ -25,7 +37,18 @@ public sealed partial class TextGenerator
     private readonly Tokenizer _tokenizer;
     private readonly Func<CoLMModel, int, int, bool, IDecodingSession> _createSession;
 
-    /// <summary>A generator.</summary>
+    /// <summary>A generator that reads and writes with the tokenizer that came with the model.</summary>
+    /// <param name="model">
+    /// A model that was loaded from a folder with a tokenizer, or grown or tuned from such a one, or is a transformer's.
+    /// </param>
+    /// <exception cref="ArgumentException">The model came without a tokenizer.</exception>
+    /// <exception cref="InvalidDataException">A file of its tokenizer is damaged, or of a kind that is not supported.</exception>
+    public TextGenerator(CoLMModel model)
+        : this(model, TokenizerOf(model))
+    {
+    }
+
+    /// <summary>A generator with a tokenizer of its own.</summary>
     /// <param name="model">The model.</param>
     /// <param name="tokenizer">
     /// The model's tokenizer; a model folder's comes from <see cref="CoLMTokenizer.Load(string)"/>.
@@ -53,7 +76,8 @@ public sealed partial class TextGenerator
 
     /// <summary>Continues a prompt.</summary>
     /// <param name="prompt">The text to continue; an empty one begins with the beginning-of-text token alone.</param>
-    /// <param name="options">How.</param>
+    /// <param name="options">How; null takes the defaults, which are greedy.</param>
+    /// <param name="cancellationToken">Ends generation before the next pass, or between chunks of the prompt.</param>
     /// <returns>The continuation, without the prompt.</returns>
     /// <exception cref="ArgumentException">
     /// An option is out of range; the prompt has more tokens than the model's context, has tokens outside its
@@ -61,22 +85,25 @@ public sealed partial class TextGenerator
     /// </exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     /// <exception cref="InvalidOperationException">The model's logits are not numbers.</exception>
-    public string Generate(string prompt, GenerationOptions options) => GenerateResult(prompt, options).Text;
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public string Generate(
+        string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
+        GenerateResult(prompt, options, cancellationToken).Text;
 
     /// <summary>Continues a prompt, and tells tokens, the reason for the end, and what it took.</summary>
     /// <param name="prompt">The text to continue; an empty one begins with the beginning-of-text token alone.</param>
-    /// <param name="options">How.</param>
-    /// <param name="token">Ends generation before the next pass, or between chunks of the prompt.</param>
+    /// <param name="options">How; null takes the defaults, which are greedy.</param>
+    /// <param name="cancellationToken">Ends generation before the next pass, or between chunks of the prompt.</param>
     /// <returns>The continuation.</returns>
     /// <exception cref="ArgumentException">As <see cref="Generate"/>.</exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     /// <exception cref="InvalidOperationException">The model's logits are not numbers.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public GenerationResult GenerateResult(
-        string prompt, GenerationOptions options, CancellationToken token = default)
+        string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
         var settings = Check(options);
-        return Run([Encode(prompt, nameof(prompt), settings)], settings, firstPrompt: 0, onText: null, token)[0];
+        return Run([Encode(prompt, nameof(prompt), settings)], settings, firstPrompt: 0, onText: null, cancellationToken)[0];
     }
 
     /// <summary>Continues several prompts side by side.</summary>
@@ -86,16 +113,17 @@ public sealed partial class TextGenerator
     /// </remarks>
     /// <param name="prompts">Texts to continue, of any lengths and any number.</param>
     /// <param name="options">
-    /// How; <see cref="GenerationOptions.Seed"/> says how each prompt's random numbers differ.
+    /// How; <see cref="GenerationOptions.Seed"/> says how each prompt's random numbers differ. Null takes the defaults, which
+    /// are greedy.
     /// </param>
-    /// <param name="token">Ends generation before the next pass, or between chunks of a prompt.</param>
+    /// <param name="cancellationToken">Ends generation before the next pass, or between chunks of a prompt.</param>
     /// <returns>A continuation for each prompt: the one that <see cref="GenerateResult"/> gives it.</returns>
     /// <exception cref="ArgumentException">As <see cref="Generate"/>; the message names the prompt.</exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     /// <exception cref="InvalidOperationException">The model's logits are not numbers.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public IReadOnlyList<GenerationResult> GenerateBatch(
-        IReadOnlyList<string> prompts, GenerationOptions options, CancellationToken token = default)
+        IReadOnlyList<string> prompts, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(prompts);
         var settings = Check(options);
@@ -103,14 +131,14 @@ public sealed partial class TextGenerator
         if (encoded.Length == 0)
             return [];
         return settings.Speculates(_model.Config)
-            ? [.. encoded.Select((prompt, i) => Run([prompt], settings, i, onText: null, token)[0])]
-            : Run(encoded, settings, firstPrompt: 0, onText: null, token);
+            ? [.. encoded.Select((prompt, i) => Run([prompt], settings, i, onText: null, cancellationToken)[0])]
+            : Run(encoded, settings, firstPrompt: 0, onText: null, cancellationToken);
     }
 
     /// <summary>Continues a prompt on the thread pool, and gives the text as it comes.</summary>
     /// <param name="prompt">The text to continue; an empty one begins with the beginning-of-text token alone.</param>
-    /// <param name="options">How.</param>
-    /// <param name="token">
+    /// <param name="options">How; null takes the defaults, which are greedy.</param>
+    /// <param name="cancellationToken">
     /// Ends generation before the next pass, or between chunks of the prompt. Leaving the enumeration early ends it,
     /// too.
     /// </param>
@@ -125,10 +153,10 @@ public sealed partial class TextGenerator
     /// </exception>
     /// <exception cref="OperationCanceledException">During the enumeration: it was cancelled.</exception>
     public IAsyncEnumerable<string> GenerateStreamingAsync(
-        string prompt, GenerationOptions options, CancellationToken token = default)
+        string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
         var settings = Check(options);
-        return StreamAsync(Encode(prompt, nameof(prompt), settings), settings, token);
+        return StreamAsync(Encode(prompt, nameof(prompt), settings), settings, cancellationToken);
     }
 
     /// <summary>
@@ -142,7 +170,7 @@ public sealed partial class TextGenerator
     /// <param name="onText">Gets text as it comes.</param>
     /// <param name="cancellation">Ends generation before the next pass.</param>
     internal GenerationResult Resume(
-        IDecodingSession session, IReadOnlyList<int> tokens, GenerationOptions options, int capacity,
+        IDecodingSession session, IReadOnlyList<int> tokens, GenerationOptions? options, int capacity,
         Action<string>? onText = null, CancellationToken cancellation = default)
     {
         var settings = Check(options);
@@ -219,11 +247,19 @@ public sealed partial class TextGenerator
         int capacity = int.MaxValue) =>
         new(tokens, _model.Config, _model.EndTokenIds, _tokenizer, settings, unchecked(settings.Seed + prompt), onText, capacity);
 
-    private GenerationOptions Check(GenerationOptions options)
+    private GenerationOptions Check(GenerationOptions? options)
     {
-        ArgumentNullException.ThrowIfNull(options);
         _model.CheckUsable();
-        return options.Checked(_model.Config);
+        return (options ?? new()).Checked(_model.Config);
+    }
+
+    private static Tokenizer TokenizerOf(CoLMModel model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        return model.TokenizerFiles is not null ? model.CreateTokenizer() : throw new ArgumentException(
+            "The model came without a tokenizer: where it was loaded from, there is neither tokenizer.model nor tokenizer.json. " +
+            $"Give the generator one beside the model, for example {nameof(CoLMTokenizer)}.{nameof(CoLMTokenizer.Load)} of " +
+            "another folder.", nameof(model));
     }
 
     private int[] Encode(string prompt, string name, GenerationOptions? settings = null)

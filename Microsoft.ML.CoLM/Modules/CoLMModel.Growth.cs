@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Kernels;
 using Microsoft.ML.CoLM.Modules;
 using TorchSharp;
@@ -98,10 +99,29 @@ public sealed partial class CoLMModel
         }
     }
 
-    /// <summary>A model with random weights, all chains trainable and with heads of their own.</summary>
-    internal static CoLMModel Create(CoLMConfig config, int? seed, Device device, ScalarType dtype)
+    /// <summary>Makes a model with random weights, for a training loop of one's own.</summary>
+    /// <param name="config">The architecture.</param>
+    /// <param name="seed">Seed of the weights, which are the same on every device; null draws one.</param>
+    /// <param name="device">Where the weights go; null is the CPU.</param>
+    /// <param name="dtype">Float32, BFloat16 or Float16.</param>
+    /// <returns>
+    /// The model, which the caller disposes: all chains trainable, with heads of their own, and without a tokenizer.
+    /// <see cref="ChainExpansionEstimator.Options.Architecture"/> makes one and trains it.
+    /// </returns>
+    /// <exception cref="ArgumentException">
+    /// The architecture cannot be built, or <paramref name="dtype"/> is no type of weights; the message says why.
+    /// </exception>
+    /// <exception cref="InsufficientMemoryException">There is no memory for a weight; the message has its shape.</exception>
+    /// <exception cref="DllNotFoundException">TorchSharp's native libraries cannot be loaded.</exception>
+    /// <exception cref="NotSupportedException">TorchSharp or ML.NET is of another version than this library needs.</exception>
+    public static CoLMModel Create(
+        CoLMConfig config, int? seed = null, Device? device = null, ScalarType dtype = ScalarType.Float32)
     {
-        var model = new CoLMModel(config, device, dtype);
+        ArgumentNullException.ThrowIfNull(config);
+        if (!ElementType.CanHoldWeights(dtype))
+            throw new ArgumentException($"A model's type is Float32, BFloat16 or Float16, not {dtype}.", nameof(dtype));
+        TorchLibrary.EnsureLoaded();
+        var model = new CoLMModel(config, device ?? CPU, dtype);
         model.Initialise(firstChain: 0, seed);
         return model;
     }

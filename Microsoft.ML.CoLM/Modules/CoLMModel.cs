@@ -18,7 +18,7 @@ namespace Microsoft.ML.CoLM;
 /// Dispose it to free its weights: what is being computed with it ends well, or with an
 /// <see cref="ObjectDisposedException"/>, and its memory is freed after that.
 /// </remarks>
-public sealed partial class CoLMModel : nn.Module
+public sealed partial class CoLMModel : nn.Module<Tensor, int, Tensor>
 {
     // A GPU wants as many times the work at once.
     private const int GpuBlocks = 8;
@@ -55,7 +55,8 @@ public sealed partial class CoLMModel : nn.Module
     /// <summary>The model's architecture.</summary>
     public CoLMConfig Config { get; }
 
-    internal Device Device => _embedding.Weight(0).device;
+    /// <summary>Where the weights are.</summary>
+    public Device Device => _embedding.Weight(0).device;
 
     /// <summary>
     /// Tokens of one sequence that go through a layer at once, where no gradients are needed: of a longer one, only the
@@ -113,7 +114,8 @@ public sealed partial class CoLMModel : nn.Module
     internal IEnumerable<(string name, TorchSharp.Modules.Parameter parameter)> ChainParameters() =>
         named_parameters().Where(entry => ParameterName.IsOfChains(entry.name));
 
-    internal ScalarType DataType => _embedding.Weight(0).dtype;
+    /// <summary>The type that the model computes in and its chains' weights are of.</summary>
+    public ScalarType DataType => _embedding.Weight(0).dtype;
 
     /// <summary>Parameters of the first chains: what a model of that many chains consists of.</summary>
     /// <param name="chainCount">How many chains.</param>
@@ -138,7 +140,7 @@ public sealed partial class CoLMModel : nn.Module
     /// here and nowhere else, they may be), or are outside its vocabulary.
     /// </exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
-    public Tensor forward(Tensor tokenIds, int chainCount)
+    public override Tensor forward(Tensor tokenIds, int chainCount)
     {
         using var use = Enter();
         CheckIds(tokenIds);

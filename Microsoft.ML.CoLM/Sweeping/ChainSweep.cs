@@ -306,6 +306,7 @@ public sealed class ChainSweep
     }
 
     /// <summary>Runs the sweep.</summary>
+    /// <param name="cancellationToken">Ends it after the step or row that it is in, with the trials that are done.</param>
     /// <returns>The trials, with their models: disposing it disposes these.</returns>
     /// <exception cref="InvalidOperationException">
     /// A model or a pipeline, the data or the metric was not set, or both model and pipeline; it runs already; or no trial
@@ -318,9 +319,9 @@ public sealed class ChainSweep
     /// <exception cref="InvalidDataException">The checkpoint folder is damaged; the message names the file, and the line.</exception>
     /// <exception cref="IOException">The checkpoint folder cannot be written, or another sweep writes to it.</exception>
     /// <exception cref="UnauthorizedAccessException">The checkpoint folder may not be written.</exception>
-    public ChainSweepResult Run() => Enter(plan => Run(plan, CancellationToken.None));
+    public ChainSweepResult Run(CancellationToken cancellationToken = default) => Enter(plan => Run(plan, cancellationToken));
 
-    /// <summary>Runs the sweep on a thread of its own; see <see cref="Run()"/> for what it throws.</summary>
+    /// <summary>Runs the sweep on a thread of its own; see <see cref="Run(CancellationToken)"/> for what it throws.</summary>
     /// <param name="cancellationToken">Ends it after the step or row that it is in, with the trials that are done.</param>
     /// <returns>The trials, with their models: disposing it disposes these.</returns>
     public Task<ChainSweepResult> RunAsync(CancellationToken cancellationToken = default) => Enter(plan => Task.Factory.StartNew(

@@ -1,22 +1,48 @@
+using System.Globalization;
+using Microsoft.ML.CoLM.Text;
+
 namespace Microsoft.ML.CoLM;
 
 /// <summary>Where a training run is, reported after every optimizer step.</summary>
-/// <param name="Step">Optimizer steps done.</param>
-/// <param name="TotalSteps">Optimizer steps of the whole run.</param>
-/// <param name="Loss">The objective at this step, natural log, mean over its tokens.</param>
-/// <param name="LearningRate">The step's learning rate.</param>
-/// <param name="TokensPerSecond">Tokens trained on each second, since the run began.</param>
-/// <param name="TimeLeft">Estimated time to the end of training.</param>
-/// <param name="ValidationLosses">
-/// After a validation, the mean loss of a token, or of a row that has a label, at each chain count from 1 on; otherwise empty.
-/// </param>
-public sealed record TrainingProgress(
-    int Step, int TotalSteps, double Loss, double LearningRate, double TokensPerSecond, TimeSpan TimeLeft,
-    IReadOnlyList<double> ValidationLosses)
+public sealed class TrainingProgress
 {
+    internal TrainingProgress()
+    {
+    }
+
+    /// <summary>Optimizer steps done.</summary>
+    public int Step { get; internal init; }
+
+    /// <summary>Optimizer steps of the whole run.</summary>
+    public int TotalSteps { get; internal init; }
+
+    /// <summary>The objective at this step, natural log, mean over its tokens.</summary>
+    public double Loss { get; internal init; }
+
+    /// <summary>The step's learning rate.</summary>
+    public double LearningRate { get; internal init; }
+
+    /// <summary>Tokens trained on each second, since the run began.</summary>
+    public double TokensPerSecond { get; internal init; }
+
+    /// <summary>Estimated time to the end of training.</summary>
+    public TimeSpan TimeLeft { get; internal init; }
+
+    /// <summary>
+    /// After a validation, the mean loss of a token, or of a row that has a label, at each chain count from 1 on; otherwise
+    /// empty.
+    /// </summary>
+    public IReadOnlyList<double> ValidationLosses { get; internal init; } = [];
+
     /// <summary>
     /// After a validation, the task's metric at each chain count from 1 on: accuracy in classification, Pearson's
     /// correlation in regression; otherwise, and in language modelling, empty.
     /// </summary>
-    public IReadOnlyList<double> ValidationMetrics { get; init; } = [];
+    public IReadOnlyList<double> ValidationMetrics { get; internal init; } = [];
+
+    /// <summary>All of it in a line.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture,
+        $"Step {Step} of {TotalSteps}: loss {Loss:F4}, learning rate {LearningRate:G4}, {TokensPerSecond:F0} tokens/s, " +
+        $"{TimeSpan.FromSeconds(Math.Round(TimeLeft.TotalSeconds)):c} left") + ListText.Named("validation losses", ValidationLosses) +
+        ListText.Named("validation metrics", ValidationMetrics);
 }

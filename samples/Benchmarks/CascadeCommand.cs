@@ -73,7 +73,7 @@ internal sealed class CascadeCommand : Benchmark
             .. thresholds.OrderDescending().Select(threshold => (string.Create(CultureInfo.InvariantCulture, $"{threshold:F4}"),
                 new ElasticScoringEstimator.Options
                 {
-                    Cascade = new() { ChainCounts = [1, chains], Thresholds = [threshold] },
+                    Cascade = new() { ChainCounts = [1, chains], MaximumLosses = [threshold] },
                 })),
             ($"{chains} chains", new() { ChainCount = chains }),
         ];

@@ -19,7 +19,7 @@ internal sealed class ChainSpeeds(ITransformer model, IDataView data, int batchS
     private readonly ElasticScoringTransformer _scorer = ElasticChain.Find(model);
 
     /// <summary>All counts; of features the one that the pipeline has, since what reads them knows no other.</summary>
-    public int[] ChainCounts => _scorer.Settings.Task.Kind == ScoringTask.Features
+    public int[] ChainCounts => _scorer.Settings.Task.Kind == TaskKind.Features
         ? [_scorer.ChainCount]
         : [.. Enumerable.Range(1, _scorer.Model.Config.ChainCount)];
 
@@ -89,7 +89,7 @@ internal sealed class ChainSpeeds(ITransformer model, IDataView data, int batchS
     private long? CountTokens()
     {
         var settings = _scorer.Settings;
-        if (settings.Task.Kind == ScoringTask.MultipleChoice)
+        if (settings.Task.Kind == TaskKind.MultipleChoice)
             return null;
         var longest = (settings.Task as PredictionScoring)?.MaxLength ?? int.MaxValue;
         var rows = ChainFront.Transform(model, _scorer, data);

@@ -24,7 +24,7 @@ internal sealed record ModelShape(
     [
         new("100m", 768, 12, 12, 4, 2048, 32000, ContextLength: 131072, RopeTheta: 10000, RopeScaling: null),
         new("1b", 2048, 16, 32, 8, 8192, 128256, ContextLength: 131072, RopeTheta: 500000,
-            new Llama3RopeScaling(Factor: 32, LowFrequencyFactor: 1, HighFrequencyFactor: 4, OriginalContextLength: 8192)),
+            new Llama3RopeScaling(factor: 32, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContextLength: 8192)),
         new("vocabulary", 512, 2, 8, 8, 1024, 128256, ContextLength: 131072, RopeTheta: 500000, RopeScaling: null),
         new("tiny", 64, 2, 8, 2, 128, 1000, ContextLength: 2048, RopeTheta: 10000, RopeScaling: null),
     ];

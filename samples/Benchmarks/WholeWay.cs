@@ -51,7 +51,7 @@ internal sealed class WholeWay(StageMeter meter, string place, ScalarType dataTy
 
     public void Tune(LabelledDocument[] texts, ChainTuningEstimator.Options options) => meter.Measure("tune", () =>
     {
-        options.Model = _grown;
+        options.Transformer = _grown;
         _tuned = _mlContext.Transforms.ChainTuning(options).Fit(Data(texts));
         return BytesOfBoth();
     }, () => _tuned!.Training!.TrainedParameterCount);

@@ -14,7 +14,7 @@ var split = mlContext.Data.TrainTestSplit(mlContext.Data.LoadFromEnumerable(rows
 
 // Any label becomes a key, the key is learnt, and the predicted key becomes a label again.
 var pipeline = mlContext.Transforms.Conversion.MapValueToKey("Label")
-    .Append(mlContext.Transforms.ChainTuning(new ChainTuningEstimator.Options { Model = model, Epochs = 8, LearningRate = 5e-3 }))
+    .Append(mlContext.Transforms.ChainTuning(new ChainTuningEstimator.Options { Transformer = model, Epochs = 8, LearningRate = 5e-3 }))
     .Append(mlContext.Transforms.Conversion.MapKeyToValue("Predicted", "PredictedLabel"));
 var tuned = pipeline.Fit(split.TrainSet);
 var metrics = mlContext.MulticlassClassification.Evaluate(tuned.Transform(split.TestSet));

@@ -81,7 +81,7 @@ internal sealed record Method(
     /// <param name="run">Rank and alpha of adapters.</param>
     public ChainTuningEstimator.Options Options(ElasticScoringTransformer model, RunSettings run) => new()
     {
-        Model = model,
+        Transformer = model,
         FrozenChains = FreezesBase ? 1 : 0,
         AddedChains = [],
         Objective = Scales == TrainedScales.Last ? TrainingObjective.LastScale : TrainingObjective.MultiChain,

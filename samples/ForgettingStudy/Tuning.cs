@@ -45,8 +45,8 @@ internal static class Tuning
         options.ValidationSet = validation;
         options.ValidationInterval = Math.Max(1, stepsOfEpoch / settings.ValidationsPerEpoch);
         options.RestoreBest = settings.RestoresBest;
-        options.FrozenFeatureMemory = settings.FeatureMemory * MiB;
-        (options.FrozenFeatureFolder, options.FrozenFeatureDisk) = (Path.GetTempPath(), settings.FeatureDisk * MiB);
+        options.FrozenFeatureMemoryBytes = settings.FeatureMemory * MiB;
+        (options.FrozenFeatureFolder, options.FrozenFeatureDiskBytes) = (Path.GetTempPath(), settings.FeatureDisk * MiB);
         options.Seed = settings.Seed;
 
         var memory = new ResidentMemory();

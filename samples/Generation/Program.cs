@@ -3,7 +3,7 @@ using Microsoft.ML.CoLM;
 using Samples;
 
 using var elastic = TinyModel.LoadOrTrain(args);
-var generator = new TextGenerator(elastic.Model, elastic.Tokenizer);
+var generator = new TextGenerator(elastic.Model);
 var prompt = args.Length > 1 ? args[1] : "the cat";
 var options = new GenerationOptions { MaxNewTokens = 60, Temperature = 0.8, TopP = 0.95, Seed = 1 };
 

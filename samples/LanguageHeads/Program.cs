@@ -34,7 +34,7 @@ Show("plain objective, last chain count", plain.Training!.ValidationLosses);
 
 using var heads = mlContext.Transforms.ChainTuning(new ChainTuningEstimator.Options
 {
-    Model = plain,
+    Transformer = plain,
     Task = TuningTask.LanguageHeads,
     ValidationSet = validation,
     LearningRate = 3e-3,

@@ -4,7 +4,7 @@ using Microsoft.ML.CoLM;
 using Samples;
 
 using var elastic = TinyModel.LoadOrTrain(args);
-var generator = new TextGenerator(elastic.Model, elastic.Tokenizer);
+var generator = new TextGenerator(elastic.Model);
 var prompt = args.Length > 1 ? args[1] : "the cat";
 foreach (var speculates in new[] { false, true })
 {

@@ -27,7 +27,7 @@ internal static class SearchSweep
         IEstimator<ITransformer> Create(SweepSettings candidate) => mlContext.Transforms.Conversion.MapValueToKey("Label")
             .Append(mlContext.Transforms.ChainTuning(new ChainTuningEstimator.Options
             {
-                Model = start,
+                Transformer = start,
                 FrozenChains = start.Model.Config.Layout.ChainCount,
                 AddedChains = candidate.Get<int[]>("addedChains"),
                 KvSharing = candidate.Get<bool>("kvSharing"),

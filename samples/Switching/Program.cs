@@ -4,7 +4,7 @@ using Samples;
 
 using var elastic = TinyModel.LoadOrTrain(args);
 var chains = elastic.Model.Config.Layout.ChainCount;
-var generator = new TextGenerator(elastic.Model, elastic.Tokenizer);
+var generator = new TextGenerator(elastic.Model);
 var prompt = args.Length > 1 ? args[1] : "the cat";
 
 // The margin is how much more probable the last token was than the next best.

@@ -13,7 +13,8 @@ internal static class ModelFolder
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
     /// <summary>Checks all files against the configuration, then builds the model and fills it.</summary>
-    public static CoLMModel Load(string folder, int? chainCount, Device device, ScalarType? dtype)
+    public static CoLMModel Load(
+        string folder, int? chainCount, Device device, ScalarType? dtype, CancellationToken cancellationToken = default)
     {
         if (dtype is { } asked && !ElementType.CanHoldWeights(asked))
             throw new ArgumentException($"A model's type is Float32, BFloat16 or Float16, not {asked}.", nameof(dtype));
@@ -31,7 +32,7 @@ internal static class ModelFolder
         try
         {
             foreach (var (chain, file) in files.Weights)
-                file.ReadInto(ChainTensors.ParametersOf(model, chain));
+                file.ReadInto(ChainTensors.ParametersOf(model, chain), cancellationToken);
             files.Task?.ReadInto(model);
             return model;
         }
@@ -51,7 +52,8 @@ internal static class ModelFolder
     }
 
     /// <summary>Writes the first chains of a model in place of the model that the folder may hold.</summary>
-    public static void Save(CoLMModel model, string folder, int chainCount, IFolderFiles files)
+    public static void Save(
+        CoLMModel model, string folder, int chainCount, IFolderFiles files, CancellationToken cancellationToken = default)
     {
         var config = model.Config.WithChainCount(chainCount);
         var json = ConfigJson.Write(config, model.DataType);
@@ -69,7 +71,12 @@ internal static class ModelFolder
         // Last: other tools take a folder with a configuration for a complete model.
         contents.Add((ModelFiles.Config, stream => stream.Write(Encoding.UTF8.GetBytes(json))));
 
-        FolderSave.Write(folder, contents, () => Stale(folder, [.. contents.Select(content => content.Name)]), files);
+        (string, Action<Stream>)[] stoppable = [.. contents.Select(content => (content.Name, (Action<Stream>)(stream =>
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            content.Write(stream);
+        })))];
+        FolderSave.Write(folder, stoppable, () => Stale(folder, [.. contents.Select(content => content.Name)]), files);
     }
 
     /// <summary>The architecture of the model that a folder holds; its weights are not looked at.</summary>
@@ -87,6 +94,19 @@ internal static class ModelFolder
         }
         using var text = new StreamReader(new MemoryStream(BoundedFile.ReadAllBytes(path, FileLimits.ConfigJson)));
         return ConfigJson.Read(text.ReadToEnd(), path, warnings);
+    }
+
+    /// <summary>The architecture of the model that a folder holds; null where it cannot be read, now or at all.</summary>
+    public static CoLMConfig? TryReadConfig(string folder)
+    {
+        try
+        {
+            return FolderSave.HasPlan(folder) ? null : ReadConfig(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException or ArgumentException)
+        {
+            return null; // Loading says what is wrong with it.
+        }
     }
 
     /// <summary>The settings of the task that a folder's model was tuned for; null where there is none, or no folder.</summary>

@@ -51,10 +51,13 @@ internal sealed class WeightFile : IDisposable
     public IEnumerable<ScalarType> StoredTypes => _needed.Select(needed => needed.Entry.Type.Scalar!.Value);
 
     /// <summary>Fills the parameters, given by their own names, and reads the file to its end.</summary>
-    public void ReadInto(Dictionary<string, Tensor> parameters)
+    public void ReadInto(Dictionary<string, Tensor> parameters, CancellationToken cancellationToken = default)
     {
         foreach (var (name, entry) in _needed)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
             _reader.Read(entry, parameters[name]);
+        }
         _reader.CheckEnd();
     }
 

@@ -37,7 +37,7 @@ internal sealed class CascadeCalibrator
             LanguageModelScoring => new LanguageCalibration(options.Metric),
             PredictionScoring and not RegressionScoring =>
                 new ClassCalibration((PredictionScoring)scorer.Settings.Task, rows.Schema, options),
-            var other => throw new ArgumentException($"A cascade has {ScoringTask.LanguageModeling} or classification to stop at, " +
+            var other => throw new ArgumentException($"A cascade has {TaskKind.LanguageModeling} or classification to stop at, " +
                 $"the model's task is {other.Kind}.", nameof(model)),
         };
         var host = environment.Register(nameof(CascadeCalibrator));
@@ -126,11 +126,8 @@ internal sealed class CascadeCalibrator
         var weight = rows.Sum(row => row.Weight);
         return new()
         {
-            Cascade = new()
-            {
-                ChainCounts = Array.ConvertAll(found.Stages, stage => _chainCounts[stage]),
-                Thresholds = [.. Enumerable.Repeat(_task.ThresholdOf(found.Threshold), found.Stages.Length - 1)],
-            },
+            Cascade = CascadeOptions.Of(Array.ConvertAll(found.Stages, stage => _chainCounts[stage]),
+                [.. Enumerable.Repeat(_task.ThresholdOf(found.Threshold), found.Stages.Length - 1)], _task.StopsByLoss),
             IsFound = found.Cost < 1,
             Kind = _task.Metric,
             Metric = _task.MetricOf(rows.Sum(row => row.Losses[row.StageOf(found.Stages, found.Threshold)]) / weight),

@@ -29,7 +29,7 @@ internal sealed class ChainCountEvaluation
         var scorer = ElasticChain.Find(model);
         if (scorer.Settings.Task is not LanguageModelScoring)
         {
-            throw new ArgumentException($"The model must score by {ScoringTask.LanguageModeling} to be evaluated at every chain " +
+            throw new ArgumentException($"The model must score by {TaskKind.LanguageModeling} to be evaluated at every chain " +
                 $"count, found {scorer.Settings.Task.Kind}.", nameof(model));
         }
         scorer.CheckUsable();

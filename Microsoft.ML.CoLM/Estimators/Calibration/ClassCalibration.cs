@@ -66,6 +66,8 @@ internal sealed class ClassCalibration : ICalibrationTask
 
     public double MetricOf(double loss) => IsCount ? 1 - loss : loss;
 
+    public bool StopsByLoss => false;
+
     // The margin, which doubts are the negative of.
     public double ThresholdOf(double doubt) => -doubt;
 

@@ -25,6 +25,9 @@ internal interface ICalibrationTask
     /// <summary>The metric of a mean loss.</summary>
     double MetricOf(double loss);
 
-    /// <summary>The threshold of <see cref="CascadeOptions.Thresholds"/> at a doubt.</summary>
+    /// <summary>Whether a row stops at a loss, not at a margin.</summary>
+    bool StopsByLoss { get; }
+
+    /// <summary>The loss or margin at a doubt.</summary>
     double ThresholdOf(double doubt);
 }

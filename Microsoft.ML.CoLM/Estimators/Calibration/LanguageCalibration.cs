@@ -12,7 +12,7 @@ internal sealed class LanguageCalibration : ICalibrationTask
         if (metric is not (null or SweepMetric.Loss))
         {
             throw new ArgumentException($"{nameof(CascadeCalibrationOptions.Metric)} must be {SweepMetric.Loss} with " +
-                $"{ScoringTask.LanguageModeling}, found {metric}.");
+                $"{TaskKind.LanguageModeling}, found {metric}.");
         }
     }
 
@@ -39,6 +39,8 @@ internal sealed class LanguageCalibration : ICalibrationTask
     }
 
     public double MetricOf(double loss) => loss;
+
+    public bool StopsByLoss => true;
 
     public double ThresholdOf(double doubt) => doubt;
 }

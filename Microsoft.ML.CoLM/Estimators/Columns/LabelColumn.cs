@@ -7,17 +7,17 @@ internal sealed class LabelColumn
 {
     private readonly DataViewSchema.Column _column;
 
-    private LabelColumn(DataViewSchema.Column column, ScoringTask task)
+    private LabelColumn(DataViewSchema.Column column, TaskKind task)
     {
         (_column, Task) = (column, task);
-        Classes = task == ScoringTask.MulticlassClassification ? new ClassLabels(column) : null;
-        ClassNames = task == ScoringTask.BinaryClassification ? ["False", "True"] : Classes?.Names ?? [];
+        Classes = task == TaskKind.MulticlassClassification ? new ClassLabels(column) : null;
+        ClassNames = task == TaskKind.BinaryClassification ? ["False", "True"] : Classes?.Names ?? [];
     }
 
     public string Name => _column.Name;
 
     /// <summary>The task that such a label makes.</summary>
-    public ScoringTask Task { get; }
+    public TaskKind Task { get; }
 
     /// <summary>The classes of a key.</summary>
     public ClassLabels? Classes { get; }
@@ -36,7 +36,7 @@ internal sealed class LabelColumn
 
     /// <summary>The task of a label in a schema that is not there yet.</summary>
     /// <exception cref="ArgumentException">It is missing, or of a type that fits no task.</exception>
-    public static (ScoringTask Task, SchemaShape.Column Column) In(SchemaShape schema, string name)
+    public static (TaskKind Task, SchemaShape.Column Column) In(SchemaShape schema, string name)
     {
         if (!schema.TryFindColumn(name, out var column))
         {
@@ -46,11 +46,11 @@ internal sealed class LabelColumn
         if (column.Kind != SchemaShape.Column.VectorKind.Scalar)
             throw WrongType(name, $"{column.Kind} of {column.ItemType}");
         if (column.IsKey)
-            return (ScoringTask.MulticlassClassification, column);
+            return (TaskKind.MulticlassClassification, column);
         if (column.ItemType is BooleanDataViewType)
-            return (ScoringTask.BinaryClassification, column);
+            return (TaskKind.BinaryClassification, column);
         return column.ItemType.RawType == typeof(float)
-            ? (ScoringTask.Regression, column)
+            ? (TaskKind.Regression, column)
             : throw WrongType(name, column.ItemType.ToString());
     }
 
@@ -75,11 +75,11 @@ internal sealed class LabelColumn
     /// <summary>The column, in a cursor's list of those that are needed.</summary>
     public DataViewSchema.Column AsColumn() => _column;
 
-    private static ScoringTask? TaskOf(DataViewType type) => type switch
+    private static TaskKind? TaskOf(DataViewType type) => type switch
     {
-        KeyDataViewType { Count: > 0 and <= int.MaxValue } => ScoringTask.MulticlassClassification,
-        BooleanDataViewType => ScoringTask.BinaryClassification,
-        NumberDataViewType { RawType: var number } when number == typeof(float) => ScoringTask.Regression,
+        KeyDataViewType { Count: > 0 and <= int.MaxValue } => TaskKind.MulticlassClassification,
+        BooleanDataViewType => TaskKind.BinaryClassification,
+        NumberDataViewType { RawType: var number } when number == typeof(float) => TaskKind.Regression,
         _ => null,
     };
 

@@ -54,7 +54,7 @@ internal static class LanguageColumns
         if (Named(schema, name) is not { } found)
         {
             throw new ArgumentException($"The scored data has no column '{name}', nor one of another name that a model of " +
-                $"{ScoringTask.LanguageModeling} wrote. It has {TextColumns.ColumnNames(schema)}.");
+                $"{TaskKind.LanguageModeling} wrote. It has {TextColumns.ColumnNames(schema)}.");
         }
         return found.Type.Equals(type) ? found : throw new ArgumentException(
             $"The scored data must have column '{found.Name}' of type {type}, found {found.Type}.");
@@ -68,7 +68,7 @@ internal static class LanguageColumns
     }
 
     private static bool IsValue(DataViewSchema.Column column, string name) =>
-        Text(column, ColumnKind) == nameof(ScoringTask.LanguageModeling) && Text(column, ValueKind) == name;
+        Text(column, ColumnKind) == nameof(TaskKind.LanguageModeling) && Text(column, ValueKind) == name;
 
     private static string? Text(DataViewSchema.Column column, string kind)
     {
@@ -82,7 +82,7 @@ internal static class LanguageColumns
     private static DataViewSchema.Annotations Annotations(string name, int? chainCount)
     {
         var builder = new DataViewSchema.Annotations.Builder();
-        Add(ColumnKind, nameof(ScoringTask.LanguageModeling));
+        Add(ColumnKind, nameof(TaskKind.LanguageModeling));
         Add(ValueKind, name);
         if (chainCount is { } count)
             builder.Add(ChainCountKind, NumberDataViewType.Int32, (ref int value) => value = count);

@@ -5,7 +5,7 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.CoLM.Estimators;
 
-/// <summary>Rows that were scored by <see cref="ScoringTask.MultipleChoice"/>, with their answers.</summary>
+/// <summary>Rows that were scored by <see cref="TaskKind.MultipleChoice"/>, with their answers.</summary>
 /// <param name="environment">Asked whether its execution was cancelled.</param>
 /// <param name="scored">The rows.</param>
 /// <param name="labelColumnName">The right choices.</param>
@@ -62,7 +62,7 @@ internal sealed class ScoredChoices(IHostEnvironment environment, IDataView scor
     {
         if (scored.Schema.GetColumnOrNull(name) is not { } column)
         {
-            throw new ArgumentException($"The data has no column '{name}', which a row scored by {ScoringTask.MultipleChoice} " +
+            throw new ArgumentException($"The data has no column '{name}', which a row scored by {TaskKind.MultipleChoice} " +
                 $"has. It has {TextColumns.ColumnNames(scored.Schema)}.");
         }
         var isVector = type is VectorDataViewType;

@@ -4,13 +4,13 @@ using Microsoft.ML.Data;
 
 namespace Microsoft.ML.CoLM.Estimators;
 
-/// <summary>The task <see cref="ScoringTask.BinaryClassification"/>: a head of two classes, false and true.</summary>
+/// <summary>The task <see cref="TaskKind.BinaryClassification"/>: a head of two classes, false and true.</summary>
 internal sealed record BinaryScoring(int ChainCount, int MaxLength, ChainHead Head)
     : PredictionScoring(ChainCount, MaxLength, Head)
 {
     public const int ClassCount = 2;
 
-    public override ScoringTask Kind => ScoringTask.BinaryClassification;
+    public override TaskKind Kind => TaskKind.BinaryClassification;
 
     /// <summary>Reads what was saved.</summary>
     /// <exception cref="InvalidDataException">The head is damaged, or not the task's.</exception>

@@ -6,17 +6,17 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.CoLM.Estimators;
 
-/// <summary>The task <see cref="ScoringTask.Completion"/>: how probable a response is behind its prompt.</summary>
+/// <summary>The task <see cref="TaskKind.Completion"/>: how probable a response is behind its prompt.</summary>
 /// <param name="ChainCount">How many chains a row is scored with.</param>
 /// <param name="Template">How prompt and response become one text.</param>
 internal sealed record CompletionScoring(int ChainCount, CompletionTemplate Template) : IScoringTask
 {
-    public ScoringTask Kind => ScoringTask.Completion;
+    public TaskKind Kind => TaskKind.Completion;
 
     public IScoringTask WithChainCount(int chainCount) => this with { ChainCount = chainCount };
 
-    public IScoringTask WithCascade(Cascade cascade) =>
-        throw new NotSupportedException($"{ScoringTask.Completion} has no cascade.");
+    public IScoringTask WithCascade(CascadeOptions cascade) =>
+        throw new NotSupportedException($"{TaskKind.Completion} has no cascade.");
 
     public void CheckFits(CoLMConfig config) => config.Layout.CheckChainCount(ChainCount);
 

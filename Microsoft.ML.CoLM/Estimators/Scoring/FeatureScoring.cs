@@ -5,18 +5,18 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.CoLM.Estimators;
 
-/// <summary>The task <see cref="ScoringTask.Features"/>.</summary>
+/// <summary>The task <see cref="TaskKind.Features"/>.</summary>
 /// <param name="ChainCount">How many chains' features the vector has.</param>
 /// <param name="FeaturesColumnName">Vector of Single, of width D_≤k.</param>
 /// <param name="Pooling">How tokens become one vector.</param>
 internal sealed record FeatureScoring(int ChainCount, string FeaturesColumnName, FeaturePooling Pooling) : IScoringTask
 {
-    public ScoringTask Kind => ScoringTask.Features;
+    public TaskKind Kind => TaskKind.Features;
 
     public IScoringTask WithChainCount(int chainCount) => this with { ChainCount = chainCount };
 
-    public IScoringTask WithCascade(Cascade cascade) =>
-        throw new NotSupportedException($"{ScoringTask.Features} have no cascade: there is nothing to stop at.");
+    public IScoringTask WithCascade(CascadeOptions cascade) =>
+        throw new NotSupportedException($"{TaskKind.Features} have no cascade: there is nothing to stop at.");
 
     public void CheckFits(CoLMConfig config) => config.Layout.CheckChainCount(ChainCount);
 

@@ -10,7 +10,7 @@ namespace Microsoft.ML.CoLM.Estimators;
 internal interface IScoringTask
 {
     /// <summary>Which task a zip is to say that it is.</summary>
-    ScoringTask Kind { get; }
+    TaskKind Kind { get; }
 
     /// <summary>The most chains that a row is computed with.</summary>
     int ChainCount { get; }
@@ -26,7 +26,7 @@ internal interface IScoringTask
 
     /// <summary>The same, stopping rows where they are clear.</summary>
     /// <exception cref="NotSupportedException">The task knows no such thing.</exception>
-    IScoringTask WithCascade(Cascade cascade);
+    IScoringTask WithCascade(CascadeOptions cascade);
 
     /// <summary>Refuses a model that the task's settings do not fit.</summary>
     /// <exception cref="ArgumentException">The model lacks chains that are to be used.</exception>

@@ -6,7 +6,7 @@ using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Estimators;
 
-/// <summary>The task <see cref="ScoringTask.LanguageModeling"/>.</summary>
+/// <summary>The task <see cref="TaskKind.LanguageModeling"/>.</summary>
 /// <param name="ChainCount">The most chains that a row is scored with.</param>
 /// <param name="LogProbabilityColumnName">Single: natural log, summed over every token after the first.</param>
 /// <param name="TokenCountColumnName">Int32: tokens scored.</param>
@@ -17,7 +17,7 @@ internal sealed record LanguageModelScoring(
     int ChainCount, string LogProbabilityColumnName, string TokenCountColumnName, string PerplexityColumnName,
     string ChainsUsedColumnName, Cascade? Cascade) : IScoringTask
 {
-    public ScoringTask Kind => ScoringTask.LanguageModeling;
+    public TaskKind Kind => TaskKind.LanguageModeling;
 
     /// <summary>The task as it is without any options.</summary>
     public static LanguageModelScoring Default(int chainCount) => new(chainCount, DefaultColumnNames.LogProbability,
@@ -25,8 +25,8 @@ internal sealed record LanguageModelScoring(
 
     public IScoringTask WithChainCount(int chainCount) => this with { ChainCount = chainCount, Cascade = null };
 
-    public IScoringTask WithCascade(Cascade cascade) =>
-        this with { ChainCount = cascade.ChainCounts[^1], Cascade = cascade };
+    public IScoringTask WithCascade(CascadeOptions cascade) =>
+        this with { ChainCount = cascade.ChainCounts[^1], Cascade = cascade.ToCascade(stopsByLoss: true) };
 
     public void CheckFits(CoLMConfig config)
     {

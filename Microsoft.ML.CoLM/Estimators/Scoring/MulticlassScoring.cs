@@ -5,7 +5,7 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.CoLM.Estimators;
 
-/// <summary>The task <see cref="ScoringTask.MulticlassClassification"/>.</summary>
+/// <summary>The task <see cref="TaskKind.MulticlassClassification"/>.</summary>
 /// <param name="ChainCount">The most chains that a row is scored with.</param>
 /// <param name="MaxLength">Tokens of a row that are read.</param>
 /// <param name="Head">A head of one output for each class.</param>
@@ -13,7 +13,7 @@ namespace Microsoft.ML.CoLM.Estimators;
 internal sealed record MulticlassScoring(int ChainCount, int MaxLength, ChainHead Head, ClassLabels Labels)
     : PredictionScoring(ChainCount, MaxLength, Head)
 {
-    public override ScoringTask Kind => ScoringTask.MulticlassClassification;
+    public override TaskKind Kind => TaskKind.MulticlassClassification;
 
     public override void Save(IHost host, ZipWriter context)
     {

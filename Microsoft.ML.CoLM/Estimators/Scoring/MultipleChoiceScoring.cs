@@ -6,7 +6,7 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.CoLM.Estimators;
 
-/// <summary>The task <see cref="ScoringTask.MultipleChoice"/>.</summary>
+/// <summary>The task <see cref="TaskKind.MultipleChoice"/>.</summary>
 /// <param name="ChainCount">How many chains a row is scored with.</param>
 /// <param name="ScoreColumnName">Vector of Single: each choice's log-probability.</param>
 /// <param name="NormalizedScoreColumnName">Vector of Single: the same for each character.</param>
@@ -16,14 +16,14 @@ internal sealed record MultipleChoiceScoring(
     int ChainCount, string ScoreColumnName, string NormalizedScoreColumnName, string PredictedLabelColumnName,
     string NormalizedPredictedLabelColumnName) : IScoringTask
 {
-    public ScoringTask Kind => ScoringTask.MultipleChoice;
+    public TaskKind Kind => TaskKind.MultipleChoice;
 
     public string? OnlyReads => "the end";
 
     public IScoringTask WithChainCount(int chainCount) => this with { ChainCount = chainCount };
 
-    public IScoringTask WithCascade(Cascade cascade) =>
-        throw new NotSupportedException($"{ScoringTask.MultipleChoice} has no cascade.");
+    public IScoringTask WithCascade(CascadeOptions cascade) =>
+        throw new NotSupportedException($"{TaskKind.MultipleChoice} has no cascade.");
 
     public void CheckFits(CoLMConfig config) => config.Layout.CheckChainCount(ChainCount);
 

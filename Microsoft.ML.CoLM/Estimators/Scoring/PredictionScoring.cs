@@ -14,7 +14,7 @@ namespace Microsoft.ML.CoLM.Estimators;
 /// <param name="Head">The task's head.</param>
 internal abstract record PredictionScoring(int ChainCount, int MaxLength, ChainHead Head) : IScoringTask
 {
-    public abstract ScoringTask Kind { get; }
+    public abstract TaskKind Kind { get; }
 
     public string? OnlyReads => "the beginning";
 
@@ -23,8 +23,8 @@ internal abstract record PredictionScoring(int ChainCount, int MaxLength, ChainH
 
     public IScoringTask WithChainCount(int chainCount) => this with { ChainCount = chainCount, Cascade = null };
 
-    public virtual IScoringTask WithCascade(Cascade cascade) =>
-        this with { ChainCount = cascade.ChainCounts[^1], Cascade = cascade };
+    public virtual IScoringTask WithCascade(CascadeOptions cascade) =>
+        this with { ChainCount = cascade.ChainCounts[^1], Cascade = cascade.ToCascade(stopsByLoss: false) };
 
     public void CheckFits(CoLMConfig config)
     {

@@ -5,7 +5,7 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.CoLM.Estimators;
 
-/// <summary>The task <see cref="ScoringTask.Regression"/>.</summary>
+/// <summary>The task <see cref="TaskKind.Regression"/>.</summary>
 /// <param name="ChainCount">How many chains a row is scored with.</param>
 /// <param name="MaxLength">Tokens of a row that are read.</param>
 /// <param name="Head">A head of one output.</param>
@@ -13,10 +13,10 @@ namespace Microsoft.ML.CoLM.Estimators;
 internal sealed record RegressionScoring(int ChainCount, int MaxLength, ChainHead Head, LabelRange Labels)
     : PredictionScoring(ChainCount, MaxLength, Head)
 {
-    public override ScoringTask Kind => ScoringTask.Regression;
+    public override TaskKind Kind => TaskKind.Regression;
 
-    public override IScoringTask WithCascade(Cascade cascade) =>
-        throw new NotSupportedException($"{ScoringTask.Regression} has no cascade: a number has no margin.");
+    public override IScoringTask WithCascade(CascadeOptions cascade) =>
+        throw new NotSupportedException($"{TaskKind.Regression} has no cascade: a number has no margin.");
 
     public override void Save(IHost host, ZipWriter context)
     {

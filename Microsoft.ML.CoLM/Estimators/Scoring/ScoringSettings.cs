@@ -96,21 +96,21 @@ internal sealed record ScoringSettings(
         var number = context.Reader.ReadInt32();
         // Other bits are no flags of this version's.
         var flags = number is >= 0 and < 2 * HasPooling ? number & AllFlags : 0;
-        var kind = (ScoringTask)(number - flags);
+        var kind = (TaskKind)(number - flags);
         var isLiteral = (flags & TakesTextLiterally) != 0;
         var windows = (flags & HasWindows) != 0 ? ReadWindows(context.Reader, model.Config) : default;
         var pooling = (flags & HasPooling) != 0 ? ReadPooling(context.Reader, kind) : FeaturePooling.LastToken;
-        if (kind == ScoringTask.MultipleChoice)
+        if (kind == TaskKind.MultipleChoice)
             columns = ChoiceColumns.Of(columns);
         return new ScoringSettings(columns, batchSize, kind switch
         {
-            ScoringTask.LanguageModeling => LanguageModelScoring.Load(context),
-            ScoringTask.Features => FeatureScoring.Load(context),
-            ScoringTask.MulticlassClassification => MulticlassScoring.Load(host, context, model, pooling),
-            ScoringTask.BinaryClassification => BinaryScoring.Load(context, model, pooling),
-            ScoringTask.Regression => RegressionScoring.Load(context, model, pooling),
-            ScoringTask.Completion => CompletionScoring.Load(context),
-            ScoringTask.MultipleChoice => MultipleChoiceScoring.Load(context),
+            TaskKind.LanguageModeling => LanguageModelScoring.Load(context),
+            TaskKind.Features => FeatureScoring.Load(context),
+            TaskKind.MulticlassClassification => MulticlassScoring.Load(host, context, model, pooling),
+            TaskKind.BinaryClassification => BinaryScoring.Load(context, model, pooling),
+            TaskKind.Regression => RegressionScoring.Load(context, model, pooling),
+            TaskKind.Completion => CompletionScoring.Load(context),
+            TaskKind.MultipleChoice => MultipleChoiceScoring.Load(context),
             _ => throw new InvalidDataException($"The zip's scoring task {kind} is not known."),
         }, windows, ParsesSpecialTokens: !isLiteral).Checked(model);
     }
@@ -118,11 +118,11 @@ internal sealed record ScoringSettings(
     private void CheckDisjoint(CoLMConfig config)
     {
         const string Stride = nameof(ElasticScoringEstimator.Options.Stride);
-        if (Task.Kind != ScoringTask.LanguageModeling)
+        if (Task.Kind != TaskKind.LanguageModeling)
         {
             throw new ArgumentException(FormattableString.Invariant(
                 $"{Stride} must be less than the window with {Task.Kind}, found {Windows.Stride}: ") +
-                $"windows that have but one token in common are for {ScoringTask.LanguageModeling}.");
+                $"windows that have but one token in common are for {TaskKind.LanguageModeling}.");
         }
         if (config.BosTokenId is null && config.EosTokenIds.Count == 0)
         {
@@ -132,10 +132,10 @@ internal sealed record ScoringSettings(
         }
     }
 
-    private static FeaturePooling ReadPooling(BinaryReader reader, ScoringTask kind)
+    private static FeaturePooling ReadPooling(BinaryReader reader, TaskKind kind)
     {
         var pooling = (FeaturePooling)reader.ReadInt32();
-        var hasHead = kind is ScoringTask.MulticlassClassification or ScoringTask.BinaryClassification or ScoringTask.Regression;
+        var hasHead = kind is TaskKind.MulticlassClassification or TaskKind.BinaryClassification or TaskKind.Regression;
         return hasHead && Enum.IsDefined(pooling) ? pooling
             : throw new InvalidDataException($"The zip's scoring task {kind} has no pooling {pooling}.");
     }

@@ -15,29 +15,29 @@ namespace Microsoft.ML.CoLM.Estimators;
 /// </summary>
 /// <param name="Task">What is computed.</param>
 /// <param name="Columns">The text that is read.</param>
-internal sealed record TaskSettings(ScoringTask Task, TextColumns Columns)
+internal sealed record TaskSettings(TaskKind Task, TextColumns Columns)
 {
     private const int FormatVersion = 1;
 
-    private static readonly (ScoringTask Task, string Name)[] Names =
+    private static readonly (TaskKind Task, string Name)[] Names =
     [
-        (ScoringTask.LanguageModeling, "language_modeling"),
-        (ScoringTask.MulticlassClassification, "multiclass_classification"),
-        (ScoringTask.BinaryClassification, "binary_classification"),
-        (ScoringTask.Regression, "regression"),
-        (ScoringTask.Completion, "completion"),
+        (TaskKind.LanguageModeling, "language_modeling"),
+        (TaskKind.MulticlassClassification, "multiclass_classification"),
+        (TaskKind.BinaryClassification, "binary_classification"),
+        (TaskKind.Regression, "regression"),
+        (TaskKind.Completion, "completion"),
     ];
 
     /// <summary>Tokens of a row that a head reads.</summary>
     public int MaxLength { get; init; }
 
-    /// <summary>The classes of <see cref="ScoringTask.MulticlassClassification"/>.</summary>
+    /// <summary>The classes of <see cref="TaskKind.MulticlassClassification"/>.</summary>
     public ClassLabels? Classes { get; init; }
 
-    /// <summary>What the output of <see cref="ScoringTask.Regression"/> is stretched to.</summary>
+    /// <summary>What the output of <see cref="TaskKind.Regression"/> is stretched to.</summary>
     public LabelRange Range { get; init; }
 
-    /// <summary>How the prompt and the response of <see cref="ScoringTask.Completion"/> become one text.</summary>
+    /// <summary>How the prompt and the response of <see cref="TaskKind.Completion"/> become one text.</summary>
     public CompletionTemplate? Template { get; init; }
 
     /// <summary>Whether text that spells a special token means that token.</summary>
@@ -56,7 +56,7 @@ internal sealed record TaskSettings(ScoringTask Task, TextColumns Columns)
             CompletionScoring task => kept with { Template = task.Template },
             _ => kept,
         };
-        return Names.Any(name => name.Task == kept.Task) && kept != new TaskSettings(ScoringTask.LanguageModeling,
+        return Names.Any(name => name.Task == kept.Task) && kept != new TaskSettings(TaskKind.LanguageModeling,
             new TextColumns(DefaultColumnNames.Text)) ? new TunedTask(kept.Write(), settings.Task.Head) : null;
     }
 
@@ -82,10 +82,10 @@ internal sealed record TaskSettings(ScoringTask Task, TextColumns Columns)
     /// <summary>The columns that a transformer of the task adds, which need no model.</summary>
     public DataViewSchema.DetachedColumn[] OutputColumns() => Task switch
     {
-        ScoringTask.MulticlassClassification => MulticlassScoring.Columns(Classes!),
-        ScoringTask.BinaryClassification => BinaryScoring.Columns(),
-        ScoringTask.Regression => RegressionScoring.Columns(),
-        ScoringTask.Completion => CompletionScoring.Columns(chainCount: 1),
+        TaskKind.MulticlassClassification => MulticlassScoring.Columns(Classes!),
+        TaskKind.BinaryClassification => BinaryScoring.Columns(),
+        TaskKind.Regression => RegressionScoring.Columns(),
+        TaskKind.Completion => CompletionScoring.Columns(chainCount: 1),
         _ => LanguageModelScoring.Default(chainCount: 1).OutputColumns(config: null),
     };
 
@@ -98,9 +98,9 @@ internal sealed record TaskSettings(ScoringTask Task, TextColumns Columns)
     {
         var outputs = Task switch
         {
-            ScoringTask.MulticlassClassification => Classes!.Count,
-            ScoringTask.BinaryClassification => BinaryScoring.ClassCount,
-            ScoringTask.Regression => 1,
+            TaskKind.MulticlassClassification => Classes!.Count,
+            TaskKind.BinaryClassification => BinaryScoring.ClassCount,
+            TaskKind.Regression => 1,
             _ => 0,
         };
         var found = head?.Weight(0).size(0) ?? 0;
@@ -117,10 +117,10 @@ internal sealed record TaskSettings(ScoringTask Task, TextColumns Columns)
         var chains = config.ChainCount;
         return Task switch
         {
-            ScoringTask.MulticlassClassification => new MulticlassScoring(chains, MaxLength, head!, Classes!),
-            ScoringTask.BinaryClassification => new BinaryScoring(chains, MaxLength, head!),
-            ScoringTask.Regression => new RegressionScoring(chains, MaxLength, head!, Range),
-            ScoringTask.Completion => new CompletionScoring(chains, Template!),
+            TaskKind.MulticlassClassification => new MulticlassScoring(chains, MaxLength, head!, Classes!),
+            TaskKind.BinaryClassification => new BinaryScoring(chains, MaxLength, head!),
+            TaskKind.Regression => new RegressionScoring(chains, MaxLength, head!, Range),
+            TaskKind.Completion => new CompletionScoring(chains, Template!),
             _ => LanguageModelScoring.Default(chains),
         };
     }
@@ -139,14 +139,14 @@ internal sealed record TaskSettings(ScoringTask Task, TextColumns Columns)
         };
         switch (task.Task)
         {
-            case ScoringTask.LanguageModeling:
+            case TaskKind.LanguageModeling:
                 return kept;
-            case ScoringTask.Completion:
+            case TaskKind.Completion:
                 return kept with { Template = ReadTemplate(settings) };
-            case ScoringTask.MulticlassClassification:
+            case TaskKind.MulticlassClassification:
                 kept = kept with { Classes = ReadClasses(settings) };
                 break;
-            case ScoringTask.Regression:
+            case TaskKind.Regression:
                 kept = kept with { Range = new(ReadSingle(settings, "label_mean"), ReadSingle(settings, "label_deviation")) };
                 if (!(kept.Range.Deviation > 0))
                     throw settings.Refuse("label_deviation", "a number above 0", kept.Range.Deviation);
@@ -155,14 +155,14 @@ internal sealed record TaskSettings(ScoringTask Task, TextColumns Columns)
         return kept with { MaxLength = settings.Integer("max_length") };
     }
 
-    private static TextColumns ReadColumns(JsonSettings settings, ScoringTask task)
+    private static TextColumns ReadColumns(JsonSettings settings, TaskKind task)
     {
         const string Name = "text_columns";
         var names = settings.OptionalTexts(Name) ?? [];
         int[] counts = task switch
         {
-            ScoringTask.LanguageModeling => [1],
-            ScoringTask.Completion => [2],
+            TaskKind.LanguageModeling => [1],
+            TaskKind.Completion => [2],
             _ => [1, 2],
         };
         return counts.Contains(names.Length) && !names.Contains("") && names.Distinct().Count() == names.Length
@@ -221,7 +221,7 @@ internal sealed record TaskSettings(ScoringTask Task, TextColumns Columns)
                 json.WriteString("template", template.Text);
             if (MaxLength > 0)
                 json.WriteNumber("max_length", MaxLength);
-            if (Task == ScoringTask.Regression)
+            if (Task == TaskKind.Regression)
             {
                 json.WriteNumber("label_mean", Range.Mean);
                 json.WriteNumber("label_deviation", Range.Deviation);

@@ -28,9 +28,9 @@ internal sealed class LabelTuning(ChainTuningEstimator.Options options) : ITunin
     public SchemaShape OutputShape(SchemaShape input)
     {
         var (task, label) = LabelColumn.In(input, options.LabelColumnName);
-        if (task == ScoringTask.BinaryClassification)
+        if (task == TaskKind.BinaryClassification)
             return ScoringSettings.OutputShape(input, Columns, BinaryScoring.Columns());
-        if (task == ScoringTask.Regression)
+        if (task == TaskKind.Regression)
             return ScoringSettings.OutputShape(input, Columns, RegressionScoring.Columns());
 
         Columns.CheckIn(input);
@@ -46,7 +46,7 @@ internal sealed class LabelTuning(ChainTuningEstimator.Options options) : ITunin
     public TuningRun Prepare(TuningSetting setting)
     {
         var label = LabelColumn.In(setting.Input.Schema, options.LabelColumnName);
-        var isRegression = label.Task == ScoringTask.Regression;
+        var isRegression = label.Task == TaskKind.Regression;
         if (isRegression && (options.ClassWeights is not null || options.LabelSmoothing > 0))
         {
             throw new ArgumentException($"{nameof(options.ClassWeights)} and {nameof(options.LabelSmoothing)} must be left " +
@@ -98,8 +98,8 @@ internal sealed class LabelTuning(ChainTuningEstimator.Options options) : ITunin
         var (chains, length) = (setting.Model.Config.ChainCount, setting.MaxLength);
         return label.Task switch
         {
-            ScoringTask.MulticlassClassification => new MulticlassScoring(chains, length, head, label.Classes!),
-            ScoringTask.BinaryClassification => new BinaryScoring(chains, length, head),
+            TaskKind.MulticlassClassification => new MulticlassScoring(chains, length, head, label.Classes!),
+            TaskKind.BinaryClassification => new BinaryScoring(chains, length, head),
             _ => new RegressionScoring(chains, length, head, range),
         };
     }
@@ -144,7 +144,7 @@ internal sealed class LabelTuning(ChainTuningEstimator.Options options) : ITunin
     {
         var label = trained.InValidationSet(data.Schema);
         var found = Read(setting, data, "the validation set", label);
-        if (label.Task == ScoringTask.Regression)
+        if (label.Task == TaskKind.Regression)
             return found;
         var seen = rows.Labels.Select(value => (int)value).ToHashSet();
         var classes = Array.ConvertAll(label.ClassNames, name => Array.IndexOf(trained.ClassNames, name));

@@ -28,7 +28,7 @@ internal sealed record TuningSetting(
             : Options.Epochs > 1;
         return Options.ReuseFrozenFeatures && FrozenChains > 0 && isReadTwice
             ? new FrozenFeatures(Model, FrozenChains, sequences,
-                new(Options.FrozenFeatureMemory, Options.FrozenFeatureDisk, Folder: Options.FrozenFeatureFolder),
+                new(Options.FrozenFeatureMemoryBytes, Options.FrozenFeatureDiskBytes, Folder: Options.FrozenFeatureFolder),
                 Channel.Warn, ofLast)
             : null;
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.ML.CoLM.Text;
 
 namespace Microsoft.ML.CoLM;
 
@@ -57,9 +58,9 @@ public sealed class CascadeCalibration
             $"{Kind} {Metric:F4}, {AllChainsMetric:F4} with all chains, on {RowCount} rows");
         if (!IsFound)
             return $"All rows with all chains: no cascade keeps the promise for less. {figures}.";
-        var thresholds = string.Join(", ", Cascade.Thresholds.Select(
-            threshold => threshold.ToString("F4", CultureInfo.InvariantCulture)));
-        return $"Chains {string.Join(", ", Cascade.ChainCounts)}" + (thresholds.Length > 0 ? $", thresholds {thresholds}: " : ": ") +
+        var thresholds = ListText.Of(Cascade.Thresholds, "F4");
+        var kind = Cascade.MaximumLosses.Count > 0 ? ", maximum losses " : ", minimum margins ";
+        return $"Chains {string.Join(", ", Cascade.ChainCounts)}" + (thresholds.Length > 0 ? kind + thresholds + ": " : ": ") +
             string.Create(CultureInfo.InvariantCulture, $"{figures}, at most {DifferenceBound:F4} worse on others; ") +
             string.Create(CultureInfo.InvariantCulture, $"{MeanChainsUsed:F2} chains and {RelativeCost:P0} of the cost.");
     }

@@ -6,20 +6,21 @@ public sealed class CascadeCalibrationOptions
     /// <summary>
     /// Chain counts that the cascade may stop at, each more than the one before; the last stands for all chains, which the
     /// metric is compared with. Null takes 1, 2 and so on up to the model's. The search decides which of them pay.
+    /// Default: null.
     /// </summary>
     public IReadOnlyList<int>? ChainCounts { get; set; }
 
-    /// <summary>How sure the promise is to be, from 0.5, which leaves no margin, to less than 1.</summary>
+    /// <summary>How sure the promise is to be, from 0.5, which leaves no margin, to less than 1. Default: 0.95.</summary>
     public double Confidence { get; set; } = 0.95;
 
     /// <summary>
     /// What is to stay near that of all chains: <see cref="SweepMetric.Loss"/> of language models, which null takes there;
     /// <see cref="SweepMetric.Accuracy"/> of classification, which null takes there (<see cref="SweepMetric.MicroAccuracy"/> is
-    /// the same), or its <see cref="SweepMetric.LogLoss"/>, natural log.
+    /// the same), or its <see cref="SweepMetric.LogLoss"/>, natural log. Default: null.
     /// </summary>
     public SweepMetric? Metric { get; set; }
 
-    /// <summary>The label of classification, of the type that the model was tuned for.</summary>
+    /// <summary>The label of classification, of the type that the model was tuned for. Default: "Label".</summary>
     public string LabelColumnName { get; set; } = "Label";
 
     /// <summary>What later changes of these options do not reach.</summary>

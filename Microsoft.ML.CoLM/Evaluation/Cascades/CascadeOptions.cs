@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Evaluation;
+using Microsoft.ML.CoLM.Text;
 
 namespace Microsoft.ML.CoLM;
 
@@ -13,35 +14,86 @@ namespace Microsoft.ML.CoLM;
 /// </remarks>
 public sealed class CascadeOptions
 {
-    /// <summary>The chain counts, each more than the one before; rows begin with the first.</summary>
+    /// <summary>The chain counts, each more than the one before; rows begin with the first. Default: none, which is refused.</summary>
     public IReadOnlyList<int> ChainCounts { get; set; } = [];
 
     /// <summary>
-    /// For every count but the last: what a row must reach there to go no further; they do not fall. In language modelling
-    /// that is the mean loss of its scored tokens (natural log), and a row stops where it is at most the threshold; infinity
-    /// stops all rows, a negative number none. In classification it is the margin, the most probable class's probability
-    /// less the next one's, and a row stops where it is at least the threshold; 0 stops all rows, more than 1 none.
+    /// Of language modelling, for every count but the last: the mean loss of a row's scored tokens (natural log) at or below
+    /// which the row goes no further. None is less than the one before; infinity stops all rows, a negative number none.
+    /// Default: none.
     /// </summary>
-    public IReadOnlyList<double> Thresholds { get; set; } = [];
+    public IReadOnlyList<double> MaximumLosses { get; set; } = [];
+
+    /// <summary>
+    /// Of classification, for every count but the last: the margin, which is the most probable class's probability less the
+    /// next one's, at or above which a row goes no further. None is less than the one before; 0 stops all rows, more than 1
+    /// none. Default: none.
+    /// </summary>
+    public IReadOnlyList<double> MinimumMargins { get; set; } = [];
+
+    /// <summary>What a row must reach at every count but the last, a loss or a margin.</summary>
+    internal IReadOnlyList<double> Thresholds => MaximumLosses.Count > 0 ? MaximumLosses : MinimumMargins;
+
+    /// <summary>A cascade of a task.</summary>
+    /// <param name="chainCounts">Its chain counts.</param>
+    /// <param name="thresholds">What a row must reach at every count but the last.</param>
+    /// <param name="stopsByLoss">Whether that is a loss at most, not a margin at least.</param>
+    internal static CascadeOptions Of(IReadOnlyList<int> chainCounts, IReadOnlyList<double> thresholds, bool stopsByLoss) => new()
+    {
+        ChainCounts = chainCounts,
+        MaximumLosses = stopsByLoss ? thresholds : [],
+        MinimumMargins = stopsByLoss ? [] : thresholds,
+    };
 
     /// <summary>Refuses a cascade that is none, with a message that names the option.</summary>
     internal void Check()
     {
         ArgumentNullException.ThrowIfNull(ChainCounts);
-        ArgumentNullException.ThrowIfNull(Thresholds);
-        Check(ChainCounts, Thresholds);
+        ArgumentNullException.ThrowIfNull(MaximumLosses);
+        ArgumentNullException.ThrowIfNull(MinimumMargins);
+        if (MaximumLosses.Count > 0 && MinimumMargins.Count > 0)
+        {
+            throw Wrong(nameof(MinimumMargins), $"be left out with {nameof(MaximumLosses)}: a row stops at a loss or at a margin",
+                List(MinimumMargins));
+        }
+        Check(ChainCounts, Thresholds, this switch
+        {
+            { MaximumLosses.Count: > 0 } => nameof(MaximumLosses),
+            { MinimumMargins.Count: > 0 } => nameof(MinimumMargins),
+            _ => $"{nameof(MaximumLosses)} or {nameof(MinimumMargins)}",
+        });
     }
 
     /// <summary>A copy that later changes do not reach; not checked yet.</summary>
     internal CascadeOptions Copy() => new()
     {
         ChainCounts = ChainCounts is null ? null! : [.. ChainCounts],
-        Thresholds = Thresholds is null ? null! : [.. Thresholds],
+        MaximumLosses = MaximumLosses is null ? null! : [.. MaximumLosses],
+        MinimumMargins = MinimumMargins is null ? null! : [.. MinimumMargins],
     };
 
+    /// <summary>The cascade, of a task that is not known yet.</summary>
     internal Cascade ToCascade() => new([.. ChainCounts], [.. Thresholds]);
 
-    internal static void Check(IReadOnlyList<int> chainCounts, IReadOnlyList<double> thresholds)
+    /// <summary>The cascade of a task.</summary>
+    /// <param name="stopsByLoss">Whether a row of the task stops at a loss, not at a margin.</param>
+    /// <exception cref="ArgumentException">Thresholds of the other kind are given.</exception>
+    internal Cascade ToCascade(bool stopsByLoss)
+    {
+        if (stopsByLoss && MinimumMargins.Count > 0)
+        {
+            throw Wrong(nameof(MinimumMargins), "be left out in language modelling, where a row stops at a loss: give " +
+                nameof(MaximumLosses), List(MinimumMargins));
+        }
+        if (!stopsByLoss && MaximumLosses.Count > 0)
+        {
+            throw Wrong(nameof(MaximumLosses), "be left out in classification, where a row stops at a margin: give " +
+                nameof(MinimumMargins), List(MaximumLosses));
+        }
+        return ToCascade();
+    }
+
+    internal static void Check(IReadOnlyList<int> chainCounts, IReadOnlyList<double> thresholds, string option = "Thresholds")
     {
         if (chainCounts.Count == 0)
             throw Wrong(nameof(ChainCounts), "name at least one chain count", "none");
@@ -51,14 +103,14 @@ public sealed class CascadeOptions
             throw Wrong(nameof(ChainCounts), "rise", List(chainCounts));
         if (thresholds.Count != chainCounts.Count - 1)
         {
-            throw Wrong(nameof(Thresholds),
+            throw Wrong(option,
                 $"have {chainCounts.Count - 1}, one for each of the {chainCounts.Count} chain counts but the last",
                 $"{thresholds.Count}");
         }
         if (thresholds.Any(double.IsNaN))
-            throw Wrong(nameof(Thresholds), "be numbers", List(thresholds));
+            throw Wrong(option, "be numbers", List(thresholds));
         if (thresholds.Zip(thresholds.Skip(1)).Any(pair => pair.Second < pair.First))
-            throw Wrong(nameof(Thresholds), "not fall", List(thresholds));
+            throw Wrong(option, "not fall", List(thresholds));
     }
 
     internal static void CheckFits(IReadOnlyList<int> chainCounts, ChainLayout layout)
@@ -70,8 +122,12 @@ public sealed class CascadeOptions
         }
     }
 
-    private static string List<T>(IReadOnlyList<T> values) where T : IFormattable => string.Join(
-        ", ", values.Select(value => value.ToString(null, System.Globalization.CultureInfo.InvariantCulture)));
+    /// <summary>The cascade in a line.</summary>
+    public override string ToString() => $"{nameof(ChainCounts)} {List(ChainCounts)}" +
+        (MaximumLosses.Count > 0 ? $", {nameof(MaximumLosses)} {List(MaximumLosses)}" : "") +
+        (MinimumMargins.Count > 0 ? $", {nameof(MinimumMargins)} {List(MinimumMargins)}" : "");
+
+    private static string List<T>(IReadOnlyList<T> values) where T : IFormattable => ListText.Of(values);
 
     private static ArgumentException Wrong(string option, string expected, string found) =>
         new($"{nameof(Cascade)}.{option} must {expected}, found {found}.", option);

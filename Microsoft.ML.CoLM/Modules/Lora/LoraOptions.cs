@@ -8,26 +8,33 @@ namespace Microsoft.ML.CoLM;
 /// A_i is added to it. A_i is [rank, inputs] and B_i is [outputs, rank].
 /// </summary>
 /// <remarks>Chain i's adapter reads chains 1 to i, as its weight does (arXiv 2505.11820, section 4.4).</remarks>
-public sealed record LoraOptions
+public sealed class LoraOptions
 {
-    /// <summary>Rows of A and columns of B; at most the smaller side of every matrix that gets an adapter.</summary>
-    public int Rank { get; init; } = 8;
+    /// <summary>
+    /// Rows of A and columns of B; at most the smaller side of every matrix that gets an adapter. Default: 8.
+    /// </summary>
+    public int Rank { get; set; } = 8;
 
-    /// <summary>The adapters count alpha / rank times.</summary>
-    public double Alpha { get; init; } = 16;
+    /// <summary>The adapters count alpha / rank times. Default: 16.</summary>
+    public double Alpha { get; set; } = 16;
 
-    /// <summary>In training, the share of the adapters' inputs that is set to zero, the others made up for it.</summary>
-    public double Dropout { get; init; }
+    /// <summary>
+    /// In training, the share of the adapters' inputs that is set to zero, the others made up for it. Default: 0.
+    /// </summary>
+    public double Dropout { get; set; }
 
-    /// <summary>Which matrices get adapters.</summary>
-    public LoraProjections Projections { get; init; } = LoraProjections.All;
+    /// <summary>Which matrices get adapters. Default: <see cref="LoraProjections.All"/>.</summary>
+    public LoraProjections Projections { get; set; } = LoraProjections.All;
 
     /// <summary>
     /// Whether the adapters are added to the weights when training ends: the model then costs no more than without, and has
     /// weights of its own in the tuned chains. Otherwise they stay apart, and the weights are shared with the model that was
-    /// tuned.
+    /// tuned. Default: false.
     /// </summary>
-    public bool MergeIntoWeights { get; init; }
+    public bool MergeIntoWeights { get; set; }
+
+    /// <summary>What later changes of these options do not reach.</summary>
+    internal LoraOptions Copy() => (LoraOptions)MemberwiseClone();
 
     internal bool Covers(Projection projection) => Projections.HasFlag(projection switch
     {

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Microsoft.ML.CoLM.Sweeping;
 
 /// <summary>A trial as it stands in a checkpoint folder.</summary>
@@ -13,6 +15,10 @@ internal sealed record TrialRecord
     public int[]? CascadeChainCounts { get; init; }
 
     public double[]? CascadeThresholds { get; init; }
+
+    /// <summary>Whether the thresholds are losses, not margins; null in lines that do not say it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public bool? CascadeStopsByLoss { get; init; }
 
     public required SweepTrialState State { get; init; }
 
@@ -40,6 +46,7 @@ internal sealed record TrialRecord
         ChainCount = trial.ChainCount,
         CascadeChainCounts = trial.Cascade is null ? null : [.. trial.Cascade.ChainCounts],
         CascadeThresholds = trial.Cascade is null ? null : [.. trial.Cascade.Thresholds],
+        CascadeStopsByLoss = trial.Cascade is { Thresholds.Count: > 0 } cascade ? cascade.MaximumLosses.Count > 0 : null,
         State = trial.State,
         Error = trial.Error,
         Metric = trial.Metric,
@@ -52,11 +59,14 @@ internal sealed record TrialRecord
         TrainingSeconds = trial.TrainingSeconds,
     };
 
-    public ChainTrial ToTrial(SweepSettings settings) => new()
+    /// <param name="settings">The candidate's.</param>
+    /// <param name="stopsByLoss">Whether thresholds are losses, not margins, where the line does not say it.</param>
+    public ChainTrial ToTrial(SweepSettings settings, bool stopsByLoss) => new()
     {
         Id = Id,
         ChainCount = ChainCount,
-        Cascade = ToCascade(),
+        Cascade = HasCascade ? CascadeOptions.Of(
+            CascadeChainCounts ?? [], CascadeThresholds ?? [], CascadeStopsByLoss ?? stopsByLoss) : null,
         Settings = settings,
         State = State,
         Error = Error,
@@ -91,7 +101,8 @@ internal sealed record TrialRecord
     {
         try
         {
-            ToCascade()?.Check();
+            if (HasCascade)
+                CascadeOptions.Check(CascadeChainCounts ?? [], CascadeThresholds ?? []);
             return null;
         }
         catch (Exception e) when (e is ArgumentException)
@@ -100,6 +111,5 @@ internal sealed record TrialRecord
         }
     }
 
-    private CascadeOptions? ToCascade() => CascadeChainCounts is null && CascadeThresholds is null ? null
-        : new() { ChainCounts = CascadeChainCounts ?? [], Thresholds = CascadeThresholds ?? [] };
+    private bool HasCascade => CascadeChainCounts is not null || CascadeThresholds is not null;
 }

@@ -23,6 +23,9 @@ internal sealed class SweepObjective
 
     public bool IsMaximized { get; }
 
+    /// <summary>Whether the metric is one that language models alone have.</summary>
+    public bool IsOfLanguage => _named is not null && Name is nameof(SweepMetric.Loss) or nameof(SweepMetric.Perplexity);
+
     /// <summary>Refuses a model whose task has no such metric, and data without the label.</summary>
     /// <remarks>Labels are read, but no row is scored.</remarks>
     /// <exception cref="ArgumentException">The message names the metric, the task and the column.</exception>

@@ -13,8 +13,15 @@ internal static class TrialCode
     private static string Switched(ChainTrial trial) => trial switch
     {
         { Cascade: { } cascade } =>
-            $".WithCascade(new() {{ ChainCounts = {List(cascade.ChainCounts)}, Thresholds = {List(cascade.Thresholds)} }})",
+            $".WithCascade(new() {{ {nameof(cascade.ChainCounts)} = {List(cascade.ChainCounts)}{Thresholds(cascade)} }})",
         { ChainCount: > 0 } => $".WithChainCount({CSharpLiteral.Of(trial.ChainCount)})",
+        _ => "",
+    };
+
+    private static string Thresholds(CascadeOptions cascade) => cascade switch
+    {
+        { MaximumLosses: { Count: > 0 } losses } => $", {nameof(cascade.MaximumLosses)} = {List(losses)}",
+        { MinimumMargins: { Count: > 0 } margins } => $", {nameof(cascade.MinimumMargins)} = {List(margins)}",
         _ => "",
     };
 

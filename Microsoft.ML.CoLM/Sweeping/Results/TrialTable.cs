@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.ML.CoLM.Text;
 
 namespace Microsoft.ML.CoLM.Sweeping;
 

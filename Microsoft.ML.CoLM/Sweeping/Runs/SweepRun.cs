@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.Runtime;
@@ -53,7 +54,7 @@ internal sealed class SweepRun(SweepPlan plan, CancellationToken cancellationTok
         {
             if (_trials.Count == drafts.Length || record.Settings.Count > 0 || record.Trials.Length != 1)
                 throw checkpoint!.Refuse(record, "a chain count of the model, or none");
-            Add(record.Trials[0].ToTrial(new()), model);
+            Add(record.Trials[0].ToTrial(new(), trials.Elastic.Settings.Task is LanguageModelScoring), model);
         }
         if (_trials.Count == drafts.Length || !IsChecked(trials, clock))
             return;
@@ -119,7 +120,7 @@ internal sealed class SweepRun(SweepPlan plan, CancellationToken cancellationTok
         {
             throw checkpoint.Refuse(record, settings.Describe());
         }
-        ChainTrial[] trials = [.. record.Trials.Select(trial => trial.ToTrial(settings))];
+        ChainTrial[] trials = [.. record.Trials.Select(trial => trial.ToTrial(settings, plan.Objective.IsOfLanguage))];
         _trials.AddRange(trials);
         _shelf.Add(record.Candidate, trials);
     }

@@ -65,10 +65,15 @@ internal sealed class Trainer(
             }
             CollectLeftovers();
             run.RandomState = RandomState.Take();
-            report(new TrainingProgress(step, totalSteps, run.Loss, schedule.At(step - 1),
-                run.Tokens / run.Elapsed.TotalSeconds, RemainingTime(run.Elapsed, totalSteps / (double)step - 1),
-                validates ? run.Found.Losses : [])
+            report(new TrainingProgress
             {
+                Step = step,
+                TotalSteps = totalSteps,
+                Loss = run.Loss,
+                LearningRate = schedule.At(step - 1),
+                TokensPerSecond = run.Tokens / run.Elapsed.TotalSeconds,
+                TimeLeft = RemainingTime(run.Elapsed, totalSteps / (double)step - 1),
+                ValidationLosses = validates ? run.Found.Losses : [],
                 ValidationMetrics = validates ? run.Found.Metrics : [],
             });
         }
@@ -85,9 +90,13 @@ internal sealed class Trainer(
             run.Best.Restore();
             run.Found = run.Best.Found;
         }
-        return new TrainingSummary(run.Step, cancelled, run.Loss, run.Tokens / run.Elapsed.TotalSeconds,
-            cancelled ? [] : run.Found.Losses)
+        return new TrainingSummary
         {
+            Steps = run.Step,
+            Cancelled = cancelled,
+            Loss = run.Loss,
+            TokensPerSecond = run.Tokens / run.Elapsed.TotalSeconds,
+            ValidationLosses = cancelled ? [] : run.Found.Losses,
             ValidationMetrics = cancelled ? [] : run.Found.Metrics,
             ModelStep = goesBack ? run.Best.Step : run.Step,
             TrainedParameterCount = parameters.Sum(parameter => parameter.numel()),

@@ -10,6 +10,13 @@ internal static class DecisiveOptions
     /// <summary>How an option appears that is not given.</summary>
     public const string None = "none";
 
+    // Names that options had when checkpoints were written which are there still.
+    private static readonly Dictionary<string, string> FormerNames = new()
+    {
+        ["FrozenFeatureMemory"] = "FrozenFeatureMemoryBytes",
+        ["FrozenFeatureDisk"] = "FrozenFeatureDiskBytes",
+    };
+
     /// <summary>
     /// Every option by its name: numbers, enumerations, texts, lists of them, and the settings of objects of this library
     /// under names such as <c>Architecture.HiddenSize</c>.
@@ -34,6 +41,7 @@ internal static class DecisiveOptions
     public static string Differences(
         IReadOnlyDictionary<string, string> before, IReadOnlyDictionary<string, string> now)
     {
+        before = before.ToDictionary(option => FormerNames.GetValueOrDefault(option.Key, option.Key), option => option.Value);
         var names = before.Keys.Union(now.Keys).Order(StringComparer.Ordinal);
         return string.Join(", ", names
             .Select(name => (name, Was: Find(before, name), Is: Find(now, name)))

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Microsoft.ML.CoLM.Sweeping;
+namespace Microsoft.ML.CoLM.Text;
 
 /// <summary>A table of plain text whose columns are as wide as what is in them.</summary>
 internal sealed class TextTable
