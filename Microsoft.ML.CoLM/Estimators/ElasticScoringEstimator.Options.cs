@@ -183,6 +183,9 @@ public sealed partial class ElasticScoringEstimator
         internal TextWindows Windows => Transformer?.Settings.Windows is { } fitted && Window is null
             ? new(fitted.Length, Stride ?? fitted.Stride) : new(Window, Stride);
 
+        /// <summary>The depth that is asked for; null leaves it to the model, or the transformer.</summary>
+        internal Depth? Depth => Cascade is null ? ChainCount is { } count ? new Depth(count) : null : Cascade.ToDepth();
+
         /// <summary>The columns that the task reads.</summary>
         internal TextColumns Columns => Transformer?.Settings.Columns ?? (Task == ScoringTask.MultipleChoice
             ? new ChoiceColumns(ContextColumnName, ChoicesColumnName) : new TextColumns(TextColumnName));
@@ -238,7 +241,7 @@ public sealed partial class ElasticScoringEstimator
                 throw new ArgumentException($"{nameof(Task)} must be {ScoringTask.LanguageModeling}, {ScoringTask.Features} or " +
                     $"{ScoringTask.MultipleChoice}, found {Task}, whose head ChainTuning makes.");
             }
-            if (Transformer?.Settings.Task.Kind is { } own && Task is not ScoringTask.LanguageModeling && Task != own)
+            if (Transformer?.Settings.Scorer.Task is { } own && Task is not ScoringTask.LanguageModeling && Task != own)
             {
                 throw new ArgumentException($"{nameof(Task)} must be left out with a {nameof(Transformer)}, whose task is {own}, " +
                     $"found {Task}: give its {nameof(Model)} instead.", nameof(Task));
@@ -261,31 +264,30 @@ public sealed partial class ElasticScoringEstimator
                 throw new ArgumentException($"{nameof(ModelFolder)} must be the name of a folder, found an empty name.", nameof(ModelFolder));
             if (Transformer is not null)
                 return;
-            var outputs = CreateTask(modelChains: 1).OutputColumns(config: null);
+            var outputs = CreateScorer(modelChains: 1).OutputColumns(config: null);
             string[] used = [.. Columns.All, .. outputs.Select(column => column.Name)];
             if (used.Distinct().Count() < used.Length)
                 throw new ArgumentException($"Column names must differ, found {string.Join(", ", used)}.");
         }
 
-        /// <summary>The task with these settings, for a model of so many chains.</summary>
-        internal IScoringTask CreateTask(int modelChains)
+        /// <summary>What rows are scored by with these settings, for a model of so many chains.</summary>
+        internal RowScorer CreateScorer(int modelChains)
         {
-            if (Transformer?.Settings.Task is { } task)
-                return WithDepth(task);
-            var chainCount = Cascade?.ChainCounts[^1] ?? ChainCount ?? modelChains;
+            if (Transformer?.Settings.Scorer is { } fitted)
+                return WithDepth(fitted);
+            var depth = Depth ?? new(modelChains);
             return Task switch
             {
-                ScoringTask.Features => new FeatureScoring(chainCount, FeaturesColumnName, Pooling),
-                ScoringTask.MultipleChoice => new MultipleChoiceScoring(chainCount, ScoreColumnName, NormalizedScoreColumnName,
+                ScoringTask.Features => new FeatureRowScorer(depth, FeaturesColumnName, Pooling),
+                ScoringTask.MultipleChoice => new MultipleChoiceRowScorer(depth, ScoreColumnName, NormalizedScoreColumnName,
                     PredictedLabelColumnName, NormalizedPredictedLabelColumnName),
-                _ => new LanguageModelScoring(chainCount, LogProbabilityColumnName, TokenCountColumnName,
-                    PerplexityColumnName, ChainsUsedColumnName, Cascade?.ToCascade()),
+                _ => new LanguageModelRowScorer(depth, LogProbabilityColumnName, TokenCountColumnName,
+                    PerplexityColumnName, ChainsUsedColumnName),
             };
         }
 
-        /// <summary>A task that is there already, with the chain count or the cascade of these options.</summary>
-        internal IScoringTask WithDepth(IScoringTask task) =>
-            Cascade is null ? ChainCount is { } count ? task.WithChainCount(count) : task : task.WithCascade(Cascade.ToCascade());
+        /// <summary>What is there already, at the depth of these options.</summary>
+        internal RowScorer WithDepth(RowScorer scorer) => Depth is { } depth ? scorer.WithDepth(depth) : scorer;
 
         private void CheckCascade()
         {

@@ -7,11 +7,11 @@ namespace Microsoft.ML.CoLM.Estimators;
 /// <summary>What a transformer reads, and what it makes of it.</summary>
 /// <param name="Columns">The text to score.</param>
 /// <param name="BatchSize">Rows that are scored together.</param>
-/// <param name="Task">What is computed.</param>
+/// <param name="Scorer">What is computed.</param>
 /// <param name="Windows">How long texts are divided.</param>
 /// <param name="ParsesSpecialTokens">Whether text that spells a special token means that token.</param>
 internal sealed record ScoringSettings(
-    TextColumns Columns, int BatchSize, IScoringTask Task, TextWindows Windows = default, bool ParsesSpecialTokens = true)
+    TextColumns Columns, int BatchSize, RowScorer Scorer, TextWindows Windows = default, bool ParsesSpecialTokens = true)
 {
     // Added to the task's number where windows follow it; without, as in zips of before, texts are divided as they are by
     // default. Older versions take it for a task that they do not know.
@@ -54,13 +54,13 @@ internal sealed record ScoringSettings(
     /// <exception cref="ArgumentException">The message names the option.</exception>
     public void CheckFits(CoLMConfig config)
     {
-        Task.CheckFits(config);
+        Scorer.Depth.CheckFits(config.Layout);
         Windows.CheckFits(config);
-        if (Task.OnlyReads is { } part && Windows != default)
+        if (Scorer.OnlyReads is { } part && Windows != default)
         {
             var option = Windows.Length is null
                 ? nameof(ElasticScoringEstimator.Options.Stride) : nameof(ElasticScoringEstimator.Options.Window);
-            throw new ArgumentException($"{option} must be left out with {Task.Kind}, which reads {part} of a text alone.", option);
+            throw new ArgumentException($"{option} must be left out with {Scorer.Task}, which reads {part} of a text alone.", option);
         }
         if (Windows.AreDisjoint(config))
             CheckDisjoint(config);
@@ -71,8 +71,8 @@ internal sealed record ScoringSettings(
     {
         Columns.Save(context);
         context.Writer.Write(BatchSize);
-        var pooling = Task.Head?.Pooling ?? FeaturePooling.LastToken;
-        context.Writer.Write((int)Task.Kind + (Windows == default ? 0 : HasWindows) +
+        var pooling = Scorer.Head?.Pooling ?? FeaturePooling.LastToken;
+        context.Writer.Write((int)Scorer.Task + (Windows == default ? 0 : HasWindows) +
             (ParsesSpecialTokens ? 0 : TakesTextLiterally) + (pooling == FeaturePooling.LastToken ? 0 : HasPooling));
         if (Windows != default)
         {
@@ -81,7 +81,7 @@ internal sealed record ScoringSettings(
         }
         if (pooling != FeaturePooling.LastToken)
             context.Writer.Write((int)pooling);
-        Task.Save(host, context);
+        Scorer.Save(host, context);
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
@@ -104,13 +104,13 @@ internal sealed record ScoringSettings(
             columns = ChoiceColumns.Of(columns);
         return new ScoringSettings(columns, batchSize, kind switch
         {
-            ScoringTask.LanguageModeling => LanguageModelScoring.Load(context),
-            ScoringTask.Features => FeatureScoring.Load(context),
-            ScoringTask.MulticlassClassification => MulticlassScoring.Load(host, context, model, pooling),
-            ScoringTask.BinaryClassification => BinaryScoring.Load(context, model, pooling),
-            ScoringTask.Regression => RegressionScoring.Load(context, model, pooling),
-            ScoringTask.Completion => CompletionScoring.Load(context),
-            ScoringTask.MultipleChoice => MultipleChoiceScoring.Load(context),
+            ScoringTask.LanguageModeling => LanguageModelRowScorer.Load(context),
+            ScoringTask.Features => FeatureRowScorer.Load(context),
+            ScoringTask.MulticlassClassification => MulticlassRowScorer.Load(host, context, model, pooling),
+            ScoringTask.BinaryClassification => BinaryRowScorer.Load(context, model, pooling),
+            ScoringTask.Regression => RegressionRowScorer.Load(context, model, pooling),
+            ScoringTask.Completion => CompletionRowScorer.Load(context),
+            ScoringTask.MultipleChoice => MultipleChoiceRowScorer.Load(context),
             _ => throw new InvalidDataException($"The zip's scoring task {kind} is not known."),
         }, windows, ParsesSpecialTokens: !isLiteral).Checked(model);
     }
@@ -118,10 +118,10 @@ internal sealed record ScoringSettings(
     private void CheckDisjoint(CoLMConfig config)
     {
         const string Stride = nameof(ElasticScoringEstimator.Options.Stride);
-        if (Task.Kind != ScoringTask.LanguageModeling)
+        if (Scorer.Task != ScoringTask.LanguageModeling)
         {
             throw new ArgumentException(FormattableString.Invariant(
-                $"{Stride} must be less than the window with {Task.Kind}, found {Windows.Stride}: ") +
+                $"{Stride} must be less than the window with {Scorer.Task}, found {Windows.Stride}: ") +
                 $"windows that have but one token in common are for {ScoringTask.LanguageModeling}.");
         }
         if (config.BosTokenId is null && config.EosTokenIds.Count == 0)
@@ -170,7 +170,7 @@ internal sealed record ScoringSettings(
         }
         catch
         {
-            Task.Head?.Dispose();
+            Scorer.Head?.Dispose();
             throw;
         }
     }

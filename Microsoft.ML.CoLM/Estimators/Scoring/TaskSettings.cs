@@ -47,17 +47,17 @@ internal sealed record TaskSettings(ScoringTask Task, TextColumns Columns)
     /// <returns>Null where it is one that no training made, or that every folder's model has.</returns>
     public static TunedTask? Keep(ScoringSettings settings)
     {
-        var kept = new TaskSettings(settings.Task.Kind, settings.Columns) { ParsesSpecialTokens = settings.ParsesSpecialTokens };
-        kept = settings.Task switch
+        var kept = new TaskSettings(settings.Scorer.Task, settings.Columns) { ParsesSpecialTokens = settings.ParsesSpecialTokens };
+        kept = settings.Scorer switch
         {
-            MulticlassScoring task => kept with { MaxLength = task.MaxLength, Classes = task.Labels },
-            RegressionScoring task => kept with { MaxLength = task.MaxLength, Range = task.Labels },
-            PredictionScoring task => kept with { MaxLength = task.MaxLength },
-            CompletionScoring task => kept with { Template = task.Template },
+            MulticlassRowScorer scorer => kept with { MaxLength = scorer.MaxLength, Classes = scorer.Labels },
+            RegressionRowScorer scorer => kept with { MaxLength = scorer.MaxLength, Range = scorer.Labels },
+            PredictionRowScorer scorer => kept with { MaxLength = scorer.MaxLength },
+            CompletionRowScorer scorer => kept with { Template = scorer.Template },
             _ => kept,
         };
         return Names.Any(name => name.Task == kept.Task) && kept != new TaskSettings(ScoringTask.LanguageModeling,
-            new TextColumns(DefaultColumnNames.Text)) ? new TunedTask(kept.Write(), settings.Task.Head) : null;
+            new TextColumns(DefaultColumnNames.Text)) ? new TunedTask(kept.Write(), settings.Scorer.Head) : null;
     }
 
     /// <summary>Reads what <see cref="Keep"/> gave.</summary>
@@ -82,24 +82,24 @@ internal sealed record TaskSettings(ScoringTask Task, TextColumns Columns)
     /// <summary>The columns that a transformer of the task adds, which need no model.</summary>
     public DataViewSchema.DetachedColumn[] OutputColumns() => Task switch
     {
-        ScoringTask.MulticlassClassification => MulticlassScoring.Columns(Classes!),
-        ScoringTask.BinaryClassification => BinaryScoring.Columns(),
-        ScoringTask.Regression => RegressionScoring.Columns(),
-        ScoringTask.Completion => CompletionScoring.Columns(chainCount: 1),
-        _ => LanguageModelScoring.Default(chainCount: 1).OutputColumns(config: null),
+        ScoringTask.MulticlassClassification => MulticlassRowScorer.Columns(Classes!),
+        ScoringTask.BinaryClassification => BinaryRowScorer.Columns(),
+        ScoringTask.Regression => RegressionRowScorer.Columns(),
+        ScoringTask.Completion => CompletionRowScorer.Columns(chainCount: 1),
+        _ => LanguageModelRowScorer.Default(chainCount: 1).OutputColumns(config: null),
     };
 
-    /// <summary>The task, with all of a model's chains.</summary>
+    /// <summary>What rows of the task are scored by, with all of a model's chains.</summary>
     /// <param name="config">The model.</param>
     /// <param name="head">The task's head; null where the model has none.</param>
     /// <param name="source">Where the settings come from, for messages.</param>
     /// <exception cref="InvalidDataException">The settings do not fit the model, or its head.</exception>
-    public IScoringTask Create(CoLMConfig config, ChainHead? head, string source)
+    public RowScorer CreateScorer(CoLMConfig config, ChainHead? head, string source)
     {
         var outputs = Task switch
         {
             ScoringTask.MulticlassClassification => Classes!.Count,
-            ScoringTask.BinaryClassification => BinaryScoring.ClassCount,
+            ScoringTask.BinaryClassification => BinaryRowScorer.ClassCount,
             ScoringTask.Regression => 1,
             _ => 0,
         };
@@ -114,14 +114,14 @@ internal sealed record TaskSettings(ScoringTask Task, TextColumns Columns)
             throw new InvalidDataException(FormattableString.Invariant(
                 $"{source}: \"max_length\" must be between 1 and the model's context of {config.ContextLength} tokens, found {MaxLength}."));
         }
-        var chains = config.ChainCount;
+        var depth = new Depth(config.ChainCount);
         return Task switch
         {
-            ScoringTask.MulticlassClassification => new MulticlassScoring(chains, MaxLength, head!, Classes!),
-            ScoringTask.BinaryClassification => new BinaryScoring(chains, MaxLength, head!),
-            ScoringTask.Regression => new RegressionScoring(chains, MaxLength, head!, Range),
-            ScoringTask.Completion => new CompletionScoring(chains, Template!),
-            _ => LanguageModelScoring.Default(chains),
+            ScoringTask.MulticlassClassification => new MulticlassRowScorer(depth, MaxLength, head!, Classes!),
+            ScoringTask.BinaryClassification => new BinaryRowScorer(depth, MaxLength, head!),
+            ScoringTask.Regression => new RegressionRowScorer(depth, MaxLength, head!, Range),
+            ScoringTask.Completion => new CompletionRowScorer(depth, Template!),
+            _ => LanguageModelRowScorer.Default(config.ChainCount),
         };
     }
 

@@ -39,7 +39,14 @@ public sealed class CascadeOptions
         Thresholds = Thresholds is null ? null! : [.. Thresholds],
     };
 
-    internal Cascade ToCascade() => new([.. ChainCounts], [.. Thresholds]);
+    /// <summary>As deep as the options say, which later changes do not reach.</summary>
+    /// <exception cref="ArgumentException">They are no cascade; the message names the option.</exception>
+    internal Depth ToDepth()
+    {
+        var copy = Copy();
+        copy.Check();
+        return new(new Cascade(copy.ChainCounts, copy.Thresholds));
+    }
 
     internal static void Check(IReadOnlyList<int> chainCounts, IReadOnlyList<double> thresholds)
     {

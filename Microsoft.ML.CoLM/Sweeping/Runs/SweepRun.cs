@@ -90,7 +90,7 @@ internal sealed class SweepRun(SweepPlan plan, CancellationToken cancellationTok
     {
         _trials.Add(trial);
         if (trial.State == SweepTrialState.Completed)
-            trial.Model = ModelTrials.View(model, trial.ChainCount, trial.Cascade);
+            trial.Model = ModelTrials.View(model, trial.Depth);
     }
 
     private void SweepCandidates(SweepClock clock, SweepCheckpoint? checkpoint, IChannel channel)
