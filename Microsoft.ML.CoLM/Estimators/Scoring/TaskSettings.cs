@@ -69,7 +69,7 @@ internal sealed record TaskSettings(ScoringTask Task, TextColumns Columns)
         try
         {
             using var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
-            return document.RootElement.ValueKind == JsonValueKind.Object ? Read(new JsonSettings(document.RootElement, source))
+            return document.RootElement.ValueKind == JsonValueKind.Object ? Read(JsonField.Settings(document.RootElement, source))
                 : throw new InvalidDataException($"{source}: the task's settings must be a JSON object.");
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
@@ -125,17 +125,17 @@ internal sealed record TaskSettings(ScoringTask Task, TextColumns Columns)
         };
     }
 
-    private static TaskSettings Read(JsonSettings settings)
+    private static TaskSettings Read(JsonField settings)
     {
-        var version = settings.Integer("version");
+        var version = settings["version"].Integer;
         if (version != FormatVersion)
-            throw settings.Refuse("version", FormattableString.Invariant($"{FormatVersion}, the one this library reads"), version);
-        var name = settings.OptionalText("task");
+            throw settings["version"].Refuse(FormattableString.Invariant($"{FormatVersion}, the one this library reads"), version);
+        var name = settings["task"].TextOrNull;
         if (Names.FirstOrDefault(known => known.Name == name) is not { Name: not null } task)
-            throw settings.Refuse("task", $"one of {string.Join(", ", Names.Select(known => known.Name))}", name);
+            throw settings["task"].Refuse($"one of {string.Join(", ", Names.Select(known => known.Name))}", name);
         var kept = new TaskSettings(task.Task, ReadColumns(settings, task.Task))
         {
-            ParsesSpecialTokens = settings.OptionalBoolean("parse_special_tokens") ?? true,
+            ParsesSpecialTokens = settings["parse_special_tokens"].FlagOrNull ?? true,
         };
         switch (task.Task)
         {
@@ -149,16 +149,16 @@ internal sealed record TaskSettings(ScoringTask Task, TextColumns Columns)
             case ScoringTask.Regression:
                 kept = kept with { Range = new(ReadSingle(settings, "label_mean"), ReadSingle(settings, "label_deviation")) };
                 if (!(kept.Range.Deviation > 0))
-                    throw settings.Refuse("label_deviation", "a number above 0", kept.Range.Deviation);
+                    throw settings["label_deviation"].Refuse("a number above 0", kept.Range.Deviation);
                 break;
         }
-        return kept with { MaxLength = settings.Integer("max_length") };
+        return kept with { MaxLength = settings["max_length"].Integer };
     }
 
-    private static TextColumns ReadColumns(JsonSettings settings, ScoringTask task)
+    private static TextColumns ReadColumns(JsonField settings, ScoringTask task)
     {
         const string Name = "text_columns";
-        var names = settings.OptionalTexts(Name) ?? [];
+        var names = settings[Name].TextsOrNull ?? [];
         int[] counts = task switch
         {
             ScoringTask.LanguageModeling => [1],
@@ -167,44 +167,44 @@ internal sealed record TaskSettings(ScoringTask Task, TextColumns Columns)
         };
         return counts.Contains(names.Length) && !names.Contains("") && names.Distinct().Count() == names.Length
             ? new(names[0], names.ElementAtOrDefault(1))
-            : throw settings.Refuse(Name, $"{string.Join(" or ", counts)} different names of columns", $"[{string.Join(", ", names)}]");
+            : throw settings[Name].Refuse($"{string.Join(" or ", counts)} different names of columns", $"[{string.Join(", ", names)}]");
     }
 
-    private static CompletionTemplate ReadTemplate(JsonSettings settings)
+    private static CompletionTemplate ReadTemplate(JsonField settings)
     {
         try
         {
-            return new(settings.OptionalText("template") ?? throw settings.Refuse("template", "is missing"));
+            return new(settings["template"].TextOrNull ?? throw settings["template"].RefuseAs("is missing"));
         }
         catch (ArgumentException e)
         {
-            throw settings.Refuse("template", $"cannot be used: {e.Message.TrimEnd('.')}");
+            throw settings["template"].RefuseAs($"cannot be used: {e.Message.TrimEnd('.')}");
         }
     }
 
-    private static ClassLabels ReadClasses(JsonSettings settings)
+    private static ClassLabels ReadClasses(JsonField settings)
     {
-        if (settings.OptionalTexts("classes") is not { } texts)
+        if (settings["classes"].TextsOrNull is not { } texts)
         {
-            var count = settings.Integer("class_count");
-            return count > 0 ? ClassLabels.Of(count) : throw settings.Refuse("class_count", "at least 1", count);
+            var count = settings["class_count"].Integer;
+            return count > 0 ? ClassLabels.Of(count) : throw settings["class_count"].Refuse("at least 1", count);
         }
-        var type = settings.OptionalText("class_type");
-        var kind = ClassValueKind.Find(type ?? "") ?? throw settings.Refuse("class_type", $"one of {ClassValueKind.Names}", type);
+        var type = settings["class_type"].TextOrNull;
+        var kind = ClassValueKind.Find(type ?? "") ?? throw settings["class_type"].Refuse($"one of {ClassValueKind.Names}", type);
         try
         {
-            return texts.Length > 0 ? ClassLabels.Of(kind, texts) : throw settings.Refuse("classes", "is empty");
+            return texts.Length > 0 ? ClassLabels.Of(kind, texts) : throw settings["classes"].RefuseAs("is empty");
         }
         catch (FormatException e)
         {
-            throw settings.Refuse("classes", $"values of type {kind.Name}", e.Message);
+            throw settings["classes"].Refuse($"values of type {kind.Name}", e.Message);
         }
     }
 
-    private static float ReadSingle(JsonSettings settings, string name)
+    private static float ReadSingle(JsonField settings, string name)
     {
-        var number = (float)settings.Number(name);
-        return float.IsFinite(number) ? number : throw settings.Refuse(name, "a number that fits a Single", number);
+        var number = (float)settings[name].Number;
+        return float.IsFinite(number) ? number : throw settings[name].Refuse("a number that fits a Single", number);
     }
 
     private string Write()
