@@ -20,7 +20,7 @@ public sealed class AdapterTuningTests
     public void AdaptersAndTheHeadAloneAreTrained(string chains, int? frozenChains)
     {
         using var model = TextModels.Random([.. ChainLayout.Parse(chains).Heads]);
-        var before = TrainingTask.Values(model);
+        var before = TinyTraining.Values(model);
         using var source = _mlContext.Scorer(model);
         var options = Options(source, steps: 3);
         options.FrozenChains = frozenChains;
@@ -241,7 +241,7 @@ public sealed class AdapterTuningTests
     {
         using var model = TextModels.Random(4, 4);
         using var source = _mlContext.Scorer(model);
-        var before = TrainingTask.Values(model);
+        var before = TinyTraining.Values(model);
         using var apart = _mlContext.Tune(Options(source, steps: 3));
         var options = Options(source, steps: 3);
         options.Lora!.MergeIntoWeights = true;

@@ -22,7 +22,7 @@ public sealed class ChainTuningTests
     public void FrozenChainsAndTheSourceStayAsTheyWereToTheBit(bool kvSharing, int frozenChains)
     {
         using var model = TextModels.Random(TextModels.Config(4, 2, 4) with { KvSharing = kvSharing });
-        var before = TrainingTask.Values(model);
+        var before = TinyTraining.Values(model);
         using var source = _mlContext.Scorer(model);
         var options = Tuning.Steps(source);
         options.FrozenChains = frozenChains;
@@ -92,7 +92,7 @@ public sealed class ChainTuningTests
     public void WithoutFrozenChainsAllOfTheModelIsTuned()
     {
         using var model = TextModels.Random(4);
-        var before = TrainingTask.Values(model);
+        var before = TinyTraining.Values(model);
         using var source = _mlContext.Scorer(model);
         var options = Tuning.Steps(source);
         options.FrozenChains = 0;
@@ -117,7 +117,7 @@ public sealed class ChainTuningTests
         string chains, int[]? added, int? frozenChains, string expected, bool kvSharing)
     {
         using var model = TextModels.Random([.. ChainLayout.Parse(chains).Heads]);
-        var before = TrainingTask.Values(model);
+        var before = TinyTraining.Values(model);
         using var source = _mlContext.Scorer(model);
         var options = Tuning.Steps(source, steps: 2);
         (options.AddedChains, options.FrozenChains, options.KvSharing) = (added, frozenChains, kvSharing);
@@ -125,7 +125,7 @@ public sealed class ChainTuningTests
         var config = tuned.Model.Config;
         Assert.AreEqual(ChainLayout.Parse(expected), config.Layout);
         Assert.AreEqual(config.ChainCount > 1 && kvSharing, config.KvSharing);
-        var own = TrainingTask.Values(tuned.Model);
+        var own = TinyTraining.Values(tuned.Model);
         if (frozenChains != 0)
             CollectionAssert.AreEqual(before["layers.1.mlp.up_proj.chain_1"], own["layers.1.mlp.up_proj.chain_1"]);
         Assert.AreEqual(config.ChainCount, tuned.ChainCount);
@@ -157,9 +157,9 @@ public sealed class ChainTuningTests
         using var first = Fit(7);
         using var again = Fit(7);
         using var other = Fit(8);
-        Assert.IsEmpty(Tuning.Differences(TrainingTask.Values(first.Model), again.Model));
+        Assert.IsEmpty(Tuning.Differences(TinyTraining.Values(first.Model), again.Model));
         CollectionAssert.AreEqual(_mlContext.Predict(first).Scores(), _mlContext.Predict(again).Scores());
-        Assert.IsNotEmpty(Tuning.Differences(TrainingTask.Values(first.Model), other.Model));
+        Assert.IsNotEmpty(Tuning.Differences(TinyTraining.Values(first.Model), other.Model));
     }
 
     [TestMethod]
@@ -331,6 +331,6 @@ public sealed class ChainTuningTests
         using var expected = _mlContext.Tune(Tuning.Steps(source));
         using IDisposable without = isInference ? inference_mode() : no_grad();
         using var tuned = _mlContext.Tune(Tuning.Steps(source));
-        Assert.IsEmpty(Tuning.Differences(TrainingTask.Values(expected.Model), tuned.Model));
+        Assert.IsEmpty(Tuning.Differences(TinyTraining.Values(expected.Model), tuned.Model));
     }
 }

@@ -88,7 +88,7 @@ public sealed class CompletionTuningTests
     public void FrozenChainsStayAndHeadsOfTheOthersAreTuned(int frozenChains)
     {
         using var model = TextModels.Random(TextModels.Config(4, 2, 4) with { KvSharing = true });
-        var before = TrainingTask.Values(model);
+        var before = TinyTraining.Values(model);
         using var source = _mlContext.Scorer(model);
         var options = Options(source, steps: 2);
         options.FrozenChains = frozenChains;
@@ -193,7 +193,7 @@ public sealed class CompletionTuningTests
         var warning = Assert.ContainsSingle(warnings);
         Assert.Contains("2 rows", warning);
         Assert.Contains("'Response'", warning);
-        Assert.IsEmpty(Tuning.Differences(TrainingTask.Values(expected.Model), tuned.Model));
+        Assert.IsEmpty(Tuning.Differences(TinyTraining.Values(expected.Model), tuned.Model));
         Assert.Contains("'Response'",
             Assert.Throws<ArgumentException>(() => Tune(Options(source, steps: 2), empty)).Message);
     }

@@ -16,12 +16,12 @@ public sealed class LanguageHeadTuningTests
     public void HeadsAloneChange(bool tied)
     {
         using var model = TextModels.Random(TextModels.Config(4, 2, 4) with { KvSharing = true, TieWordEmbeddings = tied });
-        var before = TrainingTask.Values(model);
+        var before = TinyTraining.Values(model);
         using var source = _mlContext.Scorer(model);
         using var tuned = Tune(source, steps: 3);
         Assert.IsFalse(tuned.Model.Config.TieWordEmbeddings);
         var parameters = model.named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter);
-        foreach (var (name, values) in TrainingTask.Values(tuned.Model))
+        foreach (var (name, values) in TinyTraining.Values(tuned.Model))
         {
             var (module, chain) = ParameterName.Parse(name);
             if (module == ParameterName.Head)

@@ -175,8 +175,8 @@ public sealed class SavedZipTests
             Assert.AreEqual(2, loaded.Model.Config.ChainCount);
         }
         // What was left behind goes with the next save, once it is old.
-        File.WriteAllText(path + ".left" + WholeFile.Suffix, "left behind");
-        foreach (var left in Directory.GetFiles(folder.Path, "*" + WholeFile.Suffix))
+        File.WriteAllText(path + ".left" + UnfinishedFile.Suffix, "left behind");
+        foreach (var left in Directory.GetFiles(folder.Path, "*" + UnfinishedFile.Suffix))
             File.SetLastWriteTimeUtc(left, DateTime.UtcNow.AddMinutes(-5));
         _mlContext.CoLM().Save(transformer, null, path);
         CollectionAssert.AreEqual(new[] { path }, Directory.GetFiles(folder.Path));
@@ -187,18 +187,18 @@ public sealed class SavedZipTests
     {
         using var folder = new TemporaryFolder();
         using var transformer = Transformer(1);
-        var held = folder["model.zip.held" + WholeFile.Suffix];
+        var held = folder["model.zip.held" + UnfinishedFile.Suffix];
         using (new FileStream(held, FileMode.CreateNew, FileAccess.Write, FileShare.None))
         {
             File.SetLastWriteTimeUtc(held, DateTime.UtcNow.AddMinutes(-5));
             _mlContext.CoLM().Save(transformer, null, folder["model.zip"]);
             Assert.IsTrue(File.Exists(held));
         }
-        File.WriteAllText(folder["other.zip.left" + WholeFile.Suffix], "another file's");
-        File.SetLastWriteTimeUtc(folder["other.zip.left" + WholeFile.Suffix], DateTime.UtcNow.AddMinutes(-5));
+        File.WriteAllText(folder["other.zip.left" + UnfinishedFile.Suffix], "another file's");
+        File.SetLastWriteTimeUtc(folder["other.zip.left" + UnfinishedFile.Suffix], DateTime.UtcNow.AddMinutes(-5));
         _mlContext.CoLM().Save(transformer, null, folder["model.zip"]);
         Assert.IsFalse(File.Exists(held));
-        Assert.IsTrue(File.Exists(folder["other.zip.left" + WholeFile.Suffix]));
+        Assert.IsTrue(File.Exists(folder["other.zip.left" + UnfinishedFile.Suffix]));
     }
 
     [TestMethod]

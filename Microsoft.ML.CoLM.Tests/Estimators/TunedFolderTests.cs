@@ -45,7 +45,7 @@ public sealed class TunedFolderTests : IDisposable
 
         var estimator = _mlContext.Transforms.ElasticScoring(_folder.Path);
         using var read = estimator.Fit(rows);
-        Assert.AreEqual(tuned.Settings.Task.Kind, read.Settings.Task.Kind);
+        Assert.AreEqual(tuned.Settings.Scorer.Kind, read.Settings.Scorer.Kind);
         Assert.AreEqual(tuned.Settings.Columns, read.Settings.Columns);
         Assert.AreEqual(2, read.ChainCount);
         using var options = _mlContext.Transforms.ElasticScoring(new ElasticScoringEstimator.Options
@@ -134,7 +134,7 @@ public sealed class TunedFolderTests : IDisposable
             using var expected = _mlContext.Transforms.ElasticScoring(options).Fit(rows);
             (options.Model, options.ModelFolder) = (null, _folder.Path);
             using var read = _mlContext.Transforms.ElasticScoring(options).Fit(rows);
-            Assert.AreEqual($"{task}", $"{read.Settings.Task.Kind}");
+            Assert.AreEqual(task, read.Settings.Scorer.Kind);
             Assert.AreEqual(Describe(expected, rows), Describe(read, rows));
             // The head is not used, and not lost either.
             read.Model.Save(_folder["again"]);
@@ -143,7 +143,7 @@ public sealed class TunedFolderTests : IDisposable
         }
         using var model = CoLMModel.Load(_folder.Path);
         using var scorer = _mlContext.Scorer(model);
-        Assert.AreEqual(TaskKind.LanguageModeling, scorer.Settings.Task.Kind);
+        Assert.AreEqual(TaskKind.LanguageModeling, scorer.Settings.Scorer.Kind);
     }
 
     [TestMethod]
@@ -196,14 +196,14 @@ public sealed class TunedFolderTests : IDisposable
         using var again = _mlContext.Tune(With(Tuning.Steps(read), options => options.LabelColumnName = "IsWarm"), rows);
         again.Model.Save(_folder.Path);
         using var second = _mlContext.Transforms.ElasticScoring(_folder.Path).Fit(rows);
-        Assert.AreEqual(TaskKind.BinaryClassification, second.Settings.Task.Kind);
+        Assert.AreEqual(TaskKind.BinaryClassification, second.Settings.Scorer.Kind);
         Assert.AreEqual(Describe(again, rows), Describe(second, rows));
 
         // A model without a task takes the place of one with.
         _model.Save(_folder.Path);
         Assert.IsFalse(File.Exists(_folder[TaskHead]));
         using var plain = _mlContext.Transforms.ElasticScoring(_folder.Path).Fit(rows);
-        Assert.AreEqual(TaskKind.LanguageModeling, plain.Settings.Task.Kind);
+        Assert.AreEqual(TaskKind.LanguageModeling, plain.Settings.Scorer.Kind);
     }
 
     [TestMethod]

@@ -69,7 +69,7 @@ internal static class Tuning
         mlContext.MulticlassClassification.Evaluate(transformer.Transform(rows ?? mlContext.Keyed()));
 
     /// <summary>The task's head.</summary>
-    public static ChainHead Head(this ElasticScoringTransformer transformer) => transformer.Settings.Task.Head!;
+    public static ChainHead Head(this ElasticScoringTransformer transformer) => transformer.Settings.Scorer.Head!;
 
     /// <summary>Whether two parameters are the same memory.</summary>
     public static bool ShareMemory(Tensor a, Tensor b) => System.Runtime.CompilerServices.Unsafe.AreSame(
@@ -78,6 +78,6 @@ internal static class Tuning
     /// <summary>Names of the parameters in which two models of one layout differ.</summary>
     public static string[] Differences(
         IReadOnlyDictionary<string, float[]> before, CoLMModel after) =>
-        [.. TrainingTask.Values(after).Where(entry => !entry.Value.AsSpan().SequenceEqual(before[entry.Key]))
+        [.. TinyTraining.Values(after).Where(entry => !entry.Value.AsSpan().SequenceEqual(before[entry.Key]))
             .Select(entry => entry.Key)];
 }

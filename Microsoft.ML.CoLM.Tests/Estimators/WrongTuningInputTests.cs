@@ -394,7 +394,7 @@ public sealed class WrongTuningInputTests
         var three = Tuning.Steps(_source, steps: 3);
         three.Decay = LearningRateDecay.None;
         using var expected = _mlContext.Tune(three);
-        Assert.IsEmpty(Tuning.Differences(TrainingTask.Values(expected.Model), tuned.Model));
+        Assert.IsEmpty(Tuning.Differences(TinyTraining.Values(expected.Model), tuned.Model));
         using var folder = new TemporaryFolder();
         _mlContext.Model.Save(tuned, _mlContext.Keyed().Schema, folder["model.zip"]);
     }

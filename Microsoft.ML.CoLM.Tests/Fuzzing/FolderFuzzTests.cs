@@ -87,14 +87,14 @@ public sealed class FolderFuzzTests
         File.WriteAllText(around["outside"], Foreign);
         var folder = around["model"];
         var plan = JsonSerializer.SerializeToUtf8Bytes(
-            new SavePlan(FolderSave.TemporarySuffix, [SecondChain, Config], [Index]));
+            new SavePlan(UnfinishedFile.Suffix, [SecondChain, Config], [Index]));
         Fuzzer.Run(nameof(SavePlans), count, random =>
         {
             Directory.CreateDirectory(folder);
             foreach (var (name, bytes) in files)
                 File.WriteAllBytes(Path.Combine(folder, name), bytes);
             File.WriteAllText(Path.Combine(folder, Foreign), Foreign);
-            File.WriteAllBytes(Path.Combine(folder, Config + FolderSave.TemporarySuffix), files[Config]);
+            File.WriteAllBytes(Path.Combine(folder, Config + UnfinishedFile.Suffix), files[Config]);
             File.WriteAllBytes(Path.Combine(folder, FolderSave.PlanName), Mutation.OfJson(plan, random));
             try
             {

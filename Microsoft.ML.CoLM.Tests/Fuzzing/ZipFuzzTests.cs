@@ -61,7 +61,7 @@ public sealed class ZipFuzzTests
     private float[] Scores(string path)
     {
         using var loaded = (ElasticScoringTransformer)_mlContext.CoLM().Load(path, out _);
-        return loaded.Settings.Task.Head is null
+        return loaded.Settings.Scorer.Head is null
             ? [.. loaded.Score(_mlContext, "a text", "another").Select(score => score.LogProbability)]
             : _mlContext.Predict(loaded, Tuning.Easy).Scores();
     }

@@ -55,7 +55,7 @@ public sealed class LowRankAdaptersTests
     public void MergedWeightsHaveTheProductsOfTheirMatricesInThem()
     {
         using var model = Adapted(kvSharing: false, firstChain: 1, Lora);
-        var before = TrainingTask.Values(model);
+        var before = TinyTraining.Values(model);
         using var merged = model.MergeAdapters();
         using var scope = NewDisposeScope();
         var adapters = model.Adapters!.named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter);
@@ -87,8 +87,8 @@ public sealed class LowRankAdaptersTests
             changed++;
         }
         Assert.AreEqual(2 * 7 * 2, changed, "Layers, projections, adapted chains.");
-        CollectionAssert.AreEqual(before.Keys, TrainingTask.Values(model).Keys);
-        foreach (var (name, values) in TrainingTask.Values(model))
+        CollectionAssert.AreEqual(before.Keys, TinyTraining.Values(model).Keys);
+        foreach (var (name, values) in TinyTraining.Values(model))
             CollectionAssert.AreEqual(before[name], values, "The model itself stays.");
     }
 

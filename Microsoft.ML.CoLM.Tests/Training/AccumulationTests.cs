@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Modules;
 using Microsoft.ML.CoLM.Training;
 using TorchSharp;
@@ -21,34 +22,34 @@ public sealed class AccumulationTests
 
     private static readonly float[] Labels = [0, 2, 1, 1, 0, 2];
 
-    private static readonly Dictionary<string, Func<CoLMModel, ChainHead, TokenWindows, int, ITrainingTask>> Tasks = new()
+    private static readonly Dictionary<string, Func<CoLMModel, ChainHead, TokenWindows, int, BatchObjective>> Objectives = new()
     {
         ["classes"] = (model, head, _, batch) => Prediction(model, head, batch, new ClassLoss()),
         ["weighted classes"] = (model, head, _, batch) => Prediction(model, head, batch, new ClassLoss([0.2, 5, 1])),
         ["weighted and smoothed classes"] = (model, head, _, batch) =>
             Prediction(model, head, batch, new ClassLoss([0.2, 5, 1], 0.25)),
         ["numbers"] = (model, head, _, batch) => Prediction(model, head, batch, new SquaredLoss()),
-        ["completions"] = (model, _, _, batch) => new CompletionTask(
+        ["completions"] = (model, _, _, batch) => new CompletionObjective(
             new ExampleFeatures(model, 1, Examples, frozen: null),
-            [.. Examples.Select((tokens, i) => new CompletionExample(tokens, tokens.Length - 1 - i))],
+            [.. Examples.Select((tokens, i) => new CompletionTokens(tokens, tokens.Length - 1 - i))],
             Order(batch), [0, 1, 0.5]),
         ["language modelling"] = (model, _, windows, batch) =>
-            new LanguageModelingTask(model, 1, windows, batch, [1, 0.5]),
+            new LanguageModelObjective(model, 1, windows, batch, [1, 0.5]),
         ["language heads"] = (model, _, windows, batch) =>
-            new LanguageHeadTask(model, windows, batch, [1, 0.25, 1]),
+            new LanguageHeadObjective(model, windows, batch, [1, 0.25, 1]),
     };
 
-    public static IEnumerable<string> TaskNames => Tasks.Keys;
+    public static IEnumerable<string> ObjectiveNames => Objectives.Keys;
 
     [TestMethod]
-    [DynamicData(nameof(TaskNames))]
-    public void OneBatchOfSeveralEqualsSeveralPassesOfOne(string task)
+    [DynamicData(nameof(ObjectiveNames))]
+    public void OneBatchOfSeveralEqualsSeveralPassesOfOne(string objective)
     {
-        var (expectedLoss, expected) = FirstStep(task, batch: ExampleCount, passes: 1);
+        var (expectedLoss, expected) = FirstStep(objective, batch: ExampleCount, passes: 1);
         // The second pass of four has two examples left.
-        foreach (var (batch, passes) in ((int, int)[])[(1, ExampleCount), (2, 3), .. Uneven(task)])
+        foreach (var (batch, passes) in ((int, int)[])[(1, ExampleCount), (2, 3), .. Uneven(objective)])
         {
-            var (loss, gradients) = FirstStep(task, batch, passes);
+            var (loss, gradients) = FirstStep(objective, batch, passes);
             Assert.AreEqual(expectedLoss, loss, 1e-6 * expectedLoss, $"{passes} passes of {batch}");
             foreach (var (name, gradient) in gradients)
             {
@@ -61,19 +62,19 @@ public sealed class AccumulationTests
     }
 
     // Windows all stand in whole batches.
-    private static (int, int)[] Uneven(string task) => task.StartsWith("language", StringComparison.Ordinal) ? [] : [(4, 2)];
+    private static (int, int)[] Uneven(string objective) => objective.StartsWith("language", StringComparison.Ordinal) ? [] : [(4, 2)];
 
-    private static (double Loss, Dictionary<string, float[]> Gradients) FirstStep(string task, int batch, int passes)
+    private static (double Loss, Dictionary<string, float[]> Gradients) FirstStep(string objective, int batch, int passes)
     {
         using var model = TestModels.Random(TestModels.Config(4, 2, 4));
-        using var head = new ChainHead(model.Config, task == "numbers" ? 1 : ClassCount, CPU, FeaturePooling.LastToken);
+        using var head = new ChainHead(model.Config, objective == "numbers" ? 1 : ClassCount, CPU, FeaturePooling.LastToken);
         head.Initialise(seed: 5);
         foreach (var (name, parameter) in model.named_parameters())
-            parameter.requires_grad = IsTrained(task, ParameterName.Parse(name));
+            parameter.requires_grad = IsTrained(objective, ParameterName.Parse(name));
         (string Name, Parameter Parameter)[] trained =
         [
             .. model.named_parameters().Where(entry => entry.parameter.requires_grad),
-            .. UsesHead(task) ? head.named_parameters() : [],
+            .. UsesHead(objective) ? head.named_parameters() : [],
         ];
         var options = new ChainTuningEstimator.Options
         {
@@ -88,20 +89,20 @@ public sealed class AccumulationTests
         using var spool = TokenSpool.Write(Examples);
         var windows = new TokenWindows(spool, length: 7, seed: 1);
         new Trainer(options, validate: null, () => false, Report).Train(
-            Tasks[task](model, head, windows, batch), [.. trained.Select(entry => entry.Parameter)]);
+            Objectives[objective](model, head, windows, batch), [.. trained.Select(entry => entry.Parameter)]);
         return (loss, gradients);
     }
 
     // As the estimators have it.
-    private static bool IsTrained(string task, (string Module, int Chain) parameter)
+    private static bool IsTrained(string objective, (string Module, int Chain) parameter)
     {
         var isHead = parameter.Module == ParameterName.Head;
-        return task == "language heads" ? isHead : parameter.Chain > 0 && !(isHead && UsesHead(task));
+        return objective == "language heads" ? isHead : parameter.Chain > 0 && !(isHead && UsesHead(objective));
     }
 
-    private static bool UsesHead(string task) => task.Contains("classes", StringComparison.Ordinal) || task == "numbers";
+    private static bool UsesHead(string objective) => objective.Contains("classes", StringComparison.Ordinal) || objective == "numbers";
 
-    private static PredictionTask Prediction(CoLMModel model, ChainHead head, int batch, PredictionLoss loss) =>
+    private static PredictionObjective Prediction(CoLMModel model, ChainHead head, int batch, PredictionLoss loss) =>
         new(new ExampleFeatures(model, 1, Examples, frozen: null), head, Labels, Order(batch), loss, [1, 0.5, 1]);
 
     private static ExampleOrder Order(int batch) =>

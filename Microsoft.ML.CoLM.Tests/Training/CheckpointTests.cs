@@ -111,7 +111,7 @@ public sealed class CheckpointTests
                 var resumed = new ResumableTraining().Run(options);
                 resumed.MustEqual(expected, $"resumed after change {change}, {point}");
                 resumedAfter.Add(resumed.Reports.Count == 0 ? ResumableTraining.Steps : resumed.Reports[0].Step - 1);
-                Assert.IsEmpty(Directory.GetFiles(folder.Path, "*" + FolderSave.TemporarySuffix));
+                Assert.IsEmpty(Directory.GetFiles(folder.Path, "*" + UnfinishedFile.Suffix));
             }
         }
         CollectionAssert.AreEqual(new[] { 0, 4, 8, ResumableTraining.Steps }, resumedAfter.Distinct().ToArray());
@@ -178,13 +178,13 @@ public sealed class CheckpointTests
     public void WhatAKilledSaveLeftIsDeletedByTheNext()
     {
         using var folder = new TemporaryFolder();
-        File.WriteAllText(folder[$"checkpoint-7.safetensors{FolderSave.TemporarySuffix}"], "half a file");
+        File.WriteAllText(folder[$"checkpoint-7.safetensors{UnfinishedFile.Suffix}"], "half a file");
         File.WriteAllText(folder["checkpoint-8.safetensors"], "a file without checksums");
-        File.WriteAllText(folder[$"model.safetensors.x{FolderSave.TemporarySuffix}"], "another save's");
+        File.WriteAllText(folder[$"model.safetensors.x{UnfinishedFile.Suffix}"], "another save's");
         File.WriteAllText(folder["notes.txt"], "somebody's");
         new ResumableTraining().Run(ResumableTraining.Options(folder.Path));
         CollectionAssert.AreEquivalent(
-            (string[])[.. Files(9, 10), $"model.safetensors.x{FolderSave.TemporarySuffix}", "notes.txt"], Files(folder));
+            (string[])[.. Files(9, 10), $"model.safetensors.x{UnfinishedFile.Suffix}", "notes.txt"], Files(folder));
     }
 
     [TestMethod]

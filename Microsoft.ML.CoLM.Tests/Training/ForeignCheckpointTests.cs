@@ -10,7 +10,7 @@ namespace Microsoft.ML.CoLM.Tests.Training;
 [TestClass]
 public sealed class ForeignCheckpointTests
 {
-    private const string Temporary = FolderSave.TemporarySuffix;
+    private const string Temporary = UnfinishedFile.Suffix;
 
     [TestInitialize]
     public void RequireUnix() => UnixOnly.Require();

@@ -54,9 +54,9 @@ public sealed class LowPrecisionTests
     /// <summary>How far weights have moved, the mean of all; and a norm's, the farthest.</summary>
     private static (double Mean, double Norms) Moved(ScalarType dtype)
     {
-        using var task = new TrainingTask(TextModels.Config(4) with { LayerCount = 1 }, dtype: dtype);
-        var before = TrainingTask.Values(task.Model);
-        task.Train(new ChainExpansionEstimator.Options
+        using var training = new TinyTraining(TextModels.Config(4) with { LayerCount = 1 }, dtype: dtype);
+        var before = TinyTraining.Values(training.Model);
+        training.Train(new ChainExpansionEstimator.Options
         {
             BatchSize = 4,
             MaxSteps = 30,
@@ -64,7 +64,7 @@ public sealed class LowPrecisionTests
             LearningRate = Rate,
             Decay = LearningRateDecay.None,
         });
-        var moved = TrainingTask.Values(task.Model)
+        var moved = TinyTraining.Values(training.Model)
             .SelectMany(entry => entry.Value.Select((value, i) => (entry.Key, By: Math.Abs(value - before[entry.Key][i]))))
             .ToArray();
         return (moved.Average(weight => (double)weight.By),

@@ -57,12 +57,12 @@ internal sealed class ResumableTraining
         mlContext.Log += (_, message) => Messages.Enqueue((message.Kind, message.RawMessage));
         using var channel = ((IChannelProvider)mlContext).Start("Training");
         using var checkpoints = TrainingCheckpoints.Open(options, channel, Files);
-        using var task = new TrainingTask(TextModels.Config(4, 4) with { LayerCount = 1 }, frozenChains: 1,
+        using var training = new TinyTraining(TextModels.Config(4, 4) with { LayerCount = 1 }, frozenChains: 1,
             dtype: options.DataType);
         using (no_grad())
-            task.Trained[0].view(-1)[0].fill_(ModelSeed);
-        checkpoints?.Identify(Seed, task.Model,
-            [.. task.Model.named_parameters().Where(entry => entry.parameter.requires_grad)], data => data.Add(Data));
+            training.Trained[0].view(-1)[0].fill_(ModelSeed);
+        checkpoints?.Identify(Seed, training.Model,
+            [.. training.Model.named_parameters().Where(entry => entry.parameter.requires_grad)], data => data.Add(Data));
         var reports = new List<TrainingProgress>();
         var last = 0;
         void Report(TrainingProgress progress)
@@ -70,18 +70,18 @@ internal sealed class ResumableTraining
             reports.Add(progress);
             atStep?.Invoke(progress.Step);
             if (progress.Step == SpoilsAfter)
-                task.Trained[0].detach().fill_(float.NaN);
+                training.Trained[0].detach().fill_(float.NaN);
             if (progress.Step == dieAfter)
                 throw new OperationCanceledException("The process is dead.");
         }
-        Validation Validate() => TrainingTask.Found(2, Objectives[(last - 1) % Objectives.Length]);
+        Validation Validate() => TinyTraining.Found(2, Objectives[(last - 1) % Objectives.Length]);
         var trainer = new Trainer(options, Validate, () => last == cancelAfter, Report, checkpoints);
-        var noisy = new NoisyTask(
-            task, options.BatchSize, batch => last = (int)(batch / options.GradientAccumulationSteps) + 1);
+        var noisy = new NoisyObjective(
+            training, options.BatchSize, batch => last = (int)(batch / options.GradientAccumulationSteps) + 1);
         if (dieAfter is null)
-            return new(trainer.Train(noisy, task.Trained), BytesOf(task.Model), reports);
-        Assert.ThrowsExactly<OperationCanceledException>(() => trainer.Train(noisy, task.Trained));
-        return new(null, BytesOf(task.Model), reports);
+            return new(trainer.Train(noisy, training.Trained), BytesOf(training.Model), reports);
+        Assert.ThrowsExactly<OperationCanceledException>(() => trainer.Train(noisy, training.Trained));
+        return new(null, BytesOf(training.Model), reports);
     }
 
     private static byte[] BytesOf(CoLMModel model) =>
@@ -106,15 +106,15 @@ internal sealed class ResumableTraining
     }
 
     // Draws from torch's own generator in every step, as dropout does.
-    private sealed class NoisyTask(TrainingTask task, int batchSize, Action<long> begins) : ITrainingTask
+    private sealed class NoisyObjective(TinyTraining training, int batchSize, Action<long> begins) : BatchObjective
     {
-        private readonly ITrainingTask _inner = task.OfBatches(batchSize);
+        private readonly BatchObjective _inner = training.OfBatches(batchSize);
 
-        public CoLMModel Model => task.Model;
+        public override CoLMModel Model => training.Model;
 
-        public long BatchesOf(int epochs) => _inner.BatchesOf(epochs);
+        public override long BatchesOf(int epochs) => _inner.BatchesOf(epochs);
 
-        public BatchLoss Loss(long batch)
+        public override BatchLoss Loss(long batch)
         {
             begins(batch);
             var loss = _inner.Loss(batch);

@@ -16,16 +16,16 @@ public sealed class TrainerTests
     [TestMethod]
     public void PassesThatAreAddedUpEqualOneLargeBatch()
     {
-        using var large = new TrainingTask(Config);
-        using var small = new TrainingTask(Config);
+        using var large = new TinyTraining(Config);
+        using var small = new TinyTraining(Config);
         var (largeLosses, smallLosses) = (new List<double>(), new List<double>());
         large.Train(Options(batch: 12), progress => largeLosses.Add(progress.Loss));
         small.Train(Options(batch: 4, passes: 3), progress => smallLosses.Add(progress.Loss));
         Assert.HasCount(5, smallLosses);
         for (var step = 0; step < 5; step++)
             Assert.AreEqual(largeLosses[step], smallLosses[step], 2e-5);
-        var expected = TrainingTask.Values(large.Model);
-        foreach (var (name, values) in TrainingTask.Values(small.Model))
+        var expected = TinyTraining.Values(large.Model);
+        foreach (var (name, values) in TinyTraining.Values(small.Model))
         {
             for (var i = 0; i < values.Length; i++)
                 Assert.AreEqual(expected[name][i], values[i], 1e-4f, name);
@@ -43,11 +43,11 @@ public sealed class TrainerTests
 
         double[] NormsOf(double limit)
         {
-            using var task = new TrainingTask(Config);
+            using var training = new TinyTraining(Config);
             var norms = new List<double>();
             var options = Options(steps: 3);
             options.MaxGradientNorm = limit;
-            task.Train(options, _ => norms.Add(GradientNorm(task)));
+            training.Train(options, _ => norms.Add(GradientNorm(training)));
             return [.. norms];
         }
     }
@@ -57,13 +57,13 @@ public sealed class TrainerTests
     [DataRow(ScalarType.BFloat16, 4e-3)]
     public void WeightDecayLeavesTheNormsOut(ScalarType dtype, double tolerance)
     {
-        using var task = new TrainingTask(Config with { Layout = new(4, 4) }, dtype: dtype);
-        var before = TrainingTask.Values(task.Model);
+        using var training = new TinyTraining(Config with { Layout = new(4, 4) }, dtype: dtype);
+        var before = TinyTraining.Values(training.Model);
         var options = Options(steps: 2);
         (options.WeightDecay, options.LearningRate, options.MaxGradientNorm) = (0.5, 0.1, Vanishing);
-        task.Train(options);
+        training.Train(options);
         const double Kept = (1 - 0.5 * 0.1) * (1 - 0.5 * 0.1);
-        foreach (var (name, values) in TrainingTask.Values(task.Model))
+        foreach (var (name, values) in TinyTraining.Values(training.Model))
         {
             var isNorm = name.Contains("norm", StringComparison.Ordinal);
             for (var i = 0; i < values.Length; i++)
@@ -77,14 +77,14 @@ public sealed class TrainerTests
     [TestMethod]
     public void AFirstStepIsAdamWs()
     {
-        using var task = new TrainingTask(Config);
-        var before = TrainingTask.Values(task.Model);
+        using var training = new TinyTraining(Config);
+        var before = TinyTraining.Values(training.Model);
         var options = Options(steps: 1);
         (options.WeightDecay, options.LearningRate) = (0, 0.01);
         Dictionary<string, float[]> gradients = [];
-        task.Train(options, _ => gradients = task.Model.named_parameters().ToDictionary(
+        training.Train(options, _ => gradients = training.Model.named_parameters().ToDictionary(
             entry => entry.name, entry => entry.parameter.grad!.data<float>().ToArray()));
-        foreach (var (name, values) in TrainingTask.Values(task.Model))
+        foreach (var (name, values) in TinyTraining.Values(training.Model))
         {
             for (var i = 0; i < values.Length; i++)
             {
@@ -102,20 +102,20 @@ public sealed class TrainerTests
         // With both decays 0 every step is the gradient over its own size; with others it is not.
         var plain = Options(steps: 4);
         (plain.WeightDecay, plain.Beta1, plain.Beta2) = (0, 0, 0);
-        using var task = new TrainingTask(Config);
-        var before = TrainingTask.Values(task.Model)["embed_tokens.chain_1"];
-        task.Train(plain);
-        var steps = TrainingTask.Values(task.Model)["embed_tokens.chain_1"]
+        using var training = new TinyTraining(Config);
+        var before = TinyTraining.Values(training.Model)["embed_tokens.chain_1"];
+        training.Train(plain);
+        var steps = TinyTraining.Values(training.Model)["embed_tokens.chain_1"]
             .Select((value, i) => Math.Abs(value - before[i]) / plain.LearningRate).ToArray();
         // Sums of four steps of one rate up or down.
         Assert.IsTrue(steps.All(step => Math.Abs(step - Math.Round(step)) < 0.05 || step < 4), $"{steps.Max()}");
         Assert.AreEqual(4, steps.Max(), 0.05);
 
-        using var other = new TrainingTask(Config);
+        using var other = new TinyTraining(Config);
         other.Train(Options(steps: 4));
         Assert.AreNotEqual(
-            TrainingTask.Values(task.Model)["embed_tokens.chain_1"][0],
-            TrainingTask.Values(other.Model)["embed_tokens.chain_1"][0]);
+            TinyTraining.Values(training.Model)["embed_tokens.chain_1"][0],
+            TinyTraining.Values(other.Model)["embed_tokens.chain_1"][0]);
     }
 
     [TestMethod]
@@ -124,35 +124,35 @@ public sealed class TrainerTests
     [DataRow(2, 3, 2)]
     public void EpochsGiveAsManyStepsAsTheyHaveBatches(int epochs, int batch, int passes)
     {
-        using var task = new TrainingTask(Config);
-        var expected = task.Windows.Count * epochs / (batch * passes);
-        Assert.AreEqual(expected, StepsOfEpochs(task, epochs, batch, passes));
+        using var training = new TinyTraining(Config);
+        var expected = training.Windows.Count * epochs / (batch * passes);
+        Assert.AreEqual(expected, StepsOfEpochs(training, epochs, batch, passes));
     }
 
     [TestMethod]
     public void AnEpochOfLessThanABatchIsAStep()
     {
-        using var task = new TrainingTask(Config);
-        Assert.AreEqual(1, StepsOfEpochs(task, epochs: 1, batch: task.Windows.Count + 1, passes: 1));
+        using var training = new TinyTraining(Config);
+        Assert.AreEqual(1, StepsOfEpochs(training, epochs: 1, batch: training.Windows.Count + 1, passes: 1));
     }
 
     [TestMethod]
     public void StepsGoBeforeEpochsAndMayTakeSeveral()
     {
-        using var task = new TrainingTask(Config);
-        var options = Options(batch: task.Windows.Count, steps: 3);
+        using var training = new TinyTraining(Config);
+        var options = Options(batch: training.Windows.Count, steps: 3);
         options.Epochs = 50;
-        Assert.AreEqual(3, task.Train(options).Steps);
+        Assert.AreEqual(3, training.Train(options).Steps);
     }
 
     [TestMethod]
     public void ProgressTellsEveryStep()
     {
-        using var task = new TrainingTask(Config);
+        using var training = new TinyTraining(Config);
         var options = Options(batch: 2, passes: 2, steps: 4);
         options.Decay = LearningRateDecay.Linear;
         var reports = new List<TrainingProgress>();
-        var summary = task.Train(options, reports.Add);
+        var summary = training.Train(options, reports.Add);
         CollectionAssert.AreEqual(new[] { 1, 2, 3, 4 }, reports.Select(report => report.Step).ToArray());
         Assert.IsTrue(reports.TrueForAll(report => report.TotalSteps == 4 && report.TokensPerSecond > 0));
         Assert.IsTrue(reports.TrueForAll(report => report.ValidationLosses.Count == 0));
@@ -168,22 +168,22 @@ public sealed class TrainerTests
     [TestMethod]
     public void TheFirstLossIsThatOfTheFirstBatches()
     {
-        using var task = new TrainingTask(Config);
-        var expected = (task.CrossEntropy(0, 3, 1) + task.CrossEntropy(3, 3, 1)) / 2;
+        using var training = new TinyTraining(Config);
+        var expected = (training.CrossEntropy(0, 3, 1) + training.CrossEntropy(3, 3, 1)) / 2;
         var losses = new List<double>();
-        task.Train(Options(batch: 3, passes: 2, steps: 1), progress => losses.Add(progress.Loss));
+        training.Train(Options(batch: 3, passes: 2, steps: 1), progress => losses.Add(progress.Loss));
         Assert.AreEqual(expected, losses[0], 1e-5);
     }
 
     [TestMethod]
     public void ValidationHappensAtItsIntervalAndAtTheEnd()
     {
-        using var task = new TrainingTask(Config);
+        using var training = new TinyTraining(Config);
         var options = Options(steps: 5);
         options.ValidationInterval = 2;
         var calls = 0;
         var reports = new List<TrainingProgress>();
-        var summary = task.Train(options, reports.Add, () => TrainingTask.Found(++calls));
+        var summary = training.Train(options, reports.Add, () => TinyTraining.Found(++calls));
         CollectionAssert.AreEqual(
             new[] { "", "1", "", "2", "3" },
             reports.Select(report => string.Join(' ', report.ValidationLosses)).ToArray());
@@ -191,7 +191,7 @@ public sealed class TrainerTests
 
         options.ValidationInterval = null;
         reports.Clear();
-        task.Train(options, reports.Add, () => TrainingTask.Found(1));
+        training.Train(options, reports.Add, () => TinyTraining.Found(1));
         Assert.AreEqual(5, reports.Single(report => report.ValidationLosses.Count > 0).Step);
     }
 
@@ -200,17 +200,17 @@ public sealed class TrainerTests
     [DataRow(false, 5)]
     public void TheBestValidationsWeightsAreRestoredOnRequest(bool restores, int modelStep)
     {
-        using var task = new TrainingTask(Config);
+        using var training = new TinyTraining(Config);
         var options = Options(steps: 5);
         (options.ValidationInterval, options.RestoreBest) = (1, restores);
         double[] losses = [3, 1, 2, 1, 1.5];
         var calls = 0;
         var states = new List<Dictionary<string, float[]>>();
-        var summary = task.Train(options, _ => states.Add(TrainingTask.Values(task.Model)),
-            () => TrainingTask.Found(losses[calls++]));
+        var summary = training.Train(options, _ => states.Add(TinyTraining.Values(training.Model)),
+            () => TinyTraining.Found(losses[calls++]));
         Assert.AreEqual((5, modelStep, false), (summary.Steps, summary.ModelStep, summary.Cancelled));
         Assert.AreEqual(losses[modelStep - 1], summary.ValidationLosses.Single());
-        foreach (var (name, values) in TrainingTask.Values(task.Model))
+        foreach (var (name, values) in TinyTraining.Values(training.Model))
             CollectionAssert.AreEqual(states[modelStep - 1][name], values, name);
     }
 
@@ -221,12 +221,12 @@ public sealed class TrainerTests
     [DataRow(null, 9)]
     public void TrainingEndsEarlyAfterValidationsWithoutANewBest(int? patience, int steps)
     {
-        using var task = new TrainingTask(Config);
+        using var training = new TinyTraining(Config);
         var options = Options(steps: 9);
         (options.ValidationInterval, options.EarlyStoppingPatience) = (1, patience);
         double[] losses = [4, 3, 2, 2, 1, 1.5, 1.2, 0.5, 0.4];
         var calls = 0;
-        var summary = task.Train(options, validate: () => TrainingTask.Found(losses[calls++]));
+        var summary = training.Train(options, validate: () => TinyTraining.Found(losses[calls++]));
         Assert.AreEqual((steps, steps, false), (summary.Steps, summary.ModelStep, summary.Cancelled));
         Assert.AreEqual(losses[steps - 1], summary.ValidationLosses.Single());
     }
@@ -234,13 +234,13 @@ public sealed class TrainerTests
     [TestMethod]
     public void NoStepsTrainNothing()
     {
-        using var task = new TrainingTask(Config);
-        var before = TrainingTask.Values(task.Model);
-        var summary = task.Train(Options(steps: 0), _ => Assert.Fail("There was no step."), () => TrainingTask.Found(2.5));
+        using var training = new TinyTraining(Config);
+        var before = TinyTraining.Values(training.Model);
+        var summary = training.Train(Options(steps: 0), _ => Assert.Fail("There was no step."), () => TinyTraining.Found(2.5));
         Assert.AreEqual((0, false), (summary.Steps, summary.Cancelled));
         Assert.AreEqual(double.NaN, summary.Loss);
         CollectionAssert.AreEqual(new[] { 2.5 }, summary.ValidationLosses.ToArray());
-        foreach (var (name, values) in TrainingTask.Values(task.Model))
+        foreach (var (name, values) in TinyTraining.Values(training.Model))
             CollectionAssert.AreEqual(before[name], values);
     }
 
@@ -249,40 +249,40 @@ public sealed class TrainerTests
     [DataRow(4)]
     public void ALossThatIsNoNumberStopsTheTrainingBeforeAnythingIsWritten(int spoiledAfter)
     {
-        using var task = new TrainingTask(Config);
+        using var training = new TinyTraining(Config);
         Dictionary<string, float[]> before = [];
-        var error = Assert.ThrowsExactly<NonFiniteLossException>(() => task.Train(Options(steps: 20), progress =>
+        var error = Assert.ThrowsExactly<NonFiniteLossException>(() => training.Train(Options(steps: 20), progress =>
         {
             if (progress.Step == spoiledAfter)
-                Spoil(task.Trained[0]);
-            before = TrainingTask.Values(task.Model);
+                Spoil(training.Trained[0]);
+            before = TinyTraining.Values(training.Model);
         }));
         Assert.AreEqual(spoiledAfter + 1, error.Step);
         Assert.Contains($"step {spoiledAfter + 1}: the loss is", error.Message);
         Assert.Contains("no checkpoint", error.Message);
-        foreach (var (name, values) in TrainingTask.Values(task.Model))
+        foreach (var (name, values) in TinyTraining.Values(training.Model))
             CollectionAssert.AreEqual(before[name], values, name);
     }
 
     [TestMethod]
     public void AGradientThatIsNoNumberStopsTheTrainingBeforeAnythingIsWritten()
     {
-        using var task = new TrainingTask(Config);
-        var before = TrainingTask.Values(task.Model);
+        using var training = new TinyTraining(Config);
+        var before = TinyTraining.Values(training.Model);
         var trainer = new Trainer(Options(steps: 20), validate: null, () => false, _ => { });
-        var error = Assert.ThrowsExactly<NonFiniteLossException>(() => trainer.Train(new SteepTask(task), task.Trained));
+        var error = Assert.ThrowsExactly<NonFiniteLossException>(() => trainer.Train(new SteepObjective(training), training.Trained));
         Assert.AreEqual(1, error.Step);
         Assert.Contains("the gradient's norm", error.Message);
-        foreach (var (name, values) in TrainingTask.Values(task.Model))
+        foreach (var (name, values) in TinyTraining.Values(training.Model))
             CollectionAssert.AreEqual(before[name], values, name);
     }
 
     [TestMethod]
     public void ALastStepThatSpoilsTheModelThrows()
     {
-        using var task = new TrainingTask(Config);
+        using var training = new TinyTraining(Config);
         var error = Assert.ThrowsExactly<NonFiniteLossException>(
-            () => task.Train(Options(steps: 1), _ => Spoil(task.Trained[0])));
+            () => training.Train(Options(steps: 1), _ => Spoil(training.Trained[0])));
         Assert.AreEqual(1, error.Step);
         Assert.Contains("step 1: the loss after it", error.Message);
     }
@@ -290,15 +290,15 @@ public sealed class TrainerTests
     [TestMethod]
     public void TheLastStepBeforeACancellationIsLookedAtAsWell()
     {
-        using var task = new TrainingTask(Config);
+        using var training = new TinyTraining(Config);
         var cancelled = false;
         var trainer = new Trainer(Options(steps: 20), validate: null, () => cancelled, progress =>
         {
             if (progress.Step == 3)
-                Spoil(task.Trained[0]);
+                Spoil(training.Trained[0]);
             cancelled = progress.Step == 3;
         });
-        var error = Assert.ThrowsExactly<NonFiniteLossException>(() => trainer.Train(task.Task, task.Trained));
+        var error = Assert.ThrowsExactly<NonFiniteLossException>(() => trainer.Train(training.Objective, training.Trained));
         Assert.AreEqual(3, error.Step);
     }
 
@@ -307,10 +307,10 @@ public sealed class TrainerTests
     [DataRow(5)]
     public void WeightsThatAreNotFiniteFromTheStartAreNoLastGoodState(int steps)
     {
-        using var task = new TrainingTask(Config);
-        Spoil(task.Trained[0]);
+        using var training = new TinyTraining(Config);
+        Spoil(training.Trained[0]);
         var error = Assert.ThrowsExactly<NonFiniteLossException>(
-            () => task.Train(Options(steps: steps), validate: () => TrainingTask.Found(task.CrossEntropy(0, 1, 1))));
+            () => training.Train(Options(steps: steps), validate: () => TinyTraining.Found(training.CrossEntropy(0, 1, 1))));
         Assert.AreEqual(Math.Min(steps, 1), error.Step);
         Assert.Contains("before training", error.Message);
     }
@@ -320,11 +320,11 @@ public sealed class TrainerTests
     [DataRow(null, 5)]
     public void AValidationLossThatIsNoNumberStopsTheTraining(int? interval, int step)
     {
-        using var task = new TrainingTask(Config);
+        using var training = new TinyTraining(Config);
         var options = Options();
         options.ValidationInterval = interval;
         var error = Assert.ThrowsExactly<NonFiniteLossException>(
-            () => task.Train(options, validate: () => TrainingTask.Found(1.5, double.NaN)));
+            () => training.Train(options, validate: () => TinyTraining.Found(1.5, double.NaN)));
         Assert.AreEqual(step, error.Step);
         Assert.Contains("validation", error.Message);
     }
@@ -339,12 +339,12 @@ public sealed class TrainerTests
         Decay = LearningRateDecay.None,
     };
 
-    private static int StepsOfEpochs(TrainingTask task, int epochs, int batch, int passes)
+    private static int StepsOfEpochs(TinyTraining training, int epochs, int batch, int passes)
     {
         var options = Options(batch, passes);
         (options.MaxSteps, options.Epochs) = (null, epochs);
         var totals = new HashSet<int>();
-        var summary = task.Train(options, progress => totals.Add(progress.TotalSteps));
+        var summary = training.Train(options, progress => totals.Add(progress.TotalSteps));
         Assert.AreEqual(summary.Steps, totals.Single());
         return summary.Steps;
     }
@@ -355,23 +355,23 @@ public sealed class TrainerTests
         parameter.fill_(float.NaN).DetachFromDisposeScope();
     }
 
-    private static double GradientNorm(TrainingTask task)
+    private static double GradientNorm(TinyTraining training)
     {
         using var scope = NewDisposeScope();
-        return Math.Sqrt(task.Trained.Sum(parameter => parameter.grad!.pow(2).sum().ToDouble()));
+        return Math.Sqrt(training.Trained.Sum(parameter => parameter.grad!.pow(2).sum().ToDouble()));
     }
 
     // Of a finite loss whose gradient is not.
-    private sealed class SteepTask(TrainingTask task) : ITrainingTask
+    private sealed class SteepObjective(TinyTraining training) : BatchObjective
     {
-        public CoLMModel Model => task.Model;
+        public override CoLMModel Model => training.Model;
 
-        public long BatchesOf(int epochs) => task.Task.BatchesOf(epochs);
+        public override long BatchesOf(int epochs) => training.Objective.BatchesOf(epochs);
 
-        public BatchLoss Loss(long batch)
+        public override BatchLoss Loss(long batch)
         {
             using var scope = NewDisposeScope();
-            var loss = task.Task.Loss(batch);
+            var loss = training.Objective.Loss(batch);
             // The slope of a square root at zero.
             return loss with { Sum = (loss.Sum - loss.Sum.detach()).sqrt().MoveToOuterDisposeScope() };
         }

@@ -41,12 +41,12 @@ internal static partial class ConfigJson
     public static CoLMConfig Read(string json, string source, List<string>? warnings = null)
     {
         using var document = Parse(json, source);
-        var settings = new JsonSettings(document.RootElement, source);
+        var settings = JsonField.Settings(document.RootElement, source);
         try
         {
             CheckArchitecture(settings);
             var (theta, scaling, contextLength) = RopeJson.Read(settings);
-            var vocabularySize = settings.Integer("vocab_size");
+            var vocabularySize = settings["vocab_size"].Integer;
             IdsOf(settings, "pad_token_id", [], vocabularySize, warnings);
             var (layout, kvSharing) = ReadChains(settings);
             return new CoLMConfig
@@ -54,16 +54,16 @@ internal static partial class ConfigJson
                 Layout = layout,
                 KvSharing = kvSharing,
                 VocabularySize = vocabularySize,
-                HiddenSize = settings.Integer("hidden_size"),
-                IntermediateSize = settings.Integer("intermediate_size"),
-                LayerCount = settings.Integer("num_hidden_layers"),
-                KeyValueHeadCount = settings.OptionalInteger("num_key_value_heads"),
-                HeadDimension = settings.OptionalInteger("head_dim"),
+                HiddenSize = settings["hidden_size"].Integer,
+                IntermediateSize = settings["intermediate_size"].Integer,
+                LayerCount = settings["num_hidden_layers"].Integer,
+                KeyValueHeadCount = settings["num_key_value_heads"].IntegerOrNull,
+                HeadDimension = settings["head_dim"].IntegerOrNull,
                 ContextLength = contextLength,
-                RmsNormEpsilon = settings.OptionalNumber("rms_norm_eps") ?? DefaultEpsilon,
+                RmsNormEpsilon = settings["rms_norm_eps"].NumberOrNull ?? DefaultEpsilon,
                 RopeTheta = theta,
                 RopeScaling = scaling,
-                TieWordEmbeddings = settings.OptionalBoolean("tie_word_embeddings") ?? false,
+                TieWordEmbeddings = settings["tie_word_embeddings"].FlagOrNull ?? false,
                 BosTokenId = ReadBosTokenId(settings, vocabularySize, warnings),
                 EosTokenIds = IdsOf(settings, "eos_token_id", [DefaultEosTokenId], vocabularySize, warnings),
                 SourceJson = json,
@@ -81,15 +81,15 @@ internal static partial class ConfigJson
     public static ScalarType ReadDataType(string json, string source)
     {
         using var document = Parse(json, source);
-        var settings = new JsonSettings(document.RootElement, source);
-        var name = DataTypeKeys.FirstOrDefault(settings.Has) ?? NewDataTypeKey;
-        var text = settings.OptionalText(name) ?? DataTypeName(ScalarType.Float32);
+        var settings = JsonField.Settings(document.RootElement, source);
+        var name = DataTypeKeys.FirstOrDefault(key => settings[key].IsThere) ?? NewDataTypeKey;
+        var text = settings[name].TextOrNull ?? DataTypeName(ScalarType.Float32);
         foreach (var type in (ReadOnlySpan<ScalarType>)[ScalarType.Float32, ScalarType.BFloat16, ScalarType.Float16])
         {
             if (DataTypeName(type) == text)
                 return type;
         }
-        throw settings.Refuse(name, "float32, bfloat16 or float16", text);
+        throw settings[name].Refuse("float32, bfloat16 or float16", text);
     }
 
     /// <summary>A JSON object.</summary>
@@ -113,66 +113,66 @@ internal static partial class ConfigJson
         }
     }
 
-    private static void CheckArchitecture(JsonSettings settings)
+    private static void CheckArchitecture(JsonField settings)
     {
-        var modelType = settings.OptionalText("model_type");
+        var modelType = settings["model_type"].TextOrNull;
         if (modelType != ModelType)
-            throw settings.Refuse("model_type", $"\"{ModelType}\"", modelType);
-        var architectures = settings.OptionalTexts("architectures");
+            throw settings["model_type"].Refuse($"\"{ModelType}\"", modelType);
+        var architectures = settings["architectures"].TextsOrNull;
         if (architectures is { Length: > 0 } && !architectures.Any(Architectures.Contains))
         {
-            throw settings.Refuse("architectures", $"[\"{string.Join("\"] or [\"", Architectures)}\"]",
+            throw settings["architectures"].Refuse($"[\"{string.Join("\"] or [\"", Architectures)}\"]",
                 string.Join(", ", architectures));
         }
-        if (architectures?.Contains(Mistral) == true && settings.OptionalNumber("sliding_window") is { } window)
+        if (architectures?.Contains(Mistral) == true && settings["sliding_window"].NumberOrNull is { } window)
         {
-            throw settings.Refuse("sliding_window", FormattableString.Invariant(
+            throw settings["sliding_window"].RefuseAs(FormattableString.Invariant(
                 $"is {window}, and attention that sees a window of the tokens alone is not supported"));
         }
         foreach (var bias in (ReadOnlySpan<string>)["attention_bias", "mlp_bias"])
         {
-            if (settings.OptionalBoolean(bias) == true)
-                throw settings.Refuse(bias, "is true, and layers with biases are not supported");
+            if (settings[bias].FlagOrNull == true)
+                throw settings[bias].RefuseAs("is true, and layers with biases are not supported");
         }
-        var activation = settings.OptionalText("hidden_act") ?? Activation;
+        var activation = settings["hidden_act"].TextOrNull ?? Activation;
         if (!Activations.Contains(activation))
-            throw settings.Refuse("hidden_act", $"\"{string.Join("\" or \"", Activations)}\"", activation);
-        if (settings.OptionalObject("quantization_config") is not null)
-            throw settings.Refuse("quantization_config", "is set, and quantised weights are not supported");
+            throw settings["hidden_act"].Refuse($"\"{string.Join("\" or \"", Activations)}\"", activation);
+        if (settings["quantization_config"].ObjectOrNull is not null)
+            throw settings["quantization_config"].RefuseAs("is set, and quantised weights are not supported");
     }
 
-    private static int? ReadBosTokenId(JsonSettings settings, int vocabularySize, List<string>? warnings)
+    private static int? ReadBosTokenId(JsonField settings, int vocabularySize, List<string>? warnings)
     {
         const string name = "bos_token_id";
-        if (!settings.Has(name))
+        if (!settings[name].IsThere)
             return DefaultBosTokenId;
-        return settings.OptionalInteger(name) is { } id
-            && settings.WithinVocabulary(name, [id], vocabularySize, warnings) is [var within] ? within : null;
+        return settings[name].IntegerOrNull is { } id
+            && settings[name].WithinVocabulary([id], vocabularySize, warnings) is [var within] ? within : null;
     }
 
     private static int[] IdsOf(
-        JsonSettings settings, string name, int[] usual, int vocabularySize, List<string>? warnings) => settings.Has(name)
-        ? settings.WithinVocabulary(name, settings.OptionalIntegers(name) ?? [], vocabularySize, warnings)
+        JsonField settings, string name, int[] usual, int vocabularySize, List<string>? warnings) => settings[name].IsThere
+        ? settings[name].WithinVocabulary(settings[name].IntegersOrNull ?? [], vocabularySize, warnings)
         : usual;
 
-    private static (ChainLayout Layout, bool KvSharing) ReadChains(JsonSettings settings)
+    private static (ChainLayout Layout, bool KvSharing) ReadChains(JsonField settings)
     {
-        var firstHeads = settings.Integer("num_attention_heads");
-        if (settings.OptionalObject("colm") is not { } colm)
+        var firstHeads = settings["num_attention_heads"].Integer;
+        if (settings["colm"].ObjectOrNull is not { } colm)
             return (new ChainLayout(firstHeads), false);
 
-        var version = colm.Integer("version");
+        var version = colm["version"].Integer;
         if (version != FormatVersion)
-            throw colm.Refuse("version", $"{FormatVersion}, the one this library reads", version);
-        var heads = colm.OptionalIntegers("chains") ?? throw colm.Refuse("chains", "is missing");
+            throw colm["version"].Refuse($"{FormatVersion}, the one this library reads", version);
+        var heads = colm["chains"].IntegersOrNull ?? throw colm["chains"].RefuseAs("is missing");
         if (heads.Length > MaximumChains)
-            throw colm.Refuse("chains", $"names {heads.Length} chains; at most {MaximumChains} are read");
+            throw colm["chains"].RefuseAs($"names {heads.Length} chains; at most {MaximumChains} are read");
         if (heads.Length > 0 && heads[0] != firstHeads)
         {
-            throw colm.Refuse("chains",
+            throw colm["chains"].RefuseAs(
                 $"begins with {heads[0]}, but the first chain's \"num_attention_heads\" is {firstHeads}");
         }
-        var kvSharing = colm.OptionalBoolean("kv_sharing") ?? throw colm.Refuse("kv_sharing", "is missing");
+        var kvSharing = colm["kv_sharing"].FlagOrNull ?? throw colm["kv_sharing"].RefuseAs("is missing");
         return (new ChainLayout(heads), kvSharing);
     }
 }

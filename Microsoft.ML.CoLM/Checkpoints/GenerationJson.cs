@@ -22,10 +22,10 @@ internal static class GenerationJson
     {
         using var text = new StreamReader(new MemoryStream(content), Encoding.UTF8);
         using var document = ConfigJson.Parse(text.ReadToEnd(), source);
-        var settings = new JsonSettings(document.RootElement, source);
-        var ids = settings.OptionalIntegers(EndTokens) ?? [];
+        var settings = JsonField.Settings(document.RootElement, source);
+        var ids = settings[EndTokens].IntegersOrNull ?? [];
         if (ids.Length == 0)
             warnings.Add($"{source}: \"{EndTokens}\" names no token: generation ends at its limits alone.");
-        return settings.WithinVocabulary(EndTokens, ids, vocabularySize, warnings);
+        return settings[EndTokens].WithinVocabulary(ids, vocabularySize, warnings);
     }
 }

@@ -38,16 +38,16 @@ internal static class RopeJson
     ];
 
     /// <exception cref="InvalidDataException">The rope type is unknown, or a setting is not valid.</exception>
-    public static (double Theta, RopeScaling? Scaling, int ContextLength) Read(JsonSettings config)
+    public static (double Theta, RopeScaling? Scaling, int ContextLength) Read(JsonField config)
     {
-        var maxPositions = config.OptionalInteger(MaxPositions) ?? DefaultMaxPositions;
+        var maxPositions = config[MaxPositions].IntegerOrNull ?? DefaultMaxPositions;
         if (maxPositions < 1)
-            throw config.Refuse(MaxPositions, "at least 1", maxPositions);
+            throw config[MaxPositions].Refuse("at least 1", maxPositions);
         var (theta, scaling) = ReadBoth(config, maxPositions);
         var context = Math.Floor(scaling?.ContextOf(maxPositions) ?? maxPositions);
         if (context > int.MaxValue)
         {
-            throw config.Refuse(MaxPositions, FormattableString.Invariant(
+            throw config[MaxPositions].RefuseAs(FormattableString.Invariant(
                 $"is {maxPositions}, which with the rotary scaling's factor of {scaling!.Factor} is a context of more than {int.MaxValue} tokens"));
         }
         return (theta, scaling, (int)context);
@@ -76,94 +76,94 @@ internal static class RopeJson
         config[Scaling] = scaling;
     }
 
-    private static (double Theta, RopeScaling? Scaling) ReadBoth(JsonSettings config, int maxPositions)
+    private static (double Theta, RopeScaling? Scaling) ReadBoth(JsonField config, int maxPositions)
     {
         RefusePartialRotation(config);
-        var theta = config.OptionalNumber(Theta) ?? DefaultTheta;
-        var today = config.OptionalObject(Parameters) is { } parameters
+        var theta = config[Theta].NumberOrNull ?? DefaultTheta;
+        var today = config[Parameters].ObjectOrNull is { } parameters
             ? ReadScaling(config, parameters, maxPositions, theta, isTypeRequired: false)
             : ((double, RopeScaling?)?)null;
-        if (config.OptionalObject(Scaling) is not { IsEmpty: false } scaling)
+        if (config[Scaling].ObjectOrNull is not { IsEmpty: false } scaling)
             return today ?? (theta, null);
         var earlier = ReadScaling(config, scaling, maxPositions, theta, isTypeRequired: true);
         if (today is { } other && other != earlier)
-            throw config.Refuse(Scaling, $"says something else than \"{Parameters}\"");
+            throw config[Scaling].RefuseAs($"says something else than \"{Parameters}\"");
         return earlier;
     }
 
     private static (double Theta, RopeScaling? Scaling) ReadScaling(
-        JsonSettings config, JsonSettings settings, int maxPositions, double theta, bool isTypeRequired)
+        JsonField config, JsonField settings, int maxPositions, double theta, bool isTypeRequired)
     {
         RefusePartialRotation(settings);
-        theta = settings.OptionalNumber(Theta) ?? theta;
-        var type = settings.OptionalText("rope_type") ?? settings.OptionalText("type"); // "type" in the earliest files
+        theta = settings[Theta].NumberOrNull ?? theta;
+        var type = settings["rope_type"].TextOrNull ?? settings["type"].TextOrNull; // "type" in the earliest files
         if (type == Default || (type is null && !isTypeRequired))
             return (theta, null);
 
         // Today's transformers go by the configuration's own, where it has one, as Phi-3's does.
-        var original = config.OptionalWholeNumber(OriginalMaxPositions) ?? settings.OptionalWholeNumber(OriginalMaxPositions)
+        var original = config[OriginalMaxPositions].WholeNumberOrNull ?? settings[OriginalMaxPositions].WholeNumberOrNull
             ?? maxPositions;
         if (type is Yarn or Llama3 && original < 1)
-            throw settings.Refuse(OriginalMaxPositions, "at least 1", original);
+            throw settings[OriginalMaxPositions].Refuse("at least 1", original);
         RopeScaling scaling = type switch
         {
             Linear => new LinearRopeScaling(Factor(settings), maxPositions),
             Dynamic => new DynamicRopeScaling(Factor(settings), maxPositions),
             Yarn => ReadYarn(settings, maxPositions, original),
             Llama3 => ReadLlama3(settings, original),
-            _ => throw settings.Refuse("rope_type",
+            _ => throw settings["rope_type"].Refuse(
                 $"\"{Default}\", \"{Linear}\", \"{Dynamic}\", \"{Yarn}\" or \"{Llama3}\"", type),
         };
         return (theta, scaling);
     }
 
-    private static Llama3RopeScaling ReadLlama3(JsonSettings settings, int original)
+    private static Llama3RopeScaling ReadLlama3(JsonField settings, int original)
     {
         var scaling = new Llama3RopeScaling(
-            Factor(settings), settings.Number("low_freq_factor"), settings.Number("high_freq_factor"), original);
+            Factor(settings), settings["low_freq_factor"].Number, settings["high_freq_factor"].Number, original);
         if (!(scaling.LowFrequencyFactor > 0))
-            throw settings.Refuse("low_freq_factor", "above 0", scaling.LowFrequencyFactor);
+            throw settings["low_freq_factor"].Refuse("above 0", scaling.LowFrequencyFactor);
         if (!(scaling.HighFrequencyFactor > scaling.LowFrequencyFactor))
-            throw settings.Refuse("high_freq_factor", "above low_freq_factor", scaling.HighFrequencyFactor);
+            throw settings["high_freq_factor"].Refuse("above low_freq_factor", scaling.HighFrequencyFactor);
         return scaling;
     }
 
-    private static YarnRopeScaling ReadYarn(JsonSettings settings, int maxPositions, int original)
+    private static YarnRopeScaling ReadYarn(JsonField settings, int maxPositions, int original)
     {
         // Null is the ratio of the two contexts; a file must say so.
-        var factor = settings.Has("factor") && settings.OptionalNumber("factor") is null
+        var factor = settings["factor"].IsThere && settings["factor"].NumberOrNull is null
             ? (double)maxPositions / original
             : Factor(settings);
         var scaling = new YarnRopeScaling(factor, original)
         {
             BetaFast = Beta("beta_fast", 32),
             BetaSlow = Beta("beta_slow", 1),
-            AttentionFactor = settings.OptionalNumber("attention_factor"),
-            MScale = settings.OptionalNumber("mscale"),
-            MScaleAllDimensions = settings.OptionalNumber("mscale_all_dim"),
-            Truncate = settings.OptionalBoolean("truncate") ?? !settings.Has("truncate"),
+            AttentionFactor = settings["attention_factor"].NumberOrNull,
+            MScale = settings["mscale"].NumberOrNull,
+            MScaleAllDimensions = settings["mscale_all_dim"].NumberOrNull,
+            Truncate = settings["truncate"].FlagOrNull ?? !settings["truncate"].IsThere,
         };
         if (!(scaling.BetaSlow > 0))
-            throw settings.Refuse("beta_slow", "above 0", scaling.BetaSlow);
+            throw settings["beta_slow"].Refuse("above 0", scaling.BetaSlow);
         if (!(scaling.BetaFast >= scaling.BetaSlow && double.IsFinite(scaling.BetaFast)))
-            throw settings.Refuse("beta_fast", "a number of at least beta_slow", scaling.BetaFast);
+            throw settings["beta_fast"].Refuse("a number of at least beta_slow", scaling.BetaFast);
         if (scaling.AttentionFactor is { } given && !(given > 0 && double.IsFinite(given)))
-            throw settings.Refuse("attention_factor", "above 0", given);
+            throw settings["attention_factor"].Refuse("above 0", given);
         if (!(scaling.Amplitude > 0 && double.IsFinite(scaling.Amplitude)))
         {
-            throw settings.Refuse("mscale", FormattableString.Invariant(
+            throw settings["mscale"].RefuseAs(FormattableString.Invariant(
                 $"and mscale_all_dim make an attention factor of {scaling.Amplitude}, where a number above 0 belongs"));
         }
         return scaling;
 
         // As in transformers, zero is the default, too.
-        double Beta(string name, double usual) => settings.OptionalNumber(name) is { } beta and not 0 ? beta : usual;
+        double Beta(string name, double usual) => settings[name].NumberOrNull is { } beta and not 0 ? beta : usual;
     }
 
-    private static double Factor(JsonSettings settings)
+    private static double Factor(JsonField settings)
     {
-        var factor = settings.Number("factor");
-        return factor >= 1 && double.IsFinite(factor) ? factor : throw settings.Refuse("factor", "at least 1", factor);
+        var factor = settings["factor"].Number;
+        return factor >= 1 && double.IsFinite(factor) ? factor : throw settings["factor"].Refuse("at least 1", factor);
     }
 
     private static void WriteScaling(JsonObject target, RopeScaling? scaling)
@@ -206,11 +206,11 @@ internal static class RopeJson
         }
     }
 
-    private static void RefusePartialRotation(JsonSettings settings)
+    private static void RefusePartialRotation(JsonField settings)
     {
-        if (settings.OptionalNumber(PartialRotation) is { } share && share != 1)
+        if (settings[PartialRotation].NumberOrNull is { } share && share != 1)
         {
-            throw settings.Refuse(PartialRotation, FormattableString.Invariant(
+            throw settings[PartialRotation].RefuseAs(FormattableString.Invariant(
                 $"is {share}, and rotating a part of each head is not supported"));
         }
     }

@@ -118,7 +118,7 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
     {
         _host.CheckValue(inputSchema, nameof(inputSchema));
         return ScoringSettings.OutputShape(inputSchema, new TextColumns(_options.TextColumnName),
-            LanguageModelScoring.Default(chainCount: 1).OutputColumns(config: null));
+            LanguageModelRowScorer.Default(chainCount: 1).OutputColumns(config: null));
     }
 
     // A folder may be filled until the estimator is fitted, which checks again.
@@ -183,50 +183,31 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         CoLMModel model, int frozenChains, Tokenizer tokenizer, IDataView input, int seed,
         TrainingCheckpoints? checkpoints, TrainingChannel channel)
     {
-        using var spool = channel.Read(
-            () => TokenSpool.Write(Documents(model, tokenizer, input, "the training data", channel)));
-        var validationRows = _options.ValidationSet is { } set
-            ? channel.Read(() => Documents(model, tokenizer, set, "the validation set", channel).ToArray()) : [];
-        if (spool is null || validationRows is null)
+        using var corpus = channel.Read(() => Corpus.Read(
+            input, _options.ValidationSet, new TextColumns(_options.TextColumnName), model, tokenizer, channel));
+        if (corpus is null)
             return channel.Ended(new() { Cancelled = true, Loss = double.NaN });
-        if (spool.TokenCount < 2)
-        {
-            throw new ArgumentException(
-                $"Column '{_options.TextColumnName}' of the training data has one token, and no next one to learn.");
-        }
-        if (_options.ValidationSet is not null)
-            LanguageValidation.Check(validationRows, _options.TextColumnName);
         if (_options.SequenceLength > model.Config.ContextLength)
         {
             throw new ArgumentException($"{nameof(Options.SequenceLength)} must be at most the model's context of " +
                 $"{model.Config.ContextLength} tokens, found {_options.SequenceLength}.");
         }
 
-        var windows = new TokenWindows(spool, _options.SequenceLength, seed);
+        var windows = new TokenWindows(corpus.Spool, _options.SequenceLength, seed);
         var scaleWeights = ScaleWeights(model, frozenChains);
-        var task = new LanguageModelingTask(model, frozenChains, windows, _options.BatchSize, scaleWeights);
+        var objective = new LanguageModelObjective(model, frozenChains, windows, _options.BatchSize, scaleWeights);
         var trained = model.named_parameters().Where(entry => entry.parameter.requires_grad).ToArray();
-        checkpoints?.Identify(seed, model, trained, data =>
-        {
-            spool.AddTo(data);
-            data.Add(validationRows);
-        });
+        checkpoints?.Identify(seed, model, trained, corpus.AddTo);
         channel.Info(Announcement(trained.Sum(entry => entry.parameter.numel()),
-            model.parameters().Sum(parameter => parameter.numel()), spool.TokenCount, windows));
-        var trainer = new Trainer(_options,
-            validationRows.Length == 0 ? null : () => LanguageValidation.Of(
-                model, validationRows, scaleWeights, channel.CheckAlive),
+            model.parameters().Sum(parameter => parameter.numel()), corpus.Spool.TokenCount, windows));
+        var trainer = new Trainer(_options, corpus.Validator(model, scaleWeights, channel.CheckAlive),
             channel.IsCancelled, channel.Report, checkpoints);
-        return channel.Ended(trainer.Train(task, [.. trained.Select(entry => entry.parameter)]));
+        return channel.Ended(trainer.Train(objective, [.. trained.Select(entry => entry.parameter)]));
     }
 
     private static string Announcement(long trained, long parameters, long tokens, TokenWindows windows) =>
         string.Create(CultureInfo.InvariantCulture, $"Training {trained:N0} of {parameters:N0} parameters on " +
             $"{tokens:N0} tokens, {windows.Count:N0} windows of {windows.Length}.");
-
-    private IEnumerable<IReadOnlyList<int>> Documents(
-        CoLMModel model, Tokenizer tokenizer, IDataView data, string what, TrainingChannel channel) =>
-        TextDocuments.Read(data, what, new TextColumns(_options.TextColumnName), model, tokenizer, channel);
 
     private double[] ScaleWeights(CoLMModel model, int frozenChains)
     {
@@ -245,6 +226,6 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
     }
 
     private ScoringSettings Settings(int chainCount) => new(new TextColumns(_options.TextColumnName),
-        new ElasticScoringEstimator.Options().BatchSize, LanguageModelScoring.Default(chainCount),
+        new ElasticScoringEstimator.Options().BatchSize, LanguageModelRowScorer.Default(chainCount),
         ParsesSpecialTokens: _options.ParseSpecialTokens);
 }

@@ -63,7 +63,7 @@ public sealed partial class ChainTuningEstimator
             var merged = _options.Lora.MergeIntoWeights ? FitMemory.Bytes(tuned, type) : 0;
             return FitMemory.Sum(ofExact, Math.Max(training, merged));
         }
-        var trained = _tuning.TrainsLanguageHeads ? tuned : tuned - FitMemory.HeadParameters(config, frozenChains);
+        var trained = _data.TrainsLanguageHeads ? tuned : tuned - FitMemory.HeadParameters(config, frozenChains);
         return FitMemory.Sum(ofExact, training, FitMemory.OfTraining(trained, type, _options, isValidated));
     }
 
@@ -71,7 +71,7 @@ public sealed partial class ChainTuningEstimator
     {
         if (!_options.ReuseFrozenFeatures || frozenChains == 0 || (_options.MaxSteps is null && _options.Epochs == 1))
             return 0;
-        if (data is null || _tuning.Columns.FindIn(data.Schema) is not { } columns)
+        if (data is null || _data.Columns.FindIn(data.Schema) is not { } columns)
             return _options.FrozenFeatureMemoryBytes;
         var maxLength = Math.Min(_options.SequenceLength, config.ContextLength);
         var (rows, tokens) = TokenEstimate.Of(data, columns, _options.Transformer!, maxLength);

@@ -57,7 +57,7 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
 {
     private readonly IHost _host;
     private readonly Options _options;
-    private readonly ITuning _tuning;
+    private readonly TuningData _data;
 
     internal ChainTuningEstimator(IHostEnvironment environment, Options options)
     {
@@ -65,12 +65,11 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
         _host.CheckValue(options, nameof(options));
         options.Check();
         _options = options.Copy();
-        CheckAddedChains();
-        _tuning = _options.Task switch
+        _data = _options.Task switch
         {
-            TuningTask.Completion => new CompletionTuning(_options),
-            TuningTask.LanguageHeads => new LanguageHeadTuning(_options),
-            _ => new LabelTuning(_options),
+            TuningTask.Completion => new CompletionTuningData(_options),
+            TuningTask.LanguageHeads => new LanguageHeadTuningData(_options),
+            _ => new LabelTuningData(_options),
         };
     }
 
@@ -95,7 +94,7 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
     public ElasticScoringTransformer Fit(IDataView input)
     {
         _host.CheckValue(input, nameof(input));
-        _tuning.CheckColumns(input.Schema, _options.ValidationSet?.Schema);
+        _data.CheckColumns(input.Schema, _options.ValidationSet?.Schema);
         _options.Transformer!.CheckUsable();
         var source = _options.Transformer.Model;
         if (source.DataType == ScalarType.Float16)
@@ -120,7 +119,7 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
             var tokenizer = _options.ParsesSpecialTokens == _options.Transformer.Settings.ParsesSpecialTokens
                 ? _options.Transformer.Tokenizer : source.CreateTokenizer(_options.ParsesSpecialTokens);
             var setting = new TuningSetting(model, frozenChains, tokenizer, input, _options, seed, messages);
-            using var run = _tuning.Prepare(setting);
+            using var run = _data.Read(setting);
             head = run.Head;
             var summary = Train(run, model, seed, checkpoints, messages);
             if (_options.Lora is { MergeIntoWeights: true })
@@ -129,7 +128,7 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
                 model = adapted.MergeAdapters();
             }
             var settings = new ScoringSettings(
-                _tuning.Columns, new ElasticScoringEstimator.Options().BatchSize, run.Scoring,
+                _data.Columns, new ElasticScoringEstimator.Options().BatchSize, run.Scorer,
                 ParsesSpecialTokens: _options.ParsesSpecialTokens);
             model.Task = TaskSettings.Keep(settings);
             return new(_host, new SharedModel(model, isOwned: true), settings, tokenizer, summary);
@@ -154,7 +153,7 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         _host.CheckValue(inputSchema, nameof(inputSchema));
-        return _tuning.OutputShape(inputSchema);
+        return _data.OutputShape(inputSchema);
     }
 
     private void CheckAddedChains()
@@ -190,7 +189,7 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
                 FormattableString.Invariant($"{frozenChains}."));
         }
         _options.Lora?.CheckFits(start, frozenChains);
-        if (_options.Lora is not null && _tuning.TrainsLanguageHeads)
+        if (_options.Lora is not null && _data.TrainsLanguageHeads)
             CheckHeads(start, frozenChains);
         var model = start.Share(_options.Lora is null ? frozenChains : chains);
         if (_options.Lora is { } lora)
@@ -198,7 +197,7 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
             model.Adapters = new LowRankAdapters(model, frozenChains, lora);
             model.Adapters.Initialise(seed);
         }
-        if (!_tuning.TrainsLanguageHeads)
+        if (!_data.TrainsLanguageHeads)
         {
             foreach (var (name, parameter) in model.ChainParameters())
                 parameter.requires_grad &= ParameterName.Parse(name).Module != ParameterName.Head;
@@ -255,7 +254,7 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
         using var dropout = new DropoutScope(model.Adapters, seed);
         HashSet<Parameter> head = [.. run.Head?.parameters() ?? []];
         var headFactor = options.HeadLearningRate / options.LearningRate ?? 1;
-        return channel.Ended(trainer.Train(run.Task, [.. trained.Select(entry => entry.Parameter)],
+        return channel.Ended(trainer.Train(run.Objective, [.. trained.Select(entry => entry.Parameter)],
             parameter => head.Contains(parameter) ? headFactor : 1));
     }
 

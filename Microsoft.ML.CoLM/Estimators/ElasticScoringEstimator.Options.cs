@@ -204,6 +204,9 @@ public sealed partial class ElasticScoringEstimator
         internal TextWindows Windows => Transformer?.Settings.Windows is { } fitted && Window is null
             ? new(fitted.Length, Stride ?? fitted.Stride) : new(Window, Stride);
 
+        /// <summary>The depth that is asked for; null leaves it to the model, or the transformer.</summary>
+        internal Depth? Depth => Cascade is null ? ChainCount is { } count ? new Depth(count) : null : Cascade.ToDepth();
+
         /// <summary>The columns that the task reads.</summary>
         internal TextColumns Columns => Transformer?.Settings.Columns ?? (Task == ScoringTask.MultipleChoice
             ? new ChoiceColumns(ContextColumnName, ChoicesColumnName) : new TextColumns(TextColumnName));
@@ -254,7 +257,7 @@ public sealed partial class ElasticScoringEstimator
             CheckCascade();
             if (!Enum.IsDefined(Task))
                 throw new ArgumentException($"{nameof(Task)} must be a {nameof(ScoringTask)}, found {Task}.");
-            if (Transformer?.Settings.Task.Kind is { } own && Task is not ScoringTask.LanguageModeling && Kind != own)
+            if (Transformer?.Settings.Scorer.Kind is { } own && Task is not ScoringTask.LanguageModeling && Kind != own)
             {
                 throw new ArgumentException($"{nameof(Task)} must be left out with a {nameof(Transformer)}, whose task is {own}, " +
                     $"found {Task}: give its {nameof(Model)} instead.", nameof(Task));
@@ -278,33 +281,28 @@ public sealed partial class ElasticScoringEstimator
             if (Transformer is not null)
                 return;
             // What a folder's model was tuned for, and so what its rows stop at, is read when it is fitted.
-            var cascade = TakesTaskOfFolder ? Cascade?.ToCascade() : Cascade?.ToCascade(stopsByLoss: true);
-            var outputs = CreateTask(modelChains: 1, cascade).OutputColumns(config: null);
+            var scorer = TakesTaskOfFolder ? CreateUnchecked(Depth ?? new(ChainCount: 1)) : CreateScorer(modelChains: 1);
+            var outputs = scorer.OutputColumns(config: null);
             string[] used = [.. Columns.All, .. outputs.Select(column => column.Name)];
             if (used.Distinct().Count() < used.Length)
                 throw new ArgumentException($"Column names must differ, found {string.Join(", ", used)}.");
         }
 
-        /// <summary>The task with these settings, for a model of so many chains.</summary>
-        internal IScoringTask CreateTask(int modelChains) => Transformer?.Settings.Task is { } task
-            ? WithDepth(task) : CreateTask(modelChains, Cascade?.ToCascade(stopsByLoss: true));
+        /// <summary>What rows are scored by with these settings, for a model of so many chains.</summary>
+        internal RowScorer CreateScorer(int modelChains) =>
+            WithDepth(Transformer?.Settings.Scorer ?? CreateUnchecked(new(ChainCount ?? modelChains)));
 
-        private IScoringTask CreateTask(int modelChains, Cascade? cascade)
+        private RowScorer CreateUnchecked(Depth depth) => Task switch
         {
-            var chainCount = Cascade?.ChainCounts[^1] ?? ChainCount ?? modelChains;
-            return Task switch
-            {
-                ScoringTask.Features => new FeatureScoring(chainCount, FeaturesColumnName, Pooling),
-                ScoringTask.MultipleChoice => new MultipleChoiceScoring(chainCount, ScoreColumnName, NormalizedScoreColumnName,
-                    PredictedLabelColumnName, NormalizedPredictedLabelColumnName),
-                _ => new LanguageModelScoring(chainCount, LogProbabilityColumnName, TokenCountColumnName,
-                    PerplexityColumnName, ChainsUsedColumnName, cascade),
-            };
-        }
+            ScoringTask.Features => new FeatureRowScorer(depth, FeaturesColumnName, Pooling),
+            ScoringTask.MultipleChoice => new MultipleChoiceRowScorer(depth, ScoreColumnName, NormalizedScoreColumnName,
+                PredictedLabelColumnName, NormalizedPredictedLabelColumnName),
+            _ => new LanguageModelRowScorer(depth, LogProbabilityColumnName, TokenCountColumnName, PerplexityColumnName,
+                ChainsUsedColumnName),
+        };
 
-        /// <summary>A task that is there already, with the chain count or the cascade of these options.</summary>
-        internal IScoringTask WithDepth(IScoringTask task) =>
-            Cascade is null ? ChainCount is { } count ? task.WithChainCount(count) : task : task.WithCascade(Cascade);
+        /// <summary>What is there already, at the depth of these options.</summary>
+        internal RowScorer WithDepth(RowScorer scorer) => Depth is { } depth ? scorer.WithDepth(depth) : scorer;
 
         private void CheckCascade()
         {

@@ -82,8 +82,8 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
     {
         _host.CheckValue(inputSchema, nameof(inputSchema));
         var task = ReadTask();
-        return ScoringSettings.OutputShape(inputSchema, ColumnsOf(task), HasHead(task) ? [.. task.OutputColumns(), .. Depth()]
-            : _options.CreateTask(modelChains: 1).OutputColumns(_options.Transformer?.Model.Config));
+        return ScoringSettings.OutputShape(inputSchema, ColumnsOf(task), HasHead(task) ? [.. task.OutputColumns(), .. ChainsUsed()]
+            : _options.CreateScorer(modelChains: 1).OutputColumns(_options.Transformer?.Model.Config));
     }
 
     private string TaskPath => Path.Combine(_options.ModelFolder!, ModelFiles.TaskHead);
@@ -98,14 +98,14 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
 
     private TextColumns ColumnsOf(TaskSettings? task) => task is null ? _options.Columns : _options.ColumnsOf(task);
 
-    private DataViewSchema.DetachedColumn[] Depth() => _options.Cascade is null
+    private DataViewSchema.DetachedColumn[] ChainsUsed() => _options.Cascade is null
         ? [] : [new(Estimators.DefaultColumnNames.ChainsUsed, NumberDataViewType.Int32)];
 
     private ScoringSettings Settings(CoLMModel model, TaskSettings? task)
     {
-        var tuned = task?.Create(model.Config, model.Task!.Head, TaskPath);
+        var tuned = task?.CreateScorer(model.Config, model.Task!.Head, TaskPath);
         return new(ColumnsOf(task), _options.BatchSize,
-            HasHead(task) ? _options.WithDepth(tuned!) : _options.CreateTask(model.Config.ChainCount), _options.Windows,
+            HasHead(task) ? _options.WithDepth(tuned!) : _options.CreateScorer(model.Config.ChainCount), _options.Windows,
             _options.ParsesSpecialTokens(task));
     }
 }

@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.CoLM;
 using Microsoft.ML.CoLM.Estimators;
+using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
@@ -106,11 +107,11 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
         }
         catch
         {
-            Settings?.Task.Head?.Dispose();
+            Settings?.Scorer.Head?.Dispose();
             model.Dispose();
             throw;
         }
-        if (Settings.Task.Kind != TaskKind.LanguageModeling)
+        if (Settings.Scorer.Kind != TaskKind.LanguageModeling)
             model.Task = TaskSettings.Keep(Settings);
         _shared = new SharedModel(model, isOwned: true).Acquire();
         _lifetime = new Lifetime(this, _shared.Release, DisposedTransformer.Message);
@@ -123,7 +124,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     internal bool OwnsModel => _shared.IsOwned;
 
     /// <summary>How many chains are scored with; in a cascade, the most that a row may use.</summary>
-    public int ChainCount => Settings.Task.ChainCount;
+    public int ChainCount => Settings.Scorer.Depth.ChainCount;
 
     /// <summary>The model's tokenizer.</summary>
     public Tokenizer Tokenizer { get; }
@@ -141,10 +142,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="chainCount"/> is 0 or above the model's.</exception>
     /// <exception cref="ObjectDisposedException">This transformer was disposed.</exception>
-    public ElasticScoringTransformer WithChainCount(int chainCount)
-    {
-        return With(Settings with { Task = Settings.Task.WithChainCount(chainCount) });
-    }
+    public ElasticScoringTransformer WithChainCount(int chainCount) => WithDepth(new Depth(chainCount));
 
     /// <summary>
     /// The same model and task as a cascade: rows begin with few chains, and only those that are not clear go on. The
@@ -157,9 +155,7 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     public ElasticScoringTransformer WithCascade(CascadeOptions cascade)
     {
         ArgumentNullException.ThrowIfNull(cascade);
-        var copy = cascade.Copy();
-        copy.Check();
-        return With(Settings with { Task = Settings.Task.WithCascade(copy) });
+        return WithDepth(cascade.ToDepth());
     }
 
     /// <inheritdoc/>
@@ -221,6 +217,10 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
         return new(_host, _shared, settings, tokenizer, Training);
     }
 
+    /// <summary>The same model and task at another depth.</summary>
+    internal ElasticScoringTransformer WithDepth(Depth depth) =>
+        With(Settings with { Scorer = Settings.Scorer.WithDepth(depth) });
+
     /// <summary>Begins a use: until it is disposed, the weights are not freed.</summary>
     /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
     internal Lifetime.Use Enter() => _lifetime.Enter();
@@ -231,12 +231,12 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
         Model.CheckUsable();
     }
 
-    internal DataViewSchema.DetachedColumn[] OutputColumns() => Settings.Task.OutputColumns(Model.Config);
+    internal DataViewSchema.DetachedColumn[] OutputColumns() => Settings.Scorer.OutputColumns(Model.Config);
 
     internal Delegate[] CreateGetters(IRowSource source, ScoringChannel channel)
     {
         _lifetime.Check();
-        return Settings.Task.CreateGetters(new(Model, Tokenizer, source, Settings.Columns, Settings.Windows, channel));
+        return Settings.Scorer.CreateGetters(new(Model, Tokenizer, source, Settings.Columns, Settings.Windows, channel));
     }
 
     internal ScoringChannel CreateChannel(bool hasEnd) => new(_host, _lifetime.Check, hasEnd);

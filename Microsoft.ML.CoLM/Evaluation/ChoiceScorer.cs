@@ -85,38 +85,24 @@ internal static class ChoiceScorer
         Action? checkAlive)
     {
         using var use = SequenceScorer.Enter(model, ids);
-        // Longest first: neighbours are of like length, so little is padded.
-        (int First, TokenTree Tree)[] left =
+        (int First, TokenTree Tree)[] longestFirst =
             [.. trees.OrderByDescending(item => item.Tree.Stem.Length).ThenByDescending(item => item.Tree.BranchLength)];
         double[][] own = [.. sums.Select(_ => new double[1])];
         using var noGradients = no_grad();
-        while (left.Length > 0)
+        foreach (var together in TokenBatches.Of(longestFirst, item => item.Tree.Stem.Length, model.TokensAtOnce,
+            branch: item => item.Tree.BranchLength))
         {
             checkAlive?.Invoke();
-            var count = AtOnce(left, model.TokensAtOnce);
             using var scope = NewDisposeScope();
-            using var batch = new TreeBatch([.. left[..count].Select(item => item.Tree)]);
-            SequenceScorer.Add(model, ids, model.TreeFeatures(batch, chainCount), Positions(batch, left[..count], ids, starts),
+            using var batch = new TreeBatch([.. together.Select(item => item.Tree)]);
+            SequenceScorer.Add(model, ids, model.TreeFeatures(batch, chainCount), Positions(batch, together, ids, starts),
                 new ChainRange(chainCount - 1, chainCount), own);
-            foreach (var (first, tree) in left[..count])
+            foreach (var (first, tree) in together)
             {
                 for (var i = first; i < first + tree.Branches.Length; i++)
                     sums[i] = own[i][0];
             }
-            left = left[count..];
         }
-    }
-
-    private static int AtOnce((int First, TokenTree Tree)[] trees, long tokens)
-    {
-        var (count, branches) = (1, trees[0].Tree.BranchLength);
-        for (; count < trees.Length; count++)
-        {
-            branches = Math.Max(branches, trees[count].Tree.BranchLength);
-            if ((count + 1L) * (trees[0].Tree.Stem.Length + branches) > tokens)
-                break;
-        }
-        return count;
     }
 
     private static List<WindowPosition> Positions(

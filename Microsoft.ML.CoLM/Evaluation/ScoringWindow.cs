@@ -7,6 +7,9 @@ namespace Microsoft.ML.CoLM.Evaluation;
 /// <param name="ScoredFrom">The first token, counted in the window, that is scored; at least 1.</param>
 internal readonly record struct ScoringWindow(int Sequence, int Start, int Length, int ScoredFrom)
 {
+    /// <summary>Tokens that are read: the last is predicted alone.</summary>
+    public int TokensRead => Length - 1;
+
     /// <summary>
     /// Windows of at most a length that advance by a stride, so that every token after the first is scored once, with as
     /// much of its past as its window holds.

@@ -33,18 +33,12 @@ internal static class SequencePooling
         var width = model.Config.Width(chainCount);
         double[][] sums = [.. sequences.Select(_ => new double[width])];
         var windows = Enumerable.Range(0, sequences.Count)
-            .SelectMany(i => Windows(lengths.Reading(i, sequences[i].Count, model.Config), pooling))
-            .OrderByDescending(window => window.Length)
-            .ToArray();
+            .SelectMany(i => Windows(lengths.Reading(i, sequences[i].Count, model.Config), pooling));
         using var noGradients = no_grad();
-        for (var done = 0; done < windows.Length;)
+        foreach (var batch in TokenBatches.LongestFirst(windows, window => window.TokensRead))
         {
             checkAlive?.Invoke();
-            var length = windows[done].Length - 1;
-            var count = Math.Clamp(SequenceScorer.InputsAtOnce / length, 1, windows.Length - done);
-            Add(model, new WindowBatch(sequences, windows.AsSpan(done, count), length), chainCount, sums,
-                numbersAtOnce);
-            done += count;
+            Add(model, new WindowBatch(sequences, batch), chainCount, sums, numbersAtOnce);
         }
         return [.. sums.Select((sum, i) => Array.ConvertAll(
             sum, value => (float)(value / (pooling == FeaturePooling.Mean ? Math.Max(1, sequences[i].Count) : 1))))];

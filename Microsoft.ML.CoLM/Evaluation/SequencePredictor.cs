@@ -26,17 +26,11 @@ internal static class SequencePredictor
         var outputCount = head.Weight(0).size(0);
         float[][][] outputs = [.. sequences.Select(_ => Enumerable.Range(0, reported.Count)
             .Select(_ => new float[outputCount]).ToArray())];
-
-        // Longest first: neighbours are of like length, so little is padded.
-        int[] order = [.. Enumerable.Range(0, sequences.Count).Where(i => sequences[i].Length > 0)
-            .OrderByDescending(i => sequences[i].Length)];
+        var read = Enumerable.Range(0, sequences.Count).Where(i => sequences[i].Length > 0);
         using var noGradients = no_grad();
-        for (var done = 0; done < order.Length;)
+        foreach (var chosen in TokenBatches.LongestFirst(read, i => sequences[i].Length))
         {
             checkAlive?.Invoke();
-            var count = Math.Clamp(
-                SequenceScorer.InputsAtOnce / sequences[order[done]].Length, 1, order.Length - done);
-            var chosen = order[done..(done + count)];
             using var scope = NewDisposeScope();
             var batch = new PaddedBatch(Array.ConvertAll(chosen, i => sequences[i]));
             var chains = new ChainRange(0, reported.End);
@@ -46,13 +40,12 @@ internal static class SequencePredictor
             for (var scale = reported.First; scale < reported.End; scale++)
             {
                 var values = MemoryMarshal.Cast<byte, float>(scales[scale].cpu().bytes);   // [sequences, outputs]
-                for (var i = 0; i < count; i++)
+                for (var i = 0; i < chosen.Length; i++)
                 {
                     var own = outputs[chosen[i]][scale - reported.First];
                     values.Slice(i * own.Length, own.Length).CopyTo(own);
                 }
             }
-            done += count;
         }
         return outputs;
     }

@@ -9,12 +9,6 @@ namespace Microsoft.ML.CoLM.Evaluation;
 /// <summary>Log-probabilities of token sequences under a model.</summary>
 internal static class SequenceScorer
 {
-    /// <summary>
-    /// Inputs, with their padding, of one forward pass: bounds memory. A single window that has more goes through the
-    /// model in blocks (<see cref="CoLMModel.BlockLength"/>).
-    /// </summary>
-    public const int InputsAtOnce = 8192;
-
     // Bounds memory: logits that exist at once, 32 MiB in float32.
     private const int LogitsAtOnce = 1 << 23;
 
@@ -108,21 +102,15 @@ internal static class SequenceScorer
         using var use = Enter(model, sequences);
         double[][] sums = [.. sequences.Select(_ => new double[reported.Count])];
 
-        // Longest first: neighbours are of like length, so little is padded.
         var windows = Enumerable.Range(0, sequences.Count)
             .SelectMany(i => lengths.Scoring(i, sequences[i].Count, model.Config)
                 .Select(window => window.From(firstScored?[i] ?? 1)))
-            .Where(window => window.ScoredFrom < window.Length)
-            .OrderByDescending(window => window.Length)
-            .ToArray();
+            .Where(window => window.ScoredFrom < window.Length);
         using var noGradients = no_grad();
-        for (var done = 0; done < windows.Length;)
+        foreach (var batch in TokenBatches.LongestFirst(windows, window => window.TokensRead))
         {
             checkAlive?.Invoke();
-            var length = windows[done].Length - 1;
-            var count = Math.Clamp(InputsAtOnce / length, 1, windows.Length - done);
-            Add(model, sequences, new WindowBatch(sequences, windows.AsSpan(done, count), length), reported, sums);
-            done += count;
+            Add(model, sequences, new WindowBatch(sequences, batch), reported, sums);
         }
         return sums;
     }

@@ -10,19 +10,19 @@ internal sealed class WindowBatch
 
     /// <param name="sequences">Token ids.</param>
     /// <param name="windows">Windows over them; all tokens of a window but its last are read.</param>
-    /// <param name="length">Tokens to read of each, with padding.</param>
+    /// <param name="length">Tokens to read of each, with padding; null takes as many as the longest has.</param>
     public WindowBatch(
-        IReadOnlyList<IReadOnlyList<int>> sequences, ReadOnlySpan<ScoringWindow> windows, int length)
+        IReadOnlyList<IReadOnlyList<int>> sequences, ScoringWindow[] windows, int? length = null)
     {
-        (Count, Length) = (windows.Length, length);
+        (Count, Length) = (windows.Length, length ?? windows.Max(window => window.TokensRead));
         var lengths = new int[Count];
         _inputs = new long[(long)Count * Length];
         for (var i = 0; i < windows.Length; i++)
         {
             var window = windows[i];
             var tokens = sequences[window.Sequence];
-            lengths[i] = window.Length - 1;
-            for (var t = 0; t < window.Length - 1; t++)
+            lengths[i] = window.TokensRead;
+            for (var t = 0; t < window.TokensRead; t++)
                 _inputs[(long)i * Length + t] = tokens[window.Start + t];
             for (var t = window.ScoredFrom; t < window.Length; t++)
                 Positions.Add(new WindowPosition(i * (long)Length + t - 1, window.Sequence, window.Start + t));

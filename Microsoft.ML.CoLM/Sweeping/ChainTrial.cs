@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Sweeping;
 
 namespace Microsoft.ML.CoLM;
@@ -17,6 +18,8 @@ public sealed class ChainTrial
 
     /// <summary>The cascade that scored; null where all rows took <see cref="ChainCount"/> chains.</summary>
     public CascadeOptions? Cascade { get; internal init; }
+
+    internal Depth Depth => Cascade?.ToDepth() ?? new(ChainCount);
 
     /// <summary>The candidate; without values where the chain counts of one model are swept.</summary>
     public SweepSettings Settings { get; internal init; } = new();

@@ -7,10 +7,11 @@ namespace Microsoft.ML.CoLM.Text;
 /// A value in a JSON file, or the place where one is missing, that knows its path: what is refused is refused with the
 /// file, the path, what was expected there and what was found.
 /// </summary>
-internal readonly struct JsonField
+internal readonly partial struct JsonField
 {
     private const int LongestQuote = 80;
     private const int LongestPath = 400;
+    private const string Missing = "is missing";
 
     // Enough for a vocabulary of a million tokens with as many merges, each of which is a list of two texts.
     private const int MostValues = 6_000_000;
@@ -19,15 +20,17 @@ internal readonly struct JsonField
     private readonly string _parent;
     private readonly string? _name;
     private readonly int _index;
+    private readonly bool _isSetting;
     private readonly JsonElement _value;
 
-    private JsonField(string file, string parent, string? name, int index, JsonElement value)
+    private JsonField(string file, string parent, string? name, int index, JsonElement value, bool isSetting = false)
     {
         _file = file;
         _parent = parent;
         _name = name;
         _index = index;
         _value = value;
+        _isSetting = isSetting;
     }
 
     // Put together where it is asked for: a vocabulary has hundreds of thousands of fields, and few are refused.
@@ -99,7 +102,7 @@ internal readonly struct JsonField
             var path = Path;
             var items = new List<JsonField>(_value.GetArrayLength());
             foreach (JsonElement item in _value.EnumerateArray())
-                items.Add(new(_file, path, name: null, items.Count, item));
+                items.Add(new(_file, path, name: null, items.Count, item, _isSetting));
             return items;
         }
     }
@@ -150,12 +153,7 @@ internal readonly struct JsonField
     }
 
     /// <summary>The value when it is true or false, otherwise the default when it is missing.</summary>
-    public bool Flag(bool defaultValue) => _value.ValueKind switch
-    {
-        JsonValueKind.True => true,
-        JsonValueKind.False => false,
-        _ => IsMissing ? defaultValue : throw Refuse("true or false"),
-    };
+    public bool Flag(bool defaultValue) => FlagOrNull ?? defaultValue;
 
     /// <summary>Whether there is an object of that <c>type</c>, as all parts of a tokenizer's description have one.</summary>
     public bool IsOfType(string type) => IsObject && this["type"].IsText && this["type"].Text == type;
@@ -178,6 +176,8 @@ internal readonly struct JsonField
     /// <param name="expected">What could have stood here.</param>
     public InvalidDataException Refuse(string expected)
     {
+        if (_isSetting)
+            return IsMissing ? RefuseAs(Missing) : Refuse(expected, _value);
         string found = _value.ValueKind == JsonValueKind.Undefined ? "nothing" : _value.GetRawText();
         return new(
             $"{_file}: {Shorten(Path, LongestPath)}: expected {Shorten(expected, LongestPath)}, found {Shorten(found, LongestQuote)}.");
@@ -187,7 +187,7 @@ internal readonly struct JsonField
         text.Length > length ? $"{text.AsSpan(0, length)}..." : text;
 
     private JsonField Member(string parent, string name, JsonElement value) =>
-        new(_file, parent, name, index: -1, value);
+        new(_file, parent, name, index: -1, value, _isSetting);
 
     // A value in a parsed document takes more than its text, and a text of commas and little else much more.
     private static void CheckValueCount(string file, byte[] content)

@@ -19,14 +19,14 @@ internal sealed class ChainSpeeds(ITransformer model, IDataView data, int batchS
     private readonly ElasticScoringTransformer _scorer = ElasticChain.Find(model);
 
     /// <summary>All counts; of features the one that the pipeline has, since what reads them knows no other.</summary>
-    public int[] ChainCounts => _scorer.Settings.Task.Kind == TaskKind.Features
+    public int[] ChainCounts => _scorer.Settings.Scorer.Kind == TaskKind.Features
         ? [_scorer.ChainCount]
         : [.. Enumerable.Range(1, _scorer.Model.Config.ChainCount)];
 
     /// <summary>What a report says of the model.</summary>
     public Dictionary<string, object> Describe() => new()
     {
-        ["task"] = $"{_scorer.Settings.Task.Kind}",
+        ["task"] = $"{_scorer.Settings.Scorer.Kind}",
         ["layout"] = $"{_scorer.Model.Config.Layout}",
         ["kvSharing"] = _scorer.Model.Config.KvSharing,
         ["device"] = $"{_scorer.Model.Device}",
@@ -38,7 +38,7 @@ internal sealed class ChainSpeeds(ITransformer model, IDataView data, int batchS
     public void Measure(Report report, int[] chainCounts, int rounds)
     {
         var pipelines = Array.ConvertAll(chainCounts, count => ElasticChain.Replace(model, scorer =>
-            scorer.With(scorer.Settings with { Task = scorer.Settings.Task.WithChainCount(count), BatchSize = batchSize })));
+            scorer.With(scorer.Settings with { Scorer = scorer.Settings.Scorer.WithDepth(new(count)), BatchSize = batchSize })));
         try
         {
             foreach (var pipeline in pipelines)
@@ -89,9 +89,9 @@ internal sealed class ChainSpeeds(ITransformer model, IDataView data, int batchS
     private long? CountTokens()
     {
         var settings = _scorer.Settings;
-        if (settings.Task.Kind == TaskKind.MultipleChoice)
+        if (settings.Scorer.Kind == TaskKind.MultipleChoice)
             return null;
-        var longest = (settings.Task as PredictionScoring)?.MaxLength ?? int.MaxValue;
+        var longest = (settings.Scorer as PredictionRowScorer)?.MaxLength ?? int.MaxValue;
         var rows = ChainFront.Transform(model, _scorer, data);
         var columns = settings.Columns.In(rows.Schema);
         using var cursor = rows.GetRowCursor(columns);

@@ -97,10 +97,10 @@ internal sealed class MemoryCommand : Benchmark
         int[] tokens = [.. Enumerable.Range(0, windows * length + 1).Select(_ => random.Next(model.Config.VocabularySize))];
         using var spool = TokenSpool.Write([tokens]);
         var scales = model.Config.Layout.ChainCount;
-        var task = new LanguageModelingTask(model, frozenChains: 0, new TokenWindows(spool, length, seed: 1), windows,
+        var objective = new LanguageModelObjective(model, frozenChains: 0, new TokenWindows(spool, length, seed: 1), windows,
             [.. Enumerable.Repeat(1.0 / scales, scales)]);
         Parameter[] parameters = [.. model.parameters()];
         new Trainer(new ChainExpansionEstimator.Options { BatchSize = windows, MaxSteps = 1 }, validate: null,
-            isCancelled: () => false, report: _ => { }).Train(task, parameters);
+            isCancelled: () => false, report: _ => { }).Train(objective, parameters);
     }
 }

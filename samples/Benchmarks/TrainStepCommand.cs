@@ -75,7 +75,7 @@ internal sealed class TrainStepCommand : Benchmark
         var options = new ChainExpansionEstimator.Options { BatchSize = batch, MaxSteps = WarmUpSteps + steps };
         var trainedScales = model.Config.Layout.ChainCount - frozenChains;
         double[] lastScale = [.. Enumerable.Repeat(0.0, trainedScales - 1), 1];
-        var task = new LanguageModelingTask(model, frozenChains, windows, batch, lastScale);
+        var objective = new LanguageModelObjective(model, frozenChains, windows, batch, lastScale);
         Parameter[] parameters = [.. model.parameters().Where(parameter => parameter.requires_grad)];
         var times = new List<double>();
         var start = Stopwatch.GetTimestamp();
@@ -84,7 +84,7 @@ internal sealed class TrainStepCommand : Benchmark
             if (progress.Step > WarmUpSteps)
                 times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
             start = Stopwatch.GetTimestamp();
-        }).Train(task, parameters);
+        }).Train(objective, parameters);
         return new Samples(times).Median;
     }
 }

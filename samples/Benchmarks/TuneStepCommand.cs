@@ -116,7 +116,7 @@ internal sealed class TuneStepCommand : Benchmark
         private readonly CoLMModel _model;
         private readonly ChainHead _head;
         private readonly FrozenFeatures? _frozen;
-        private readonly PredictionTask _task;
+        private readonly PredictionObjective _objective;
 
         public Turn(CoLMModel model, int frozenChains, int[][] rows, int batch, bool reuses = false)
         {
@@ -128,7 +128,7 @@ internal sealed class TuneStepCommand : Benchmark
             float[] labels = [.. rows.Select((_, i) => (float)(i % ClassCount))];
             double[] weights = [.. Enumerable.Range(1, model.Config.Layout.ChainCount)
                 .Select(scale => scale >= frozenChains ? 1.0 : 0)];
-            _task = new PredictionTask(new ExampleFeatures(_model, frozenChains, rows, _frozen), _head, labels,
+            _objective = new PredictionObjective(new ExampleFeatures(_model, frozenChains, rows, _frozen), _head, labels,
                 new ExampleOrder(Array.ConvertAll(rows, row => row.Length), batch, seed: 1), new ClassLoss(), weights);
         }
 
@@ -136,7 +136,7 @@ internal sealed class TuneStepCommand : Benchmark
         public double Peak(int steps)
         {
             using (no_grad())
-                _task.Loss(0).Sum.Dispose(); // code and libtorch's own memory are there now
+                _objective.Loss(0).Sum.Dispose(); // code and libtorch's own memory are there now
             var before = ResidentMemory.ResetPeak();
             Step(steps);
             return ResidentMemory.Peak() - before;
@@ -160,7 +160,7 @@ internal sealed class TuneStepCommand : Benchmark
                 if (progress.Step > WarmUpSteps)
                     times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
                 start = Stopwatch.GetTimestamp();
-            }).Train(_task, parameters);
+            }).Train(_objective, parameters);
             return new Samples(times).Median;
         }
 

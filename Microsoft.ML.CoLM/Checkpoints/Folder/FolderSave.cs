@@ -20,9 +20,6 @@ namespace Microsoft.ML.CoLM.Checkpoints;
 /// </remarks>
 internal static class FolderSave
 {
-    /// <summary>Ends the names of files that are being written.</summary>
-    internal const string TemporarySuffix = ".colm-tmp";
-
     /// <summary>The plan's name.</summary>
     internal const string PlanName = "colm-save.json";
 
@@ -53,7 +50,7 @@ internal static class FolderSave
         }
         catch when (!OrdinaryFile.IsThere(planPath))
         {
-            TryDeleteTemporaries(folder, files);
+            UnfinishedFile.Try(() => DeleteTemporaries(folder, files));
             throw;
         }
         try
@@ -62,7 +59,7 @@ internal static class FolderSave
         }
         catch when (IsUntouched(folder, plan))
         {
-            TryTakeBack(folder, files);
+            UnfinishedFile.Try(() => TakeBack(folder, files));
             throw;
         }
     }
@@ -134,7 +131,7 @@ internal static class FolderSave
 
     private static void DeleteTemporaries(string folder, IFolderFiles files)
     {
-        foreach (var path in Directory.GetFiles(folder, "*" + TemporarySuffix))
+        foreach (var path in Directory.GetFiles(folder, "*" + UnfinishedFile.Suffix))
         {
             if (SavePlan.IsTemporary(Path.GetFileName(path)))
                 files.Delete(path);
@@ -142,28 +139,9 @@ internal static class FolderSave
     }
 
     // The old model is whole: without its plan, the save has not been.
-    private static void TryTakeBack(string folder, IFolderFiles files)
+    private static void TakeBack(string folder, IFolderFiles files)
     {
-        try
-        {
-            files.Delete(Path.Combine(folder, PlanName));
-            DeleteTemporaries(folder, files);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // The failure that led here is the one to report.
-        }
-    }
-
-    private static void TryDeleteTemporaries(string folder, IFolderFiles files)
-    {
-        try
-        {
-            DeleteTemporaries(folder, files);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // The failure that led here is the one to report.
-        }
+        files.Delete(Path.Combine(folder, PlanName));
+        DeleteTemporaries(folder, files);
     }
 }

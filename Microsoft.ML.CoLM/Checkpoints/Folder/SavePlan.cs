@@ -12,7 +12,7 @@ internal sealed partial record SavePlan(string Suffix, string[] Rename, string[]
 {
     /// <summary>A new save's plan.</summary>
     public static SavePlan Create(IEnumerable<string> rename, IEnumerable<string> delete) =>
-        new($".{Guid.NewGuid():N}{FolderSave.TemporarySuffix}", [.. rename], [.. delete]);
+        new($".{Guid.NewGuid():N}{UnfinishedFile.Suffix}", [.. rename], [.. delete]);
 
     /// <summary>Where a file is until it gets its name.</summary>
     public string Temporary(string folder, string name) => Path.Combine(folder, name + Suffix);
@@ -50,9 +50,9 @@ internal sealed partial record SavePlan(string Suffix, string[] Rename, string[]
         return plan;
     }
 
-    [GeneratedRegex(@"^\.[0-9a-f]{32}\.colm-tmp\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^\.[0-9a-f]{32}\" + UnfinishedFile.Suffix + @"\z", RegexOptions.CultureInvariant)]
     private static partial Regex SuffixPattern();
 
-    [GeneratedRegex(@"^(.+)\.[0-9a-f]{32}\.colm-tmp\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^(.+)\.[0-9a-f]{32}\" + UnfinishedFile.Suffix + @"\z", RegexOptions.CultureInvariant)]
     private static partial Regex TemporaryPattern();
 }

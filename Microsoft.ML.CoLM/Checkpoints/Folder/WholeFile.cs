@@ -5,9 +5,6 @@ namespace Microsoft.ML.CoLM.Checkpoints;
 /// <summary>Writes a file that is there as a whole, or not at all: beside its place, and renamed when it is on the disk.</summary>
 internal static class WholeFile
 {
-    /// <summary>What files end in until they are whole.</summary>
-    internal const string Suffix = ".colm-tmp";
-
     private const int BufferLength = 64 << 10;
 
     // Between its creation and its lock, a file of another process looks like one that was left behind.
@@ -26,33 +23,18 @@ internal static class WholeFile
     public static void Write(string path, Action<Stream> write)
     {
         path = Path.GetFullPath(path);
-        var options = new FileStreamOptions
-        {
-            Mode = FileMode.CreateNew,
-            Access = FileAccess.ReadWrite,
-            Share = FileShare.None,
-            BufferSize = BufferLength,
-        };
         var mode = CheckPlace(path);
-        if (mode is not null && !OperatingSystem.IsWindows())
-            options.UnixCreateMode = mode;
-        TryDeleteLeftovers(path);
-        var temporary = $"{path}.{Path.GetRandomFileName()}{Suffix}";
+        // Tidying: a folder that may be written but not listed can be saved to all the same.
+        UnfinishedFile.Try(() => DeleteLeftovers(path));
+        var temporary = $"{path}.{Path.GetRandomFileName()}{UnfinishedFile.Suffix}";
         try
         {
-            using (var file = new FileStream(temporary, options))
-            {
-                // Creation leaves out what the process's mask forbids.
-                if (mode is { } exact && !OperatingSystem.IsWindows())
-                    File.SetUnixFileMode(file.SafeFileHandle, exact);
-                write(file);
-                file.Flush(flushToDisk: true);
-            }
-            File.Move(temporary, path, overwrite: true);
+            UnfinishedFile.Write(temporary, write, BufferLength, mode);
+            UnfinishedFile.Finish(temporary, path);
         }
         catch
         {
-            TryDelete(temporary);
+            UnfinishedFile.Try(() => File.Delete(temporary));
             throw;
         }
     }
@@ -68,28 +50,16 @@ internal static class WholeFile
     }
 
     /// <summary>Deletes what processes left that were killed while they wrote this file.</summary>
-    // Tidying: a folder that may be written but not listed can be saved to all the same.
-    private static void TryDeleteLeftovers(string path)
-    {
-        try
-        {
-            DeleteLeftovers(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-        }
-    }
-
     private static void DeleteLeftovers(string path)
     {
         var (folder, prefix) = (Path.GetDirectoryName(path)!, Path.GetFileName(path) + ".");
         foreach (var name in Directory.EnumerateFiles(folder).Select(file => Path.GetFileName(file)))
         {
             var found = Path.Combine(folder, name);
-            if (name.StartsWith(prefix, StringComparison.Ordinal) && name.EndsWith(Suffix, StringComparison.Ordinal)
+            if (name.StartsWith(prefix, StringComparison.Ordinal) && name.EndsWith(UnfinishedFile.Suffix, StringComparison.Ordinal)
                 && DateTime.UtcNow - File.GetLastWriteTimeUtc(found) > Age && !IsHeld(found))
             {
-                TryDelete(found);
+                UnfinishedFile.Try(() => File.Delete(found));
             }
         }
     }
@@ -106,18 +76,6 @@ internal static class WholeFile
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
         {
             return true;
-        }
-    }
-
-    // After a failure, whose own exception is the one to report, and of what is no longer needed.
-    private static void TryDelete(string path)
-    {
-        try
-        {
-            File.Delete(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
         }
     }
 }

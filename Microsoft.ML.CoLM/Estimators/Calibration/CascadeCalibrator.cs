@@ -7,8 +7,8 @@ namespace Microsoft.ML.CoLM.Estimators;
 /// <summary>Reads rows at all chain counts, once, and finds the cascade that they ask for.</summary>
 internal sealed class CascadeCalibrator
 {
-    private readonly ElasticScoringTransformer _scorer;
-    private readonly ICalibrationTask _task;
+    private readonly ElasticScoringTransformer _transformer;
+    private readonly ICalibration _calibration;
     private readonly int[] _chainCounts;
     private readonly ScoringChannel _channel;
     private readonly List<CalibrationRow> _rows = [];
@@ -16,8 +16,8 @@ internal sealed class CascadeCalibrator
     private long _unlabelled;
 
     private CascadeCalibrator(
-        ElasticScoringTransformer scorer, ICalibrationTask task, int[] chainCounts, ScoringChannel channel) =>
-        (_scorer, _task, _chainCounts, _channel) = (scorer, task, chainCounts, channel);
+        ElasticScoringTransformer transformer, ICalibration calibration, int[] chainCounts, ScoringChannel channel) =>
+        (_transformer, _calibration, _chainCounts, _channel) = (transformer, calibration, chainCounts, channel);
 
     /// <param name="environment">Told to stop by a cancellation, and told of rows that are left out.</param>
     /// <param name="model">A fitted pipeline.</param>
@@ -28,21 +28,21 @@ internal sealed class CascadeCalibrator
     public static CascadeCalibration Of(
         IHostEnvironment environment, ITransformer model, IDataView data, double tolerance, CascadeCalibrationOptions options)
     {
-        var scorer = ElasticChain.Find(model);
-        scorer.CheckUsable();
-        var chainCounts = ChainCounts(scorer.Model.Config.Layout, options);
-        var rows = ChainFront.Transform(model, scorer, data);
-        ICalibrationTask task = scorer.Settings.Task switch
+        var transformer = ElasticChain.Find(model);
+        transformer.CheckUsable();
+        var chainCounts = ChainCounts(transformer.Model.Config.Layout, options);
+        var rows = ChainFront.Transform(model, transformer, data);
+        ICalibration calibration = transformer.Settings.Scorer switch
         {
-            LanguageModelScoring => new LanguageCalibration(options.Metric),
-            PredictionScoring and not RegressionScoring =>
-                new ClassCalibration((PredictionScoring)scorer.Settings.Task, rows.Schema, options),
+            LanguageModelRowScorer => new LanguageCalibration(options.Metric),
+            PredictionRowScorer and not RegressionRowScorer =>
+                new ClassCalibration((PredictionRowScorer)transformer.Settings.Scorer, rows.Schema, options),
             var other => throw new ArgumentException($"A cascade has {TaskKind.LanguageModeling} or classification to stop at, " +
                 $"the model's task is {other.Kind}.", nameof(model)),
         };
         var host = environment.Register(nameof(CascadeCalibrator));
-        using var channel = new ScoringChannel(host, scorer.CheckUsable, hasEnd: true);
-        var calibrator = new CascadeCalibrator(scorer, task, chainCounts, channel);
+        using var channel = new ScoringChannel(host, transformer.CheckUsable, hasEnd: true);
+        var calibrator = new CascadeCalibrator(transformer, calibration, chainCounts, channel);
         calibrator.Read(rows, host);
         return calibrator.Find(tolerance, options.Confidence);
     }
@@ -64,11 +64,11 @@ internal sealed class CascadeCalibrator
 
     private void Read(IDataView data, IHost host)
     {
-        var settings = _scorer.Settings;
+        var settings = _transformer.Settings;
         var columns = settings.Columns.In(data.Schema);
-        using var cursor = data.GetRowCursor(_task.Label is { } label ? [.. columns, label.AsColumn()] : columns);
+        using var cursor = data.GetRowCursor(_calibration.Label is { } label ? [.. columns, label.AsColumn()] : columns);
         var readText = new RowTextReader(cursor, columns);
-        var readLabel = _task.Label?.GetterOf(cursor);
+        var readLabel = _calibration.Label?.GetterOf(cursor);
         var (texts, labels, value) = (new List<RowText>(), new List<float>(), 0f);
         while (cursor.MoveNext())
         {
@@ -87,11 +87,11 @@ internal sealed class CascadeCalibrator
         if (_unlabelled > 0)
         {
             using var channel = host.Start("Calibrating");
-            channel.Warning($"{_unlabelled} rows have no label in column '{_task.Label!.Name}' and are left out.");
+            channel.Warning($"{_unlabelled} rows have no label in column '{_calibration.Label!.Name}' and are left out.");
         }
         if (!_rows.Exists(row => row.IsScored))
         {
-            throw new ArgumentException(_task.Label is { } missing && _unlabelled > 0
+            throw new ArgumentException(_calibration.Label is { } missing && _unlabelled > 0
                 ? $"No row has a label in column '{missing.Name}'."
                 : $"The data must have a row with a text to score in column '{settings.Columns.Names}', found {_rows.Count} rows " +
                     "without.");
@@ -100,8 +100,8 @@ internal sealed class CascadeCalibrator
 
     private void Score(List<RowText> texts, List<float> labels)
     {
-        using var use = _scorer.Enter();
-        foreach (var row in _task.Score(_scorer, texts, labels, _channel))
+        using var use = _transformer.Enter();
+        foreach (var row in _calibration.Score(_transformer, texts, labels, _channel))
         {
             if (!Array.TrueForAll(row.Losses, double.IsFinite))
             {
@@ -121,17 +121,17 @@ internal sealed class CascadeCalibrator
     private CascadeCalibration Find(double tolerance, double confidence)
     {
         CalibrationRow[] rows = [.. _rows];
-        var parameters = Array.ConvertAll(_chainCounts, _scorer.Model.ParameterCount);
-        var found = new CascadeSearch(rows, parameters, tolerance, confidence, _task.IsCount, _channel.CheckAlive).Find();
+        var parameters = Array.ConvertAll(_chainCounts, _transformer.Model.ParameterCount);
+        var found = new CascadeSearch(rows, parameters, tolerance, confidence, _calibration.IsCount, _channel.CheckAlive).Find();
         var weight = rows.Sum(row => row.Weight);
         return new()
         {
             Cascade = CascadeOptions.Of(Array.ConvertAll(found.Stages, stage => _chainCounts[stage]),
-                [.. Enumerable.Repeat(_task.ThresholdOf(found.Threshold), found.Stages.Length - 1)], _task.StopsByLoss),
+                [.. Enumerable.Repeat(_calibration.ThresholdOf(found.Threshold), found.Stages.Length - 1)], _calibration.StopsByLoss),
             IsFound = found.Cost < 1,
-            Kind = _task.Metric,
-            Metric = _task.MetricOf(rows.Sum(row => row.Losses[row.StageOf(found.Stages, found.Threshold)]) / weight),
-            AllChainsMetric = _task.MetricOf(rows.Sum(row => row.Losses[^1]) / weight),
+            Kind = _calibration.Metric,
+            Metric = _calibration.MetricOf(rows.Sum(row => row.Losses[row.StageOf(found.Stages, found.Threshold)]) / weight),
+            AllChainsMetric = _calibration.MetricOf(rows.Sum(row => row.Losses[^1]) / weight),
             DifferenceBound = found.Bound,
             MeanChainsUsed = rows.Average(row => _chainCounts[row.StageOf(found.Stages, found.Threshold)]),
             RelativeCost = found.Cost,

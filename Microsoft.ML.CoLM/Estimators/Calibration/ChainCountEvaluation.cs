@@ -7,16 +7,16 @@ namespace Microsoft.ML.CoLM.Estimators;
 /// <summary>Metrics of a language model at every chain count, whose features are computed once.</summary>
 internal sealed class ChainCountEvaluation
 {
-    private readonly ElasticScoringTransformer _scorer;
+    private readonly ElasticScoringTransformer _transformer;
     private readonly ScoringChannel _channel;
     private readonly double[] _sums;
     private TextCounts _counts;
     private long _rows;
 
-    private ChainCountEvaluation(ElasticScoringTransformer scorer, ScoringChannel channel)
+    private ChainCountEvaluation(ElasticScoringTransformer transformer, ScoringChannel channel)
     {
-        (_scorer, _channel) = (scorer, channel);
-        _sums = new double[scorer.Model.Config.ChainCount];
+        (_transformer, _channel) = (transformer, channel);
+        _sums = new double[transformer.Model.Config.ChainCount];
     }
 
     /// <param name="environment">Told to stop by a cancellation.</param>
@@ -26,21 +26,21 @@ internal sealed class ChainCountEvaluation
     /// <exception cref="ArgumentException">The pipeline holds no language model, or the rows nothing to score.</exception>
     public static LanguageModelMetrics[] Of(IHostEnvironment environment, ITransformer model, IDataView data)
     {
-        var scorer = ElasticChain.Find(model);
-        if (scorer.Settings.Task is not LanguageModelScoring)
+        var transformer = ElasticChain.Find(model);
+        if (transformer.Settings.Scorer is not LanguageModelRowScorer)
         {
             throw new ArgumentException($"The model must score by {TaskKind.LanguageModeling} to be evaluated at every chain " +
-                $"count, found {scorer.Settings.Task.Kind}.", nameof(model));
+                $"count, found {transformer.Settings.Scorer.Kind}.", nameof(model));
         }
-        scorer.CheckUsable();
-        var rows = ChainFront.Transform(model, scorer, data);
-        using var channel = new ScoringChannel(environment.Register(nameof(ChainCountEvaluation)), scorer.CheckUsable, hasEnd: true);
-        return new ChainCountEvaluation(scorer, channel).Read(rows);
+        transformer.CheckUsable();
+        var rows = ChainFront.Transform(model, transformer, data);
+        using var channel = new ScoringChannel(environment.Register(nameof(ChainCountEvaluation)), transformer.CheckUsable, hasEnd: true);
+        return new ChainCountEvaluation(transformer, channel).Read(rows);
     }
 
     private LanguageModelMetrics[] Read(IDataView data)
     {
-        var settings = _scorer.Settings;
+        var settings = _transformer.Settings;
         var columns = settings.Columns.In(data.Schema);
         using var cursor = data.GetRowCursor(columns);
         var reader = new RowTextReader(cursor, columns);
@@ -58,11 +58,11 @@ internal sealed class ChainCountEvaluation
 
     private void Score(List<RowText> batch)
     {
-        using var use = _scorer.Enter();
-        var settings = _scorer.Settings;
-        var sequences = LanguageModelScoring.Encode(
-            _scorer.Model, _scorer.Tokenizer, batch, settings.Columns, settings.Windows, _channel.CheckAlive);
-        var scores = SequenceScorer.ScoreEveryScale(_scorer.Model, sequences, settings.Windows, _channel.CheckAlive);
+        using var use = _transformer.Enter();
+        var settings = _transformer.Settings;
+        var sequences = LanguageModelRowScorer.Encode(
+            _transformer.Model, _transformer.Tokenizer, batch, settings.Columns, settings.Windows, _channel.CheckAlive);
+        var scores = SequenceScorer.ScoreEveryScale(_transformer.Model, sequences, settings.Windows, _channel.CheckAlive);
         for (var i = 0; i < batch.Count; i++)
         {
             for (var scale = 0; scale < _sums.Length; scale++)

@@ -5,32 +5,32 @@ using Microsoft.ML.CoLM.Training;
 namespace Microsoft.ML.CoLM.Estimators;
 
 /// <summary>Cascades of classifiers stop at a wide margin, and are judged by accuracy or log-loss.</summary>
-internal sealed class ClassCalibration : ICalibrationTask
+internal sealed class ClassCalibration : ICalibration
 {
-    private readonly PredictionScoring _task;
+    private readonly PredictionRowScorer _scorer;
     private readonly int[] _classes;
 
-    /// <param name="task">The model's task.</param>
+    /// <param name="scorer">What the model scores by.</param>
     /// <param name="schema">The rows' columns.</param>
     /// <param name="options">Which label and metric are asked for.</param>
     /// <exception cref="ArgumentException">The label is missing or not the task's, or the metric is none of classes.</exception>
-    public ClassCalibration(PredictionScoring task, DataViewSchema schema, CascadeCalibrationOptions options)
+    public ClassCalibration(PredictionRowScorer scorer, DataViewSchema schema, CascadeCalibrationOptions options)
     {
         if (options.Metric is not (null or SweepMetric.Accuracy or SweepMetric.MicroAccuracy or SweepMetric.LogLoss))
         {
             throw new ArgumentException($"{nameof(options.Metric)} must be {SweepMetric.Accuracy}, {SweepMetric.MicroAccuracy} or " +
-                $"{SweepMetric.LogLoss} with {task.Kind}, found {options.Metric}.");
+                $"{SweepMetric.LogLoss} with {scorer.Kind}, found {options.Metric}.");
         }
-        _task = task;
+        _scorer = scorer;
         Metric = options.Metric ?? SweepMetric.Accuracy;
         Label = LabelColumn.In(schema, options.LabelColumnName);
-        if (Label.Task != task.Kind)
+        if (Label.Task != scorer.Kind)
         {
-            throw new ArgumentException($"Column '{Label.Name}' must be a label of {task.Kind}, which the model was tuned for, " +
+            throw new ArgumentException($"Column '{Label.Name}' must be a label of {scorer.Kind}, which the model was tuned for, " +
                 $"found {Label.AsColumn().Type}.");
         }
         // Keys of another data view may count the same values in another order.
-        _classes = task is MulticlassScoring multiclass
+        _classes = scorer is MulticlassRowScorer multiclass
             ? Array.ConvertAll(Label.ClassNames, name => Array.IndexOf(multiclass.Labels.Names, name)) : [0, 1];
     }
 
@@ -40,21 +40,21 @@ internal sealed class ClassCalibration : ICalibrationTask
 
     public LabelColumn Label { get; }
 
-    LabelColumn? ICalibrationTask.Label => Label;
+    LabelColumn? ICalibration.Label => Label;
 
     public IEnumerable<CalibrationRow> Score(
-        ElasticScoringTransformer scorer, List<RowText> texts, List<float> labels, ScoringChannel channel)
+        ElasticScoringTransformer transformer, List<RowText> texts, List<float> labels, ScoringChannel channel)
     {
-        var settings = scorer.Settings;
+        var settings = transformer.Settings;
         var sequences = texts.ConvertAll(text =>
         {
-            var ids = TaskTextOf(scorer, text, channel, out var isCut);
+            var ids = TaskTextOf(transformer, text, channel, out var isCut);
             if (isCut)
-                channel.CountCutRow(settings.Columns, _task.MaxLength);
+                channel.CountCutRow(settings.Columns, _scorer.MaxLength);
             return ids;
         });
         var outputs = SequencePredictor.Outputs(
-            scorer.Model, _task.Head, sequences, new ChainRange(0, scorer.Model.Config.ChainCount), channel.CheckAlive);
+            transformer.Model, _scorer.Head, sequences, new ChainRange(0, transformer.Model.Config.ChainCount), channel.CheckAlive);
         return outputs.Select((scales, i) =>
         {
             var label = ClassOf(labels[i]);
@@ -71,9 +71,9 @@ internal sealed class ClassCalibration : ICalibrationTask
     // The margin, which doubts are the negative of.
     public double ThresholdOf(double doubt) => -doubt;
 
-    private int[] TaskTextOf(ElasticScoringTransformer scorer, RowText text, ScoringChannel channel, out bool isCut) =>
-        Training.TaskText.Encode(scorer.Tokenizer, scorer.Model.Config, text.First, text.Second, _task.MaxLength,
-            scorer.Settings.Columns.Names, out isCut, channel.CheckAlive);
+    private int[] TaskTextOf(ElasticScoringTransformer transformer, RowText text, ScoringChannel channel, out bool isCut) =>
+        Training.TaskText.Encode(transformer.Tokenizer, transformer.Model.Config, text.First, text.Second, _scorer.MaxLength,
+            transformer.Settings.Columns.Names, out isCut, channel.CheckAlive);
 
     private double Loss(float[] outputs, int label)
     {
@@ -84,6 +84,6 @@ internal sealed class ClassCalibration : ICalibrationTask
 
     private int ClassOf(float label) => _classes[(int)label] is >= 0 and var own ? own : throw new ArgumentException(
         $"Column '{Label.Name}' has class '{Label.ClassNames[(int)label]}', which the model was not tuned for: it has " +
-        $"{string.Join(", ", ((MulticlassScoring)_task).Labels.Names.Take(10))}. The rows must go through the same transforms as " +
+        $"{string.Join(", ", ((MulticlassRowScorer)_scorer).Labels.Names.Take(10))}. The rows must go through the same transforms as " +
         "the training data, as they were fitted to that.");
 }

@@ -3,7 +3,7 @@ using Microsoft.ML.CoLM.Evaluation;
 namespace Microsoft.ML.CoLM.Estimators;
 
 /// <summary>Cascades of language models stop at a low mean loss, and are judged by the mean loss of all tokens.</summary>
-internal sealed class LanguageCalibration : ICalibrationTask
+internal sealed class LanguageCalibration : ICalibration
 {
     /// <param name="metric">What the options ask for.</param>
     /// <exception cref="ArgumentException">It is not the loss.</exception>
@@ -23,12 +23,12 @@ internal sealed class LanguageCalibration : ICalibrationTask
     public LabelColumn? Label => null;
 
     public IEnumerable<CalibrationRow> Score(
-        ElasticScoringTransformer scorer, List<RowText> texts, List<float> labels, ScoringChannel channel)
+        ElasticScoringTransformer transformer, List<RowText> texts, List<float> labels, ScoringChannel channel)
     {
-        var settings = scorer.Settings;
-        var sequences = LanguageModelScoring.Encode(
-            scorer.Model, scorer.Tokenizer, texts, settings.Columns, settings.Windows, channel.CheckAlive);
-        var scores = SequenceScorer.ScoreEveryScale(scorer.Model, sequences, settings.Windows, channel.CheckAlive);
+        var settings = transformer.Settings;
+        var sequences = LanguageModelRowScorer.Encode(
+            transformer.Model, transformer.Tokenizer, texts, settings.Columns, settings.Windows, channel.CheckAlive);
+        var scores = SequenceScorer.ScoreEveryScale(transformer.Model, sequences, settings.Windows, channel.CheckAlive);
         return scores.Select((scales, i) =>
         {
             var tokens = SequenceScorer.ScoredTokens(sequences[i].Length);

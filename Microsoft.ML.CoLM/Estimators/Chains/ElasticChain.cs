@@ -68,7 +68,7 @@ internal static class ElasticChain
     // Otherwise ML.NET says so where the first row is read, and not why.
     private static void CheckReaders(ITransformer model, ElasticScoringTransformer found, ElasticScoringTransformer made)
     {
-        if (made.Settings.Task is not FeatureScoring { FeaturesColumnName: var name } || made.ChainCount == found.ChainCount)
+        if (made.Settings.Scorer is not FeatureRowScorer { FeaturesColumnName: var name } || made.ChainCount == found.ChainCount)
             return;
         var (before, after) = (found.OutputColumns()[0].Type, made.OutputColumns()[0].Type);
         var reader = Flatten(model).SkipWhile(transformer => transformer != found)

@@ -7,11 +7,11 @@ namespace Microsoft.ML.CoLM.Estimators;
 /// <summary>What a transformer reads, and what it makes of it.</summary>
 /// <param name="Columns">The text to score.</param>
 /// <param name="BatchSize">Rows that are scored together.</param>
-/// <param name="Task">What is computed.</param>
+/// <param name="Scorer">What is computed.</param>
 /// <param name="Windows">How long texts are divided.</param>
 /// <param name="ParsesSpecialTokens">Whether text that spells a special token means that token.</param>
 internal sealed record ScoringSettings(
-    TextColumns Columns, int BatchSize, IScoringTask Task, TextWindows Windows = default, bool ParsesSpecialTokens = true)
+    TextColumns Columns, int BatchSize, RowScorer Scorer, TextWindows Windows = default, bool ParsesSpecialTokens = true)
 {
     // Added to the task's number where windows follow it; without, as in zips of before, texts are divided as they are by
     // default. Older versions take it for a task that they do not know.
@@ -54,13 +54,13 @@ internal sealed record ScoringSettings(
     /// <exception cref="ArgumentException">The message names the option.</exception>
     public void CheckFits(CoLMConfig config)
     {
-        Task.CheckFits(config);
+        Scorer.Depth.CheckFits(config.Layout);
         Windows.CheckFits(config);
-        if (Task.OnlyReads is { } part && Windows != default)
+        if (Scorer.OnlyReads is { } part && Windows != default)
         {
             var option = Windows.Length is null
                 ? nameof(ElasticScoringEstimator.Options.Stride) : nameof(ElasticScoringEstimator.Options.Window);
-            throw new ArgumentException($"{option} must be left out with {Task.Kind}, which reads {part} of a text alone.", option);
+            throw new ArgumentException($"{option} must be left out with {Scorer.Kind}, which reads {part} of a text alone.", option);
         }
         if (Windows.AreDisjoint(config))
             CheckDisjoint(config);
@@ -71,8 +71,8 @@ internal sealed record ScoringSettings(
     {
         Columns.Save(context);
         context.Writer.Write(BatchSize);
-        var pooling = Task.Head?.Pooling ?? FeaturePooling.LastToken;
-        context.Writer.Write((int)Task.Kind + (Windows == default ? 0 : HasWindows) +
+        var pooling = Scorer.Head?.Pooling ?? FeaturePooling.LastToken;
+        context.Writer.Write((int)Scorer.Kind + (Windows == default ? 0 : HasWindows) +
             (ParsesSpecialTokens ? 0 : TakesTextLiterally) + (pooling == FeaturePooling.LastToken ? 0 : HasPooling));
         if (Windows != default)
         {
@@ -81,7 +81,7 @@ internal sealed record ScoringSettings(
         }
         if (pooling != FeaturePooling.LastToken)
             context.Writer.Write((int)pooling);
-        Task.Save(host, context);
+        Scorer.Save(host, context);
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
@@ -104,13 +104,13 @@ internal sealed record ScoringSettings(
             columns = ChoiceColumns.Of(columns);
         return new ScoringSettings(columns, batchSize, kind switch
         {
-            TaskKind.LanguageModeling => LanguageModelScoring.Load(context),
-            TaskKind.Features => FeatureScoring.Load(context),
-            TaskKind.MulticlassClassification => MulticlassScoring.Load(host, context, model, pooling),
-            TaskKind.BinaryClassification => BinaryScoring.Load(context, model, pooling),
-            TaskKind.Regression => RegressionScoring.Load(context, model, pooling),
-            TaskKind.Completion => CompletionScoring.Load(context),
-            TaskKind.MultipleChoice => MultipleChoiceScoring.Load(context),
+            TaskKind.LanguageModeling => LanguageModelRowScorer.Load(context),
+            TaskKind.Features => FeatureRowScorer.Load(context),
+            TaskKind.MulticlassClassification => MulticlassRowScorer.Load(host, context, model, pooling),
+            TaskKind.BinaryClassification => BinaryRowScorer.Load(context, model, pooling),
+            TaskKind.Regression => RegressionRowScorer.Load(context, model, pooling),
+            TaskKind.Completion => CompletionRowScorer.Load(context),
+            TaskKind.MultipleChoice => MultipleChoiceRowScorer.Load(context),
             _ => throw new InvalidDataException($"The zip's scoring task {kind} is not known."),
         }, windows, ParsesSpecialTokens: !isLiteral).Checked(model);
     }
@@ -118,10 +118,10 @@ internal sealed record ScoringSettings(
     private void CheckDisjoint(CoLMConfig config)
     {
         const string Stride = nameof(ElasticScoringEstimator.Options.Stride);
-        if (Task.Kind != TaskKind.LanguageModeling)
+        if (Scorer.Kind != TaskKind.LanguageModeling)
         {
             throw new ArgumentException(FormattableString.Invariant(
-                $"{Stride} must be less than the window with {Task.Kind}, found {Windows.Stride}: ") +
+                $"{Stride} must be less than the window with {Scorer.Kind}, found {Windows.Stride}: ") +
                 $"windows that have but one token in common are for {TaskKind.LanguageModeling}.");
         }
         if (config.BosTokenId is null && config.EosTokenIds.Count == 0)
@@ -170,7 +170,7 @@ internal sealed record ScoringSettings(
         }
         catch
         {
-            Task.Head?.Dispose();
+            Scorer.Head?.Dispose();
             throw;
         }
     }

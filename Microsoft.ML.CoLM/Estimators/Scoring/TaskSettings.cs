@@ -47,17 +47,17 @@ internal sealed record TaskSettings(TaskKind Task, TextColumns Columns)
     /// <returns>Null where it is one that no training made, or that every folder's model has.</returns>
     public static TunedTask? Keep(ScoringSettings settings)
     {
-        var kept = new TaskSettings(settings.Task.Kind, settings.Columns) { ParsesSpecialTokens = settings.ParsesSpecialTokens };
-        kept = settings.Task switch
+        var kept = new TaskSettings(settings.Scorer.Kind, settings.Columns) { ParsesSpecialTokens = settings.ParsesSpecialTokens };
+        kept = settings.Scorer switch
         {
-            MulticlassScoring task => kept with { MaxLength = task.MaxLength, Classes = task.Labels },
-            RegressionScoring task => kept with { MaxLength = task.MaxLength, Range = task.Labels },
-            PredictionScoring task => kept with { MaxLength = task.MaxLength },
-            CompletionScoring task => kept with { Template = task.Template },
+            MulticlassRowScorer scorer => kept with { MaxLength = scorer.MaxLength, Classes = scorer.Labels },
+            RegressionRowScorer scorer => kept with { MaxLength = scorer.MaxLength, Range = scorer.Labels },
+            PredictionRowScorer scorer => kept with { MaxLength = scorer.MaxLength },
+            CompletionRowScorer scorer => kept with { Template = scorer.Template },
             _ => kept,
         };
         return Names.Any(name => name.Task == kept.Task) && kept != new TaskSettings(TaskKind.LanguageModeling,
-            new TextColumns(DefaultColumnNames.Text)) ? new TunedTask(kept.Write(), settings.Task.Head) : null;
+            new TextColumns(DefaultColumnNames.Text)) ? new TunedTask(kept.Write(), settings.Scorer.Head) : null;
     }
 
     /// <summary>Reads what <see cref="Keep"/> gave.</summary>
@@ -69,7 +69,7 @@ internal sealed record TaskSettings(TaskKind Task, TextColumns Columns)
         try
         {
             using var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
-            return document.RootElement.ValueKind == JsonValueKind.Object ? Read(new JsonSettings(document.RootElement, source))
+            return document.RootElement.ValueKind == JsonValueKind.Object ? Read(JsonField.Settings(document.RootElement, source))
                 : throw new InvalidDataException($"{source}: the task's settings must be a JSON object.");
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
@@ -82,24 +82,24 @@ internal sealed record TaskSettings(TaskKind Task, TextColumns Columns)
     /// <summary>The columns that a transformer of the task adds, which need no model.</summary>
     public DataViewSchema.DetachedColumn[] OutputColumns() => Task switch
     {
-        TaskKind.MulticlassClassification => MulticlassScoring.Columns(Classes!),
-        TaskKind.BinaryClassification => BinaryScoring.Columns(),
-        TaskKind.Regression => RegressionScoring.Columns(),
-        TaskKind.Completion => CompletionScoring.Columns(chainCount: 1),
-        _ => LanguageModelScoring.Default(chainCount: 1).OutputColumns(config: null),
+        TaskKind.MulticlassClassification => MulticlassRowScorer.Columns(Classes!),
+        TaskKind.BinaryClassification => BinaryRowScorer.Columns(),
+        TaskKind.Regression => RegressionRowScorer.Columns(),
+        TaskKind.Completion => CompletionRowScorer.Columns(chainCount: 1),
+        _ => LanguageModelRowScorer.Default(chainCount: 1).OutputColumns(config: null),
     };
 
-    /// <summary>The task, with all of a model's chains.</summary>
+    /// <summary>What rows of the task are scored by, with all of a model's chains.</summary>
     /// <param name="config">The model.</param>
     /// <param name="head">The task's head; null where the model has none.</param>
     /// <param name="source">Where the settings come from, for messages.</param>
     /// <exception cref="InvalidDataException">The settings do not fit the model, or its head.</exception>
-    public IScoringTask Create(CoLMConfig config, ChainHead? head, string source)
+    public RowScorer CreateScorer(CoLMConfig config, ChainHead? head, string source)
     {
         var outputs = Task switch
         {
             TaskKind.MulticlassClassification => Classes!.Count,
-            TaskKind.BinaryClassification => BinaryScoring.ClassCount,
+            TaskKind.BinaryClassification => BinaryRowScorer.ClassCount,
             TaskKind.Regression => 1,
             _ => 0,
         };
@@ -114,28 +114,28 @@ internal sealed record TaskSettings(TaskKind Task, TextColumns Columns)
             throw new InvalidDataException(FormattableString.Invariant(
                 $"{source}: \"max_length\" must be between 1 and the model's context of {config.ContextLength} tokens, found {MaxLength}."));
         }
-        var chains = config.ChainCount;
+        var depth = new Depth(config.ChainCount);
         return Task switch
         {
-            TaskKind.MulticlassClassification => new MulticlassScoring(chains, MaxLength, head!, Classes!),
-            TaskKind.BinaryClassification => new BinaryScoring(chains, MaxLength, head!),
-            TaskKind.Regression => new RegressionScoring(chains, MaxLength, head!, Range),
-            TaskKind.Completion => new CompletionScoring(chains, Template!),
-            _ => LanguageModelScoring.Default(chains),
+            TaskKind.MulticlassClassification => new MulticlassRowScorer(depth, MaxLength, head!, Classes!),
+            TaskKind.BinaryClassification => new BinaryRowScorer(depth, MaxLength, head!),
+            TaskKind.Regression => new RegressionRowScorer(depth, MaxLength, head!, Range),
+            TaskKind.Completion => new CompletionRowScorer(depth, Template!),
+            _ => LanguageModelRowScorer.Default(config.ChainCount),
         };
     }
 
-    private static TaskSettings Read(JsonSettings settings)
+    private static TaskSettings Read(JsonField settings)
     {
-        var version = settings.Integer("version");
+        var version = settings["version"].Integer;
         if (version != FormatVersion)
-            throw settings.Refuse("version", FormattableString.Invariant($"{FormatVersion}, the one this library reads"), version);
-        var name = settings.OptionalText("task");
+            throw settings["version"].Refuse(FormattableString.Invariant($"{FormatVersion}, the one this library reads"), version);
+        var name = settings["task"].TextOrNull;
         if (Names.FirstOrDefault(known => known.Name == name) is not { Name: not null } task)
-            throw settings.Refuse("task", $"one of {string.Join(", ", Names.Select(known => known.Name))}", name);
+            throw settings["task"].Refuse($"one of {string.Join(", ", Names.Select(known => known.Name))}", name);
         var kept = new TaskSettings(task.Task, ReadColumns(settings, task.Task))
         {
-            ParsesSpecialTokens = settings.OptionalBoolean("parse_special_tokens") ?? true,
+            ParsesSpecialTokens = settings["parse_special_tokens"].FlagOrNull ?? true,
         };
         switch (task.Task)
         {
@@ -149,16 +149,16 @@ internal sealed record TaskSettings(TaskKind Task, TextColumns Columns)
             case TaskKind.Regression:
                 kept = kept with { Range = new(ReadSingle(settings, "label_mean"), ReadSingle(settings, "label_deviation")) };
                 if (!(kept.Range.Deviation > 0))
-                    throw settings.Refuse("label_deviation", "a number above 0", kept.Range.Deviation);
+                    throw settings["label_deviation"].Refuse("a number above 0", kept.Range.Deviation);
                 break;
         }
-        return kept with { MaxLength = settings.Integer("max_length") };
+        return kept with { MaxLength = settings["max_length"].Integer };
     }
 
-    private static TextColumns ReadColumns(JsonSettings settings, TaskKind task)
+    private static TextColumns ReadColumns(JsonField settings, TaskKind task)
     {
         const string Name = "text_columns";
-        var names = settings.OptionalTexts(Name) ?? [];
+        var names = settings[Name].TextsOrNull ?? [];
         int[] counts = task switch
         {
             TaskKind.LanguageModeling => [1],
@@ -167,44 +167,44 @@ internal sealed record TaskSettings(TaskKind Task, TextColumns Columns)
         };
         return counts.Contains(names.Length) && !names.Contains("") && names.Distinct().Count() == names.Length
             ? new(names[0], names.ElementAtOrDefault(1))
-            : throw settings.Refuse(Name, $"{string.Join(" or ", counts)} different names of columns", $"[{string.Join(", ", names)}]");
+            : throw settings[Name].Refuse($"{string.Join(" or ", counts)} different names of columns", $"[{string.Join(", ", names)}]");
     }
 
-    private static CompletionTemplate ReadTemplate(JsonSettings settings)
+    private static CompletionTemplate ReadTemplate(JsonField settings)
     {
         try
         {
-            return new(settings.OptionalText("template") ?? throw settings.Refuse("template", "is missing"));
+            return new(settings["template"].TextOrNull ?? throw settings["template"].RefuseAs("is missing"));
         }
         catch (ArgumentException e)
         {
-            throw settings.Refuse("template", $"cannot be used: {e.Message.TrimEnd('.')}");
+            throw settings["template"].RefuseAs($"cannot be used: {e.Message.TrimEnd('.')}");
         }
     }
 
-    private static ClassLabels ReadClasses(JsonSettings settings)
+    private static ClassLabels ReadClasses(JsonField settings)
     {
-        if (settings.OptionalTexts("classes") is not { } texts)
+        if (settings["classes"].TextsOrNull is not { } texts)
         {
-            var count = settings.Integer("class_count");
-            return count > 0 ? ClassLabels.Of(count) : throw settings.Refuse("class_count", "at least 1", count);
+            var count = settings["class_count"].Integer;
+            return count > 0 ? ClassLabels.Of(count) : throw settings["class_count"].Refuse("at least 1", count);
         }
-        var type = settings.OptionalText("class_type");
-        var kind = ClassValueKind.Find(type ?? "") ?? throw settings.Refuse("class_type", $"one of {ClassValueKind.Names}", type);
+        var type = settings["class_type"].TextOrNull;
+        var kind = ClassValueKind.Find(type ?? "") ?? throw settings["class_type"].Refuse($"one of {ClassValueKind.Names}", type);
         try
         {
-            return texts.Length > 0 ? ClassLabels.Of(kind, texts) : throw settings.Refuse("classes", "is empty");
+            return texts.Length > 0 ? ClassLabels.Of(kind, texts) : throw settings["classes"].RefuseAs("is empty");
         }
         catch (FormatException e)
         {
-            throw settings.Refuse("classes", $"values of type {kind.Name}", e.Message);
+            throw settings["classes"].Refuse($"values of type {kind.Name}", e.Message);
         }
     }
 
-    private static float ReadSingle(JsonSettings settings, string name)
+    private static float ReadSingle(JsonField settings, string name)
     {
-        var number = (float)settings.Number(name);
-        return float.IsFinite(number) ? number : throw settings.Refuse(name, "a number that fits a Single", number);
+        var number = (float)settings[name].Number;
+        return float.IsFinite(number) ? number : throw settings[name].Refuse("a number that fits a Single", number);
     }
 
     private string Write()

@@ -72,25 +72,31 @@ public sealed class CascadeOptions
         MinimumMargins = MinimumMargins is null ? null! : [.. MinimumMargins],
     };
 
-    /// <summary>The cascade, of a task that is not known yet.</summary>
-    internal Cascade ToCascade() => new([.. ChainCounts], [.. Thresholds]);
-
-    /// <summary>The cascade of a task.</summary>
-    /// <param name="stopsByLoss">Whether a row of the task stops at a loss, not at a margin.</param>
-    /// <exception cref="ArgumentException">Thresholds of the other kind are given.</exception>
-    internal Cascade ToCascade(bool stopsByLoss)
+    /// <summary>As deep as the options say, which later changes do not reach.</summary>
+    /// <exception cref="ArgumentException">They are no cascade; the message names the option.</exception>
+    internal Depth ToDepth()
     {
-        if (stopsByLoss && MinimumMargins.Count > 0)
+        var copy = Copy();
+        copy.Check();
+        return new(new Cascade(copy.ChainCounts, copy.Thresholds)
         {
-            throw Wrong(nameof(MinimumMargins), "be left out in language modelling, where a row stops at a loss: give " +
-                nameof(MaximumLosses), List(MinimumMargins));
-        }
-        if (!stopsByLoss && MaximumLosses.Count > 0)
-        {
-            throw Wrong(nameof(MaximumLosses), "be left out in classification, where a row stops at a margin: give " +
-                nameof(MinimumMargins), List(MaximumLosses));
-        }
-        return ToCascade();
+            StopsByLoss = copy.Thresholds.Count == 0 ? null : copy.MaximumLosses.Count > 0,
+        });
+    }
+
+    /// <summary>Refuses thresholds of another kind than rows stop at.</summary>
+    /// <param name="cascade">The cascade.</param>
+    /// <param name="stopsByLoss">Whether rows stop at a loss, not at a margin.</param>
+    /// <exception cref="ArgumentException">They are of the other kind.</exception>
+    internal static void CheckKind(Cascade cascade, bool stopsByLoss)
+    {
+        if (cascade.StopsByLoss is not { } given || given == stopsByLoss)
+            return;
+        throw given
+            ? Wrong(nameof(MaximumLosses), "be left out in classification, where a row stops at a margin: give " +
+                nameof(MinimumMargins), List(cascade.Thresholds))
+            : Wrong(nameof(MinimumMargins), "be left out in language modelling, where a row stops at a loss: give " +
+                nameof(MaximumLosses), List(cascade.Thresholds));
     }
 
     internal static void Check(IReadOnlyList<int> chainCounts, IReadOnlyList<double> thresholds, string option = "Thresholds")

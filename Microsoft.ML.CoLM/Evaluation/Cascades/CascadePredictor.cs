@@ -27,16 +27,10 @@ internal sealed class CascadePredictor(CoLMModel model, ChainHead head, Cascade 
         using var use = SequenceScorer.Enter(model, sequences);
         var predictions = new Prediction[sequences.Count];
         Array.Fill(predictions, new(new float[head.Weight(0).size(0)], cascade.ChainCounts[0]));
-        int[] order = [.. Enumerable.Range(0, sequences.Count).Where(i => sequences[i].Length > 0)
-            .OrderByDescending(i => sequences[i].Length)];
+        var read = Enumerable.Range(0, sequences.Count).Where(i => sequences[i].Length > 0);
         using var noGradients = no_grad();
-        for (var done = 0; done < order.Length;)
-        {
-            var count = Math.Clamp(
-                SequenceScorer.InputsAtOnce / sequences[order[done]].Length, 1, order.Length - done);
-            PredictTogether(sequences, order[done..(done + count)], predictions);
-            done += count;
-        }
+        foreach (var chosen in TokenBatches.LongestFirst(read, i => sequences[i].Length))
+            PredictTogether(sequences, chosen, predictions);
         return predictions;
     }
 

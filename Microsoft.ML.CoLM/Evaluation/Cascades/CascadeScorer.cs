@@ -50,25 +50,22 @@ internal sealed class CascadeScorer
         var scores = new CascadeScore[sequences.Count];
         Array.Fill(scores, new CascadeScore(0, _cascade.ChainCounts[0]));
 
-        // Longest first: neighbours are of like length, so little is padded. A sequence's windows stay together, since
-        // all of them decide where it stops.
+        // Longest first. A sequence's windows stay together, since all of them decide where it stops.
         var rows = Enumerable.Range(0, sequences.Count)
             .Select(i => _windows.Scoring(i, sequences[i].Count, _model.Config).ToArray())
             .Where(windows => windows.Length > 0)
             .OrderByDescending(windows => sequences[windows[0].Sequence].Count)
             .ToArray();
         using var noGradients = no_grad();
-        for (var done = 0; done < rows.Length;)
+        foreach (var batch in TokenBatches.Of(rows, windows => windows[0].TokensRead,
+            Math.Min(TokenBatches.TokensAtOnce, _tokensKept), count: windows => windows.Length))
         {
-            var length = rows[done][0].Length - 1;
-            var most = Math.Min(SequenceScorer.InputsAtOnce, _tokensKept) / length;
-            var group = rows[done++].ToList();
-            while (done < rows.Length && group.Count + rows[done].Length <= most)
-                group.AddRange(rows[done++]);
-            if (group.Count * (long)length <= _tokensKept)
-                ScoreTogether(sequences, [.. group], length, scores);
+            ScoringWindow[] windows = [.. batch.SelectMany(windows => windows)];
+            var length = windows[0].TokensRead;
+            if (windows.Length * (long)length <= _tokensKept)
+                ScoreTogether(sequences, windows, length, scores);
             else
-                ScoreAnew(sequences, group, scores);
+                ScoreAnew(sequences, windows, scores);
         }
         return scores;
     }
@@ -131,13 +128,13 @@ internal sealed class CascadeScorer
     }
 
     private void ScoreAnew(
-        IReadOnlyList<IReadOnlyList<int>> sequences, List<ScoringWindow> windows, CascadeScore[] scores)
+        IReadOnlyList<IReadOnlyList<int>> sequences, ScoringWindow[] windows, CascadeScore[] scores)
     {
         var sequence = windows[0].Sequence;
         for (var stage = 0; ; stage++)
         {
             var chainCount = _cascade.ChainCounts[stage];
-            Count(new ChainRange(0, chainCount), windows.Sum(window => window.Length - 1L));
+            Count(new ChainRange(0, chainCount), windows.Sum(window => (long)window.TokensRead));
             var sum = SequenceScorer.Score(_model, [sequences[sequence]], chainCount, _windows, _checkAlive)[0];
             scores[sequence] = new CascadeScore(sum, chainCount);
             if (!GoesOn(sequences[sequence], sum, stage))

@@ -26,14 +26,14 @@ internal static class PipelineDigest
     {
         var (model, settings) = (transformer.Model, transformer.Settings);
         using var use = model.Enter();
-        fingerprint.Add($"{settings.Columns}, {settings.Windows}, {settings.Task}");
-        fingerprint.Add((settings.Task as CompletionScoring)?.Template.Text ?? "");
+        fingerprint.Add($"{settings.Columns}, {settings.Windows}, {settings.Scorer}");
+        fingerprint.Add((settings.Scorer as CompletionRowScorer)?.Template.Text ?? "");
         fingerprint.Add(model);
         foreach (var (name, parameter) in model.Adapters?.named_parameters() ?? [])
             fingerprint.Add($"adapters.{name}", parameter);
-        if (settings.Task.Head is { Pooling: not FeaturePooling.LastToken and var pooling })
+        if (settings.Scorer.Head is { Pooling: not FeaturePooling.LastToken and var pooling })
             fingerprint.Add($"head.{pooling}");
-        foreach (var (name, parameter) in settings.Task.Head?.named_parameters() ?? [])
+        foreach (var (name, parameter) in settings.Scorer.Head?.named_parameters() ?? [])
             fingerprint.Add($"head.{name}", parameter);
     }
 

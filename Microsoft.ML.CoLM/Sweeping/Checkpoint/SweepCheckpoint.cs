@@ -108,7 +108,7 @@ internal sealed class SweepCheckpoint : IDisposable
     // Of saves that were killed; nobody else saves here under the lock.
     private void DeleteLeftovers()
     {
-        foreach (var path in Directory.EnumerateFiles(_folder, $"{ModelPrefix}*{WholeFile.Suffix}"))
+        foreach (var path in Directory.EnumerateFiles(_folder, $"{ModelPrefix}*{UnfinishedFile.Suffix}"))
             File.Delete(path);
     }
 

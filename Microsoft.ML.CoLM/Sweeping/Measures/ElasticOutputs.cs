@@ -26,14 +26,14 @@ internal static class ElasticOutputs
     public static IDataView Scored(MLContext mlContext, ITransformer model, IDataView data)
     {
         var scored = model.Transform(data);
-        if (Find(model)?.Settings is not { Task: MultipleChoiceScoring task, Columns: var columns })
+        if (Find(model)?.Settings is not { Scorer: MultipleChoiceRowScorer scorer, Columns: var columns })
             return scored;
         (string Usual, string Own)[] names =
         [
-            (DefaultColumnNames.Choices, columns.Second!), (DefaultColumnNames.Score, task.ScoreColumnName),
-            (DefaultColumnNames.NormalizedScore, task.NormalizedScoreColumnName),
-            (DefaultColumnNames.PredictedLabel, task.PredictedLabelColumnName),
-            (DefaultColumnNames.NormalizedPredictedLabel, task.NormalizedPredictedLabelColumnName),
+            (DefaultColumnNames.Choices, columns.Second!), (DefaultColumnNames.Score, scorer.ScoreColumnName),
+            (DefaultColumnNames.NormalizedScore, scorer.NormalizedScoreColumnName),
+            (DefaultColumnNames.PredictedLabel, scorer.PredictedLabelColumnName),
+            (DefaultColumnNames.NormalizedPredictedLabel, scorer.NormalizedPredictedLabelColumnName),
         ];
         InputOutputColumnPair[] copies = [.. names
             .Where(name => name.Usual != name.Own && scored.Schema.GetColumnOrNull(name.Own) is not null)

@@ -39,7 +39,7 @@ internal sealed class NamedMetric(MLContext mlContext, SweepMetric metric, strin
     /// <summary>The metric at every chain count from one pass; null where there is no such pass.</summary>
     public IReadOnlyList<double>? EvaluateChainCounts(ITransformer model, IDataView data) =>
         metric is SweepMetric.Loss or SweepMetric.Perplexity &&
-        ElasticOutputs.Find(model)?.Settings.Task.Kind == TaskKind.LanguageModeling
+        ElasticOutputs.Find(model)?.Settings.Scorer.Kind == TaskKind.LanguageModeling
             ? [.. ChainCountEvaluation.Of(mlContext, model, data).Select(OfLanguageModel)]
             : null;
 

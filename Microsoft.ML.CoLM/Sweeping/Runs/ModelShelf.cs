@@ -62,7 +62,7 @@ internal sealed class ModelShelf(bool isMaximized)
         ShareWeights(ElasticChain.Find(fitted));
         _fitted.Add(candidate, fitted);
         foreach (var trial in kept)
-            trial.Model = ModelTrials.View(fitted, trial.ChainCount, trial.Cascade);
+            trial.Model = ModelTrials.View(fitted, trial.Depth);
 
         // The weights are now the trials' alone; what else the pipeline has to dispose stays with it.
         ElasticChain.Find(fitted).Dispose();

@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Estimators;
+using Microsoft.ML.CoLM.Evaluation;
 using TorchSharp;
 
 namespace Microsoft.ML.CoLM.Sweeping;
@@ -48,12 +49,11 @@ internal sealed class ModelTrials
     }
 
     /// <summary>The pipeline as a trial has it; the caller disposes it.</summary>
-    public ITransformer View(TrialDraft draft) => View(_model, draft.ChainCount, draft.Cascade);
+    public ITransformer View(TrialDraft draft) => View(_model, draft.Depth);
 
-    /// <summary>A pipeline at a chain count, or as a cascade; the caller disposes it.</summary>
-    public static ITransformer View(ITransformer model, int chainCount, CascadeOptions? cascade) =>
-        ElasticChain.Replace(model, transformer =>
-            cascade is null ? transformer.WithChainCount(chainCount) : transformer.WithCascade(cascade));
+    /// <summary>A pipeline at a depth; the caller disposes it.</summary>
+    public static ITransformer View(ITransformer model, Depth depth) =>
+        ElasticChain.Replace(model, transformer => transformer.WithDepth(depth));
 
     /// <summary>Finds a cascade's thresholds; nothing of other trials.</summary>
     public void Calibrate(TrialDraft draft, TrialClock clock)
@@ -147,7 +147,7 @@ internal sealed class ModelTrials
     {
         try
         {
-            var view = View(_model, count, cascade: null);
+            var view = View(_model, new Depth(count));
             try
             {
                 _ = view.GetOutputSchema(_validations[0].Schema);

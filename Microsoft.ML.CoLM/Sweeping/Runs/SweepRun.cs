@@ -54,7 +54,7 @@ internal sealed class SweepRun(SweepPlan plan, CancellationToken cancellationTok
         {
             if (_trials.Count == drafts.Length || record.Settings.Count > 0 || record.Trials.Length != 1)
                 throw checkpoint!.Refuse(record, "a chain count of the model, or none");
-            Add(record.Trials[0].ToTrial(new(), trials.Elastic.Settings.Task is LanguageModelScoring), model);
+            Add(record.Trials[0].ToTrial(new(), trials.Elastic.Settings.Scorer is LanguageModelRowScorer), model);
         }
         if (_trials.Count == drafts.Length || !IsChecked(trials, clock))
             return;
@@ -91,7 +91,7 @@ internal sealed class SweepRun(SweepPlan plan, CancellationToken cancellationTok
     {
         _trials.Add(trial);
         if (trial.State == SweepTrialState.Completed)
-            trial.Model = ModelTrials.View(model, trial.ChainCount, trial.Cascade);
+            trial.Model = ModelTrials.View(model, trial.Depth);
     }
 
     private void SweepCandidates(SweepClock clock, SweepCheckpoint? checkpoint, IChannel channel)

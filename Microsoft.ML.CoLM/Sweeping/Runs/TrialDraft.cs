@@ -1,3 +1,5 @@
+using Microsoft.ML.CoLM.Evaluation;
+
 namespace Microsoft.ML.CoLM.Sweeping;
 
 /// <summary>A trial that is being made.</summary>
@@ -7,7 +9,9 @@ internal sealed class TrialDraft(int chainCount, double? tolerance = null)
 {
     private readonly List<double> _metrics = [];
 
-    public int ChainCount => Cascade?.ChainCounts[^1] ?? chainCount;
+    public Depth Depth => Cascade?.ToDepth() ?? new(chainCount);
+
+    public int ChainCount => Depth.ChainCount;
 
     public double? Tolerance => tolerance;
 

@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Evaluation;
 using Microsoft.ML.CoLM.Kernels;
 using Microsoft.ML.CoLM.Modules;
 using TorchSharp;
@@ -118,18 +119,11 @@ internal sealed class FrozenFeatures : IDisposable
 
     private void Group(int[] order)
     {
-        for (var done = 0; done < order.Length;)
+        foreach (var group in TokenBatches.Of(order, example => _examples[example].Length, _tokensOfGroup))
         {
-            var count = 1;
-            while (done + count < order.Length &&
-                (count + 1L) * _examples[order[done + count]].Length <= _tokensOfGroup)
-            {
-                count++;
-            }
-            foreach (var example in order.AsSpan(done, count))
+            foreach (var example in group)
                 _groups[example] = _examplesOfGroup.Count;
-            _examplesOfGroup.Add(order[done..(done + count)]);
-            done += count;
+            _examplesOfGroup.Add(group);
         }
     }
 

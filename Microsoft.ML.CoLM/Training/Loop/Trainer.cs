@@ -27,7 +27,7 @@ internal sealed class Trainer(
     private readonly Stopwatch _sinceCollection = Stopwatch.StartNew();
 
     /// <summary>Trains parameters.</summary>
-    /// <param name="task">What to make small.</param>
+    /// <param name="objective">What to make small.</param>
     /// <param name="parameters">What is trained: all of it gets a gradient from every batch.</param>
     /// <param name="rateFactor">What the learning rate is multiplied by for a parameter; null for 1.</param>
     /// <exception cref="NonFiniteLossException">
@@ -35,9 +35,9 @@ internal sealed class Trainer(
     /// parameters are of no further use.
     /// </exception>
     public TrainingSummary Train(
-        ITrainingTask task, IReadOnlyList<Parameter> parameters, Func<Parameter, double>? rateFactor = null)
+        BatchObjective objective, IReadOnlyList<Parameter> parameters, Func<Parameter, double>? rateFactor = null)
     {
-        var totalSteps = options.MaxSteps ?? StepsOfEpochs(task);
+        var totalSteps = options.MaxSteps ?? StepsOfEpochs(objective);
         var schedule = new LearningRateSchedule(
             options.LearningRate, options.WarmupSteps, totalSteps, options.Decay);
         using var run = new TrainingRun(
@@ -50,7 +50,7 @@ internal sealed class Trainer(
         while (run.Step < totalSteps && !IsStopped() && !isCancelled())
         {
             run.Clock.Start();
-            Step(task, run, schedule.At(run.Step));
+            Step(objective, run, schedule.At(run.Step));
             isProven = false;
             run.Clock.Stop();
 
@@ -79,7 +79,7 @@ internal sealed class Trainer(
         }
         run.ForgetGradients();
         if (!isProven)
-            CheckFinite([LossWithoutGradients(task, run.Step - 1)], "the loss after it");
+            CheckFinite([LossWithoutGradients(objective, run.Step - 1)], "the loss after it");
         checkpoints?.Save(run);
         var cancelled = run.Step < totalSteps && !IsStopped();
         if (totalSteps == 0 && validate is not null)
@@ -130,35 +130,35 @@ internal sealed class Trainer(
     private static TimeSpan RemainingTime(TimeSpan elapsed, double share) =>
         share > TimeSpan.MaxValue / 2 / elapsed ? TimeSpan.MaxValue : elapsed * share;
 
-    private int StepsOfEpochs(ITrainingTask task)
+    private int StepsOfEpochs(BatchObjective objective)
     {
-        var steps = Math.Max(1, task.BatchesOf(options.Epochs) / options.GradientAccumulationSteps);
+        var steps = Math.Max(1, objective.BatchesOf(options.Epochs) / options.GradientAccumulationSteps);
         return steps <= int.MaxValue ? (int)steps : throw new ArgumentException(
             $"{nameof(options.Epochs)} must be fewer: {options.Epochs} epochs are {steps} steps, more than " +
             $"{int.MaxValue}.");
     }
 
     // Of the step's first batch: that the last step left weights to compute with.
-    private double LossWithoutGradients(ITrainingTask task, int step)
+    private double LossWithoutGradients(BatchObjective objective, int step)
     {
         using var noGradients = no_grad();
-        using var sum = task.Loss(BatchNumber(step, pass: 0)).Sum;
+        using var sum = objective.Loss(BatchNumber(step, pass: 0)).Sum;
         return Scalars.Read(sum);
     }
 
     private long BatchNumber(int step, int pass) => (long)step * options.GradientAccumulationSteps + pass;
 
     // Nothing is written, neither to the weights nor to a checkpoint, before what it follows from is known to be finite.
-    private void Step(ITrainingTask task, TrainingRun run, double rate)
+    private void Step(BatchObjective objective, TrainingRun run, double rate)
     {
         using var scope = NewDisposeScope();
-        RandomState.BeginStep(task.Model.Device);
+        RandomState.BeginStep(objective.Model.Device);
         run.ForgetGradients();
         var passes = options.GradientAccumulationSteps;
         var (sum, count, tokens) = (0.0, 0.0, 0L);
         for (var pass = 0; pass < passes; pass++)
         {
-            var batch = task.Loss(BatchNumber(run.Step, pass));
+            var batch = objective.Loss(BatchNumber(run.Step, pass));
             using var passSum = batch.Sum;
             (sum, count, tokens) = (sum + Scalars.Read(passSum), count + batch.Count, tokens + batch.TokenCount);
             if (!double.IsFinite(sum))

@@ -47,7 +47,7 @@ internal sealed partial class CheckpointStore(string folder, IFolderFiles files)
         }
         catch
         {
-            TryDeleteTemporaries();
+            UnfinishedFile.Try(DeleteTemporaries);
             throw;
         }
     }
@@ -137,7 +137,7 @@ internal sealed partial class CheckpointStore(string folder, IFolderFiles files)
     private static string Name(int step, string extension) =>
         string.Create(CultureInfo.InvariantCulture, $"checkpoint-{step}.{extension}");
 
-    private string Temporary(string name) => PathOf(name + FolderSave.TemporarySuffix);
+    private string Temporary(string name) => PathOf(name + UnfinishedFile.Suffix);
 
     private string PathOf(string name) => Path.Combine(folder, name);
 
@@ -150,22 +150,10 @@ internal sealed partial class CheckpointStore(string folder, IFolderFiles files)
     // What a process that was killed has left. Those of a model that is saved to the same folder stay.
     private void DeleteTemporaries()
     {
-        foreach (var path in Directory.GetFileSystemEntries(folder, "checkpoint-*" + FolderSave.TemporarySuffix))
+        foreach (var path in Directory.GetFileSystemEntries(folder, "checkpoint-*" + UnfinishedFile.Suffix))
         {
-            if (NamePattern().IsMatch(Path.GetFileName(path)[..^FolderSave.TemporarySuffix.Length]) && !IsFolder(path))
+            if (NamePattern().IsMatch(Path.GetFileName(path)[..^UnfinishedFile.Suffix.Length]) && !IsFolder(path))
                 files.Delete(path);
-        }
-    }
-
-    // After a failure, whose own exception is the one to report.
-    private void TryDeleteTemporaries()
-    {
-        try
-        {
-            DeleteTemporaries();
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
         }
     }
 

@@ -10,14 +10,14 @@ namespace Microsoft.ML.CoLM.Training;
 /// <param name="windows">Where the tokens come from.</param>
 /// <param name="batchSize">Windows of a batch.</param>
 /// <param name="scaleWeights">Weight of the cross-entropy at each trained scale; zero leaves it out.</param>
-internal sealed class LanguageModelingTask(
-    CoLMModel model, int frozenChains, TokenWindows windows, int batchSize, double[] scaleWeights) : ITrainingTask
+internal sealed class LanguageModelObjective(
+    CoLMModel model, int frozenChains, TokenWindows windows, int batchSize, double[] scaleWeights) : BatchObjective
 {
-    public CoLMModel Model => model;
+    public override CoLMModel Model => model;
 
-    public long BatchesOf(int epochs) => (long)windows.Count * epochs / batchSize;
+    public override long BatchesOf(int epochs) => (long)windows.Count * epochs / batchSize;
 
-    public BatchLoss Loss(long batch) => Loss(batch * batchSize, batchSize);
+    public override BatchLoss Loss(long batch) => Loss(batch * batchSize, batchSize);
 
     /// <summary>The loss of some windows, with gradients.</summary>
     /// <param name="first">Number of the first window since the beginning of training.</param>

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Training;
 
 [TestClass]
-public sealed class LanguageModelingTaskTests
+public sealed class LanguageModelObjectiveTests
 {
     private const double Tolerance = 1e-5;
 
@@ -18,9 +18,9 @@ public sealed class LanguageModelingTaskTests
         var config = TextModels.Config(4, 2, 4) with { KvSharing = kvSharing };
         foreach (double[] weights in (double[][])[[0, 0, 1], [1, 1, 1], [0.5, 2, 0.25], [0, 3, 0]])
         {
-            using var task = Randomised(config, frozenChains: 0, weights);
-            var expected = Enumerable.Range(0, 3).Sum(scale => weights[scale] * task.CrossEntropy(2, 3, scale + 1));
-            Assert.AreEqual(expected, task.Task.Loss(2, 3).Mean(), Tolerance * expected);
+            using var training = Randomised(config, frozenChains: 0, weights);
+            var expected = Enumerable.Range(0, 3).Sum(scale => weights[scale] * training.CrossEntropy(2, 3, scale + 1));
+            Assert.AreEqual(expected, training.Objective.Loss(2, 3).Mean(), Tolerance * expected);
         }
     }
 
@@ -33,16 +33,16 @@ public sealed class LanguageModelingTaskTests
     {
         var config = TextModels.Config(4, 2, 4) with { KvSharing = kvSharing };
         double[] weights = [.. Enumerable.Range(1, 3 - frozenChains).Select(scale => scale * 0.5)];
-        using var task = Randomised(config, frozenChains, weights);
-        var expected = weights.Select((weight, i) => weight * task.CrossEntropy(0, 4, frozenChains + i + 1)).Sum();
-        var loss = task.Task.Loss(0, 4);
+        using var training = Randomised(config, frozenChains, weights);
+        var expected = weights.Select((weight, i) => weight * training.CrossEntropy(0, 4, frozenChains + i + 1)).Sum();
+        var loss = training.Objective.Loss(0, 4);
         using (var sum = loss.Sum)
         {
             Assert.AreEqual(expected, sum.ToDouble() / loss.Count, Tolerance * expected);
             sum.backward();
             BackwardResults.Release();
         }
-        foreach (var (name, parameter) in task.Model.named_parameters())
+        foreach (var (name, parameter) in training.Model.named_parameters())
         {
             if (!parameter.requires_grad)
                 Assert.IsNull(parameter.grad, name);
@@ -70,29 +70,29 @@ public sealed class LanguageModelingTaskTests
     [TestMethod]
     public void ALossLeavesNothingBehindButItself()
     {
-        using var task = Randomised(TextModels.Config(4, 4), frozenChains: 1, [1]);
-        using (task.Task.Loss(0, 2).Sum)
+        using var training = Randomised(TextModels.Config(4, 4), frozenChains: 1, [1]);
+        using (training.Objective.Loss(0, 2).Sum)
         {
         }
         var before = LiveTensors.CountSettled();
-        using (task.Task.Loss(2, 2).Sum)
+        using (training.Objective.Loss(2, 2).Sum)
             Assert.AreEqual(before + 1, LiveTensors.Count);
         Assert.AreEqual(before, LiveTensors.Count);
     }
 
-    private static TrainingTask Randomised(CoLMConfig config, int frozenChains, double[] weights)
+    private static TinyTraining Randomised(CoLMConfig config, int frozenChains, double[] weights)
     {
-        var task = new TrainingTask(config, frozenChains, weights);
+        var training = new TinyTraining(config, frozenChains, weights);
         using var values = TextModels.Random(config);
         using var noGradients = no_grad();
-        foreach (var (own, given) in task.Model.parameters().Zip(values.parameters()))
+        foreach (var (own, given) in training.Model.parameters().Zip(values.parameters()))
             own.copy_(given);
-        return task;
+        return training;
     }
 
-    private static double Backward(TrainingTask task)
+    private static double Backward(TinyTraining training)
     {
-        var loss = task.Task.Loss(0, 4);
+        var loss = training.Objective.Loss(0, 4);
         using var sum = loss.Sum;
         sum.backward();
         BackwardResults.Release();

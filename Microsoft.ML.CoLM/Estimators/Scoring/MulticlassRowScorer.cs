@@ -6,12 +6,12 @@ using Microsoft.ML.Runtime;
 namespace Microsoft.ML.CoLM.Estimators;
 
 /// <summary>The task <see cref="TaskKind.MulticlassClassification"/>.</summary>
-/// <param name="ChainCount">The most chains that a row is scored with.</param>
+/// <param name="Depth">How deep rows go.</param>
 /// <param name="MaxLength">Tokens of a row that are read.</param>
 /// <param name="Head">A head of one output for each class.</param>
 /// <param name="Labels">The classes.</param>
-internal sealed record MulticlassScoring(int ChainCount, int MaxLength, ChainHead Head, ClassLabels Labels)
-    : PredictionScoring(ChainCount, MaxLength, Head)
+internal sealed record MulticlassRowScorer(Depth Depth, int MaxLength, ChainHead Head, ClassLabels Labels)
+    : PredictionRowScorer(Depth, MaxLength, Head)
 {
     public override TaskKind Kind => TaskKind.MulticlassClassification;
 
@@ -23,14 +23,14 @@ internal sealed record MulticlassScoring(int ChainCount, int MaxLength, ChainHea
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
     /// <exception cref="InvalidDataException">The head is damaged, or not the task's.</exception>
-    public static MulticlassScoring Load(IHost host, ZipReader context, CoLMModel model, FeaturePooling pooling)
+    public static MulticlassRowScorer Load(IHost host, ZipReader context, CoLMModel model, FeaturePooling pooling)
     {
         var labels = ClassLabels.Load(host, context);
-        var (chainCount, maxLength, cascade, head) = Load(context, model, labels.Count, pooling);
+        var (depth, maxLength, head) = Load(context, model, labels.Count, pooling);
         try
         {
             _ = labels.Names; // damaged ones are refused here, not at the first row
-            return new(chainCount, maxLength, head, labels) { Cascade = cascade };
+            return new(depth, maxLength, head, labels);
         }
         catch
         {

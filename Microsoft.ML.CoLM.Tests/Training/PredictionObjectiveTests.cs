@@ -8,7 +8,7 @@ namespace Microsoft.ML.CoLM.Tests.Training;
 
 /// <summary>The loss of labels.</summary>
 [TestClass]
-public sealed class PredictionTaskTests
+public sealed class PredictionObjectiveTests
 {
     private const int ClassCount = 3;
 
@@ -30,12 +30,12 @@ public sealed class PredictionTaskTests
     {
         using var model = TestModels.Random(TestModels.Config(4, 2, 4));
         using var head = Head(model, ClassCount, pooling);
-        var task = Task(model, head, frozenChains, Labels, new ClassLoss(), weights);
+        var objective = Objective(model, head, frozenChains, Labels, new ClassLoss(), weights);
         var (chosen, outputs) = (Order().Examples(0), Outputs(model, head));
         double expected = 0;
         for (var scale = 0; scale < 3; scale++)
             expected += weights[scale] * chosen.Average(i => CrossEntropy(outputs[i][scale], (int)Labels[i]));
-        Assert.AreEqual(expected, task.Loss(0).Mean(), 1e-5);
+        Assert.AreEqual(expected, objective.Loss(0).Mean(), 1e-5);
     }
 
     [TestMethod]
@@ -70,11 +70,11 @@ public sealed class PredictionTaskTests
     {
         using var model = TestModels.Random(TestModels.Config(4, 2, 4));
         using var head = Head(model, 1);
-        var task = Task(model, head, 1, Labels, new SquaredLoss(), [1, 1, 1]);
+        var objective = Objective(model, head, 1, Labels, new SquaredLoss(), [1, 1, 1]);
         var (chosen, outputs) = (Order().Examples(0), Outputs(model, head));
         var expected = Enumerable.Range(0, 3).Sum(scale =>
             chosen.Average(i => Math.Pow(outputs[i][scale][0] - Labels[i], 2)));
-        Assert.AreEqual(expected, task.Loss(0).Mean(), 1e-4);
+        Assert.AreEqual(expected, objective.Loss(0).Mean(), 1e-4);
     }
 
     [TestMethod]
@@ -86,7 +86,7 @@ public sealed class PredictionTaskTests
         using var source = TestModels.Random(TestModels.Config(4, 2, 4));
         using var model = source.Share(frozenChains);
         using var head = Head(model, ClassCount);
-        using var loss = Task(model, head, frozenChains, Labels, new ClassLoss(), [0, 0, 1]).Loss(0).Sum;
+        using var loss = Objective(model, head, frozenChains, Labels, new ClassLoss(), [0, 0, 1]).Loss(0).Sum;
         loss.backward();
         foreach (var (name, parameter) in model.named_parameters())
         {
@@ -111,8 +111,8 @@ public sealed class PredictionTaskTests
         using var head = Head(model, ClassCount, pooling);
         using var frozen = new FrozenFeatures(model, frozenChains, Examples, new(1 << 20, 0, 1 << 12), Assert.Fail,
             ExampleFeatures.NeedLastAlone(model.Config, frozenChains, head.Pooling));
-        var plain = Task(model, head, frozenChains, Labels, new ClassLoss(), [1, 1, 1]);
-        var kept = Task(model, head, frozenChains, Labels, new ClassLoss(), [1, 1, 1], frozen);
+        var plain = Objective(model, head, frozenChains, Labels, new ClassLoss(), [1, 1, 1]);
+        var kept = Objective(model, head, frozenChains, Labels, new ClassLoss(), [1, 1, 1], frozen);
         for (var batch = 0; batch < 3 * plain.BatchesOf(1); batch++)
         {
             var expected = plain.Loss(batch).Mean();
@@ -135,7 +135,7 @@ public sealed class PredictionTaskTests
         return head;
     }
 
-    private static PredictionTask Task(
+    private static PredictionObjective Objective(
         CoLMModel model, ChainHead head, int frozenChains, float[] labels, PredictionLoss loss, double[] weights,
         FrozenFeatures? frozen = null) =>
         new(new ExampleFeatures(model, frozenChains, Examples, frozen), head, labels, Order(), loss, weights);

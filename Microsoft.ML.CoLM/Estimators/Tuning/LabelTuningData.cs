@@ -7,15 +7,15 @@ using Microsoft.ML.Data;
 namespace Microsoft.ML.CoLM.Estimators;
 
 /// <summary>The task <see cref="TuningTask.Label"/>: classes or numbers.</summary>
-internal sealed class LabelTuning(ChainTuningEstimator.Options options) : ITuning
+internal sealed class LabelTuningData(ChainTuningEstimator.Options options) : TuningData
 {
     private const int ListedClasses = 10; // in a message
 
-    public TextColumns Columns { get; } = new(options.TextColumnName, options.SecondTextColumnName);
+    public override TextColumns Columns { get; } = new(options.TextColumnName, options.SecondTextColumnName);
 
-    public bool TrainsLanguageHeads => false;
+    public override bool TrainsLanguageHeads => false;
 
-    public void CheckColumns(DataViewSchema schema, DataViewSchema? validationSet)
+    public override void CheckColumns(DataViewSchema schema, DataViewSchema? validationSet)
     {
         _ = Columns.In(schema);
         var label = LabelColumn.In(schema, options.LabelColumnName);
@@ -25,13 +25,13 @@ internal sealed class LabelTuning(ChainTuningEstimator.Options options) : ITunin
         _ = label.InValidationSet(validationSet);
     }
 
-    public SchemaShape OutputShape(SchemaShape input)
+    public override SchemaShape OutputShape(SchemaShape input)
     {
         var (task, label) = LabelColumn.In(input, options.LabelColumnName);
         if (task == TaskKind.BinaryClassification)
-            return ScoringSettings.OutputShape(input, Columns, BinaryScoring.Columns());
+            return ScoringSettings.OutputShape(input, Columns, BinaryRowScorer.Columns());
         if (task == TaskKind.Regression)
-            return ScoringSettings.OutputShape(input, Columns, RegressionScoring.Columns());
+            return ScoringSettings.OutputShape(input, Columns, RegressionRowScorer.Columns());
 
         Columns.CheckIn(input);
         var columns = input.ToDictionary(column => column.Name);
@@ -43,7 +43,7 @@ internal sealed class LabelTuning(ChainTuningEstimator.Options options) : ITunin
         return new SchemaShape(columns.Values);
     }
 
-    public TuningRun Prepare(TuningSetting setting)
+    public override TuningRun Read(TuningSetting setting)
     {
         var label = LabelColumn.In(setting.Input.Schema, options.LabelColumnName);
         var isRegression = label.Task == TaskKind.Regression;
@@ -70,14 +70,14 @@ internal sealed class LabelTuning(ChainTuningEstimator.Options options) : ITunin
                 Array.ConvertAll(rows.Sequences, ids => ids.Length), options.BatchSize, setting.Seed);
             var weights = setting.ScaleWeights(Math.Max(0, setting.FrozenChains - 1));
             PredictionLoss loss = isRegression ? new SquaredLoss() : new ClassLoss(options.ClassWeights, options.LabelSmoothing);
-            var task = new PredictionTask(
+            var objective = new PredictionObjective(
                 new ExampleFeatures(model, setting.FrozenChains, rows.Sequences, frozen), head,
                 isRegression ? Array.ConvertAll(rows.Labels, range.Scale) : rows.Labels, order, loss, weights);
             var validator = validation is null
                 ? null : new LabelValidator(
                     model, head, validation.Sequences, validation.Labels, isRegression ? range : null, weights, setting.Channel.CheckAlive);
-            return new(task, validator is null ? null : validator.Validate,
-                Scoring(setting, head, label, range), order.BatchesOfEpoch, AddData, frozen);
+            return new(objective, validator is null ? null : validator.Validate,
+                Scorer(setting, head, label, range), AddData, frozen);
         }
         catch
         {
@@ -93,14 +93,14 @@ internal sealed class LabelTuning(ChainTuningEstimator.Options options) : ITunin
         }
     }
 
-    private static PredictionScoring Scoring(TuningSetting setting, ChainHead head, LabelColumn label, LabelRange range)
+    private static PredictionRowScorer Scorer(TuningSetting setting, ChainHead head, LabelColumn label, LabelRange range)
     {
-        var (chains, length) = (setting.Model.Config.ChainCount, setting.MaxLength);
+        var (depth, length) = (new Depth(setting.Model.Config.ChainCount), setting.MaxLength);
         return label.Task switch
         {
-            TaskKind.MulticlassClassification => new MulticlassScoring(chains, length, head, label.Classes!),
-            TaskKind.BinaryClassification => new BinaryScoring(chains, length, head),
-            _ => new RegressionScoring(chains, length, head, range),
+            TaskKind.MulticlassClassification => new MulticlassRowScorer(depth, length, head, label.Classes!),
+            TaskKind.BinaryClassification => new BinaryRowScorer(depth, length, head),
+            _ => new RegressionRowScorer(depth, length, head, range),
         };
     }
 

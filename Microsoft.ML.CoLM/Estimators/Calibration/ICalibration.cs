@@ -3,7 +3,7 @@ using Microsoft.ML.CoLM.Evaluation;
 namespace Microsoft.ML.CoLM.Estimators;
 
 /// <summary>What a cascade of a task stops at, and what it is judged by.</summary>
-internal interface ICalibrationTask
+internal interface ICalibration
 {
     /// <summary>What stays near that of all chains.</summary>
     SweepMetric Metric { get; }
@@ -15,12 +15,12 @@ internal interface ICalibrationTask
     LabelColumn? Label { get; }
 
     /// <summary>Rows at chain count 1, 2 and so on up to the model's, from one pass.</summary>
-    /// <param name="scorer">What scores them, which is in use.</param>
+    /// <param name="transformer">What scores them, which is in use.</param>
     /// <param name="texts">The rows' texts.</param>
     /// <param name="labels">Their labels, where the task has any.</param>
     /// <param name="channel">Told of rows that are cut, and of a cancellation.</param>
     IEnumerable<CalibrationRow> Score(
-        ElasticScoringTransformer scorer, List<RowText> texts, List<float> labels, ScoringChannel channel);
+        ElasticScoringTransformer transformer, List<RowText> texts, List<float> labels, ScoringChannel channel);
 
     /// <summary>The metric of a mean loss.</summary>
     double MetricOf(double loss);

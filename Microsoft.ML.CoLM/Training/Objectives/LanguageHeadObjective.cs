@@ -12,14 +12,14 @@ namespace Microsoft.ML.CoLM.Training;
 /// <param name="windows">Where the tokens come from.</param>
 /// <param name="batchSize">Windows of a batch.</param>
 /// <param name="scaleWeights">Weight of the cross-entropy at each scale from 1 on; zero leaves it out.</param>
-internal sealed class LanguageHeadTask(CoLMModel model, TokenWindows windows, int batchSize, double[] scaleWeights)
-    : ITrainingTask
+internal sealed class LanguageHeadObjective(CoLMModel model, TokenWindows windows, int batchSize, double[] scaleWeights)
+    : BatchObjective
 {
-    public CoLMModel Model => model;
+    public override CoLMModel Model => model;
 
-    public long BatchesOf(int epochs) => (long)windows.Count * epochs / batchSize;
+    public override long BatchesOf(int epochs) => (long)windows.Count * epochs / batchSize;
 
-    public BatchLoss Loss(long batch)
+    public override BatchLoss Loss(long batch)
     {
         using var scope = NewDisposeScope();
         var (inputs, targets) = windows.Batch(batch * batchSize, batchSize, model.Device);

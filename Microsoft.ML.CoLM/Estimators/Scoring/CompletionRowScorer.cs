@@ -7,29 +7,24 @@ using Microsoft.ML.Runtime;
 namespace Microsoft.ML.CoLM.Estimators;
 
 /// <summary>The task <see cref="TaskKind.Completion"/>: how probable a response is behind its prompt.</summary>
-/// <param name="ChainCount">How many chains a row is scored with.</param>
+/// <param name="Depth">How many chains a row is scored with.</param>
 /// <param name="Template">How prompt and response become one text.</param>
-internal sealed record CompletionScoring(int ChainCount, CompletionTemplate Template) : IScoringTask
+internal sealed record CompletionRowScorer(Depth Depth, CompletionTemplate Template) : RowScorer(Depth)
 {
-    public TaskKind Kind => TaskKind.Completion;
+    public override TaskKind Kind => TaskKind.Completion;
 
-    public IScoringTask WithChainCount(int chainCount) => this with { ChainCount = chainCount };
-
-    public IScoringTask WithCascade(CascadeOptions cascade) =>
-        throw new NotSupportedException($"{TaskKind.Completion} has no cascade.");
-
-    public void CheckFits(CoLMConfig config) => config.Layout.CheckChainCount(ChainCount);
+    protected override string? WhyNoCascade => $"{TaskKind.Completion} has no cascade.";
 
     /// <summary>The columns, which need no model.</summary>
     /// <param name="chainCount">How many chains a row is scored with.</param>
     public static DataViewSchema.DetachedColumn[] Columns(int chainCount) => LanguageColumns.Create(
         DefaultColumnNames.LogProbability, DefaultColumnNames.TokenCount, DefaultColumnNames.Perplexity, chainCount);
 
-    public DataViewSchema.DetachedColumn[] OutputColumns(CoLMConfig? config) => Columns(ChainCount);
+    public override DataViewSchema.DetachedColumn[] OutputColumns(CoLMConfig? config) => Columns(Depth.ChainCount);
 
-    public Delegate[] CreateGetters(RowScoring rows)
+    public override Delegate[] CreateGetters(RowsToScore rows)
     {
-        var (model, scale) = (rows.Model, new ChainRange(ChainCount - 1, ChainCount));
+        var (model, scale) = (rows.Model, new ChainRange(Depth.ChainCount - 1, Depth.ChainCount));
         Action checkAlive = rows.Channel.CheckAlive;
         var scores = new BatchScores<RowText, TextScore>(rows.Source, RowTextReader.Create, batch =>
         {
@@ -37,7 +32,7 @@ internal sealed record CompletionScoring(int ChainCount, CompletionTemplate Temp
                 rows.Tokenizer, model.Config, text.First, text.Second!, rows.Columns.Names, checkAlive))];
             var sums = SequenceScorer.ScoreEnds(model, Array.ConvertAll(completions, row => row.Ids),
                 Array.ConvertAll(completions, row => Math.Max(1, row.ResponseStart)), scale, rows.Windows, checkAlive);
-            return [.. completions.Select((row, i) => new TextScore(sums[i][0], row.ResponseLength, ChainCount))];
+            return [.. completions.Select((row, i) => new TextScore(sums[i][0], row.ResponseLength, Depth.ChainCount))];
         }, TextScore.IsFinite);
         return
         [
@@ -47,14 +42,14 @@ internal sealed record CompletionScoring(int ChainCount, CompletionTemplate Temp
         ];
     }
 
-    public void Save(IHost host, ZipWriter context)
+    public override void Save(IHost host, ZipWriter context)
     {
-        context.Writer.Write(ChainCount);
+        context.Writer.Write(Depth.ChainCount);
         context.SaveNonEmptyString(Template.Text);
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
     /// <exception cref="ArgumentException">It has no template.</exception>
-    public static CompletionScoring Load(ZipReader context) =>
-        new(context.Reader.ReadInt32(), new CompletionTemplate(context.LoadNonEmptyString()));
+    public static CompletionRowScorer Load(ZipReader context) =>
+        new(new Depth(context.Reader.ReadInt32()), new CompletionTemplate(context.LoadNonEmptyString()));
 }

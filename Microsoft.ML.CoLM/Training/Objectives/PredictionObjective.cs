@@ -14,15 +14,15 @@ namespace Microsoft.ML.CoLM.Training;
 /// <param name="order">Which examples stand in which batch.</param>
 /// <param name="loss">How wrong the head is.</param>
 /// <param name="scaleWeights">Weight of the loss at each scale from 1 on; zero leaves it out.</param>
-internal sealed class PredictionTask(
+internal sealed class PredictionObjective(
     ExampleFeatures features, ChainHead head, float[] labels, ExampleOrder order, PredictionLoss loss,
-    double[] scaleWeights) : ITrainingTask
+    double[] scaleWeights) : BatchObjective
 {
-    public CoLMModel Model => features.Model;
+    public override CoLMModel Model => features.Model;
 
-    public long BatchesOf(int epochs) => (long)order.BatchesOfEpoch * epochs;
+    public override long BatchesOf(int epochs) => (long)order.BatchesOfEpoch * epochs;
 
-    public BatchLoss Loss(long batch)
+    public override BatchLoss Loss(long batch)
     {
         using var scope = NewDisposeScope();
         var chosen = order.Examples(batch);

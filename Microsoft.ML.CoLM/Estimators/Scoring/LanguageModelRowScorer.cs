@@ -7,42 +7,31 @@ using Microsoft.ML.Tokenizers;
 namespace Microsoft.ML.CoLM.Estimators;
 
 /// <summary>The task <see cref="TaskKind.LanguageModeling"/>.</summary>
-/// <param name="ChainCount">The most chains that a row is scored with.</param>
+/// <param name="Depth">How deep rows go.</param>
 /// <param name="LogProbabilityColumnName">Single: natural log, summed over every token after the first.</param>
 /// <param name="TokenCountColumnName">Int32: tokens scored.</param>
 /// <param name="PerplexityColumnName">Single: exp(-log-probability / tokens); NaN where no token is scored.</param>
 /// <param name="ChainsUsedColumnName">Int32: the chain count of a row, where there is a cascade.</param>
-/// <param name="Cascade">Where rows stop; null scores all of them with all the chains.</param>
-internal sealed record LanguageModelScoring(
-    int ChainCount, string LogProbabilityColumnName, string TokenCountColumnName, string PerplexityColumnName,
-    string ChainsUsedColumnName, Cascade? Cascade) : IScoringTask
+internal sealed record LanguageModelRowScorer(
+    Depth Depth, string LogProbabilityColumnName, string TokenCountColumnName, string PerplexityColumnName,
+    string ChainsUsedColumnName) : RowScorer(Depth)
 {
-    public TaskKind Kind => TaskKind.LanguageModeling;
+    public override TaskKind Kind => TaskKind.LanguageModeling;
+
+    protected override bool StopsByLoss => true;
 
     /// <summary>The task as it is without any options.</summary>
-    public static LanguageModelScoring Default(int chainCount) => new(chainCount, DefaultColumnNames.LogProbability,
-        DefaultColumnNames.TokenCount, DefaultColumnNames.Perplexity, DefaultColumnNames.ChainsUsed, Cascade: null);
+    public static LanguageModelRowScorer Default(int chainCount) => new(new Depth(chainCount), DefaultColumnNames.LogProbability,
+        DefaultColumnNames.TokenCount, DefaultColumnNames.Perplexity, DefaultColumnNames.ChainsUsed);
 
-    public IScoringTask WithChainCount(int chainCount) => this with { ChainCount = chainCount, Cascade = null };
-
-    public IScoringTask WithCascade(CascadeOptions cascade) =>
-        this with { ChainCount = cascade.ChainCounts[^1], Cascade = cascade.ToCascade(stopsByLoss: true) };
-
-    public void CheckFits(CoLMConfig config)
-    {
-        if (Cascade is { } cascade)
-            CascadeOptions.CheckFits(cascade.ChainCounts, config.Layout);
-        config.Layout.CheckChainCount(ChainCount);
-    }
-
-    public DataViewSchema.DetachedColumn[] OutputColumns(CoLMConfig? config)
+    public override DataViewSchema.DetachedColumn[] OutputColumns(CoLMConfig? config)
     {
         var columns = LanguageColumns.Create(LogProbabilityColumnName, TokenCountColumnName, PerplexityColumnName,
-            Cascade is null ? ChainCount : null);
-        return Cascade is null ? columns : [.. columns, new(ChainsUsedColumnName, NumberDataViewType.Int32)];
+            Depth.Cascade is null ? Depth.ChainCount : null);
+        return Depth.Cascade is null ? columns : [.. columns, new(ChainsUsedColumnName, NumberDataViewType.Int32)];
     }
 
-    public Delegate[] CreateGetters(RowScoring rows)
+    public override Delegate[] CreateGetters(RowsToScore rows)
     {
         var scorer = CreateScorer(rows);
         var scores = new BatchScores<RowText, TextScore>(rows.Source, RowTextReader.Create, batch =>
@@ -58,7 +47,7 @@ internal sealed record LanguageModelScoring(
             (ValueGetter<int>)((ref int value) => value = scores.Current().TokenCount),
             (ValueGetter<float>)((ref float value) => value = scores.Current().Perplexity),
         ];
-        return Cascade is null
+        return Depth.Cascade is null
             ? getters
             : [.. getters, (ValueGetter<int>)((ref int value) => value = scores.Current().ChainsUsed)];
     }
@@ -75,33 +64,36 @@ internal sealed record LanguageModelScoring(
             : sequences;
     }
 
-    public void Save(IHost host, ZipWriter context)
+    public override void Save(IHost host, ZipWriter context)
     {
-        context.Writer.Write(ChainCount);
+        context.Writer.Write(Depth.ChainCount);
         context.SaveNonEmptyString(LogProbabilityColumnName);
         context.SaveNonEmptyString(TokenCountColumnName);
         context.SaveNonEmptyString(PerplexityColumnName);
         context.SaveNonEmptyString(ChainsUsedColumnName);
-        CascadeEntry.Save(context, Cascade);
+        CascadeEntry.Save(context, Depth.Cascade);
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
-    public static LanguageModelScoring Load(ZipReader context) => new(
-        ChainCount: context.Reader.ReadInt32(),
-        LogProbabilityColumnName: context.LoadNonEmptyString(),
-        TokenCountColumnName: context.LoadNonEmptyString(),
-        PerplexityColumnName: context.LoadNonEmptyString(),
-        ChainsUsedColumnName: context.LoadNonEmptyString(),
-        Cascade: CascadeEntry.Load(context));
+    public static LanguageModelRowScorer Load(ZipReader context)
+    {
+        var scorer = new LanguageModelRowScorer(
+            Depth: new(context.Reader.ReadInt32()),
+            LogProbabilityColumnName: context.LoadNonEmptyString(),
+            TokenCountColumnName: context.LoadNonEmptyString(),
+            PerplexityColumnName: context.LoadNonEmptyString(),
+            ChainsUsedColumnName: context.LoadNonEmptyString());
+        return scorer with { Depth = scorer.Depth with { Cascade = CascadeEntry.Load(context) } };
+    }
 
-    private Func<int[][], CascadeScore[]> CreateScorer(RowScoring rows)
+    private Func<int[][], CascadeScore[]> CreateScorer(RowsToScore rows)
     {
         Action checkAlive = rows.Channel.CheckAlive;
-        if (Cascade is not { } cascade)
+        if (Depth.Cascade is not { } cascade)
         {
             return sequences => Array.ConvertAll(
-                SequenceScorer.Score(rows.Model, sequences, ChainCount, rows.Windows, checkAlive),
-                sum => new CascadeScore(sum, ChainCount));
+                SequenceScorer.Score(rows.Model, sequences, Depth.ChainCount, rows.Windows, checkAlive),
+                sum => new CascadeScore(sum, Depth.ChainCount));
         }
         CascadeScorer? scorer = null;
         return sequences => (scorer ??= new CascadeScorer(

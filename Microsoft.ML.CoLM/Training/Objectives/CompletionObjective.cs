@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Evaluation;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -9,15 +10,15 @@ namespace Microsoft.ML.CoLM.Training;
 /// <param name="examples">The same.</param>
 /// <param name="order">Which examples stand in which batch.</param>
 /// <param name="scaleWeights">Weight of the cross-entropy at each scale from 1 on; zero leaves it out.</param>
-internal sealed class CompletionTask(
-    ExampleFeatures features, IReadOnlyList<CompletionExample> examples, ExampleOrder order, double[] scaleWeights)
-    : ITrainingTask
+internal sealed class CompletionObjective(
+    ExampleFeatures features, IReadOnlyList<CompletionTokens> examples, ExampleOrder order, double[] scaleWeights)
+    : BatchObjective
 {
-    public CoLMModel Model => features.Model;
+    public override CoLMModel Model => features.Model;
 
-    public long BatchesOf(int epochs) => (long)order.BatchesOfEpoch * epochs;
+    public override long BatchesOf(int epochs) => (long)order.BatchesOfEpoch * epochs;
 
-    public BatchLoss Loss(long batch)
+    public override BatchLoss Loss(long batch)
     {
         using var scope = NewDisposeScope();
         var chosen = order.Examples(batch);
@@ -26,10 +27,10 @@ internal sealed class CompletionTask(
         for (var i = 0; i < chosen.Length; i++)
         {
             var example = examples[chosen[i]];
-            for (var t = example.ResponseStart; t < example.Tokens.Length; t++)
+            for (var t = example.ResponseStart; t < example.Ids.Length; t++)
             {
                 rows.Add(i * (long)padded.Length + t - 1);
-                targets.Add(example.Tokens[t]);
+                targets.Add(example.Ids[t]);
             }
         }
         var device = Model.Device;

@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Training;
 
 /// <summary>A tiny corpus and a tiny model to train on it.</summary>
-internal sealed class TrainingTask : IDisposable
+internal sealed class TinyTraining : IDisposable
 {
     private const int DefaultBatch = 4;
 
@@ -16,7 +16,7 @@ internal sealed class TrainingTask : IDisposable
     private readonly int _frozenChains;
     private readonly double[] _scaleWeights;
 
-    public TrainingTask(
+    public TinyTraining(
         CoLMConfig config, int frozenChains = 0, double[]? scaleWeights = null, int length = 16,
         ScalarType dtype = ScalarType.Float32)
     {
@@ -31,14 +31,14 @@ internal sealed class TrainingTask : IDisposable
         var scales = config.Layout.ChainCount - frozenChains;
         _frozenChains = frozenChains;
         _scaleWeights = scaleWeights ?? [.. Enumerable.Repeat(0.0, scales - 1), 1];
-        Task = OfBatches(DefaultBatch);
+        Objective = OfBatches(DefaultBatch);
     }
 
     public CoLMModel Model { get; }
 
     public TokenWindows Windows { get; }
 
-    public LanguageModelingTask Task { get; }
+    public LanguageModelObjective Objective { get; }
 
     public Parameter[] Trained => [.. Model.parameters().Where(parameter => parameter.requires_grad)];
 
@@ -66,8 +66,8 @@ internal sealed class TrainingTask : IDisposable
         model.ChainParameters().ToDictionary(
             entry => entry.name, entry => entry.parameter.detach().to(float32).data<float>().ToArray());
 
-    /// <summary>The task with batches of another size.</summary>
-    public LanguageModelingTask OfBatches(int size) => new(Model, _frozenChains, Windows, size, _scaleWeights);
+    /// <summary>The training with batches of another size.</summary>
+    public LanguageModelObjective OfBatches(int size) => new(Model, _frozenChains, Windows, size, _scaleWeights);
 
     public void Dispose()
     {

@@ -6,37 +6,30 @@ using Microsoft.ML.CoLM.Training;
 namespace Microsoft.ML.CoLM.Estimators;
 
 /// <summary>The task <see cref="TuningTask.Completion"/>: responses behind their prompts.</summary>
-internal sealed class CompletionTuning(ChainTuningEstimator.Options options) : ITuning
+internal sealed class CompletionTuningData(ChainTuningEstimator.Options options) : TuningData
 {
     private readonly CompletionTemplate _template = new(options.Template);
 
-    public TextColumns Columns { get; } = new(options.PromptColumnName, options.ResponseColumnName);
+    public override TextColumns Columns { get; } = new(options.PromptColumnName, options.ResponseColumnName);
 
-    public bool TrainsLanguageHeads => true;
+    public override bool TrainsLanguageHeads => true;
 
-    public void CheckColumns(DataViewSchema schema, DataViewSchema? validationSet)
-    {
-        _ = Columns.In(schema);
-        if (validationSet is not null)
-            _ = Columns.In(validationSet, DataRole.ValidationSet);
-    }
+    public override SchemaShape OutputShape(SchemaShape input) =>
+        ScoringSettings.OutputShape(input, Columns, CompletionRowScorer.Columns(chainCount: 1));
 
-    public SchemaShape OutputShape(SchemaShape input) =>
-        ScoringSettings.OutputShape(input, Columns, CompletionScoring.Columns(chainCount: 1));
-
-    public TuningRun Prepare(TuningSetting setting)
+    public override TuningRun Read(TuningSetting setting)
     {
         var rows = Read(setting, setting.Input, "the training data");
         var validation = options.ValidationSet is { } set ? Read(setting, set, "the validation set") : null;
-        int[][] sequences = Array.ConvertAll(rows, row => row.Tokens);
+        int[][] sequences = Array.ConvertAll(rows, row => row.Ids);
         var weights = setting.ScaleWeights(setting.FrozenChains);
         var frozen = setting.KeepFrozenFeatures(sequences, ofLast: false);
         var order = new ExampleOrder(Array.ConvertAll(sequences, ids => ids.Length), options.BatchSize, setting.Seed);
-        var task = new CompletionTask(
+        var objective = new CompletionObjective(
             new ExampleFeatures(setting.Model, setting.FrozenChains, sequences, frozen), rows, order, weights);
-        return new(task,
+        return new(objective,
             validation is null ? null : () => Validate(setting.Model, validation, weights, setting.Channel.CheckAlive),
-            new CompletionScoring(setting.Model.Config.ChainCount, _template), order.BatchesOfEpoch, AddData, frozen);
+            new CompletionRowScorer(new Depth(setting.Model.Config.ChainCount), _template), AddData, frozen);
 
         void AddData(Fingerprint data)
         {
@@ -45,29 +38,29 @@ internal sealed class CompletionTuning(ChainTuningEstimator.Options options) : I
         }
     }
 
-    private static void Add(Fingerprint data, CompletionExample[] rows)
+    private static void Add(Fingerprint data, CompletionTokens[] rows)
     {
-        data.Add(Array.ConvertAll(rows, row => row.Tokens));
+        data.Add(Array.ConvertAll(rows, row => row.Ids));
         data.Add<int>(Array.ConvertAll(rows, row => row.ResponseStart));
     }
 
     private static Validation Validate(
-        CoLMModel model, CompletionExample[] rows, double[] weights, Action checkAlive)
+        CoLMModel model, CompletionTokens[] rows, double[] weights, Action checkAlive)
     {
-        var sums = SequenceScorer.ScoreEnds(model, Array.ConvertAll(rows, row => row.Tokens),
+        var sums = SequenceScorer.ScoreEnds(model, Array.ConvertAll(rows, row => row.Ids),
             Array.ConvertAll(rows, row => row.ResponseStart), new ChainRange(0, model.Config.ChainCount),
             checkAlive: checkAlive);
-        var tokens = rows.Sum(row => (double)row.Tokens.Length - row.ResponseStart);
+        var tokens = rows.Sum(row => (double)row.Ids.Length - row.ResponseStart);
         double[] losses = [.. weights.Select((_, scale) => -sums.Sum(scales => scales[scale]) / tokens)];
         return new(losses.Zip(weights, (loss, weight) => loss * weight).Sum(), losses, Metrics: []);
     }
 
-    private CompletionExample[] Read(TuningSetting setting, IDataView data, string what)
+    private CompletionTokens[] Read(TuningSetting setting, IDataView data, string what)
     {
         var columns = Columns.In(data.Schema);
         using var cursor = data.GetRowCursor(columns);
         var reader = new RowTextReader(cursor, columns);
-        List<CompletionExample> rows = [];
+        List<CompletionTokens> rows = [];
         var (empty, cut) = (0L, 0L);
         while (cursor.MoveNext())
         {
@@ -83,7 +76,7 @@ internal sealed class CompletionTuning(ChainTuningEstimator.Options options) : I
                 continue;
             }
             cut += whole.Ids.Length > setting.MaxLength ? 1 : 0;
-            rows.Add(new(tokens.Ids, Math.Max(1, tokens.ResponseStart)));
+            rows.Add(tokens with { ResponseStart = Math.Max(1, tokens.ResponseStart) });
         }
         if (empty > 0)
             setting.Channel.Warn($"{empty} rows of {what} have no response in column '{Columns.Second}' and are left out.");

@@ -10,6 +10,6 @@ namespace Microsoft.ML.CoLM.Estimators;
 /// <param name="Columns">The columns that are read, for messages.</param>
 /// <param name="Windows">How long texts are divided.</param>
 /// <param name="Channel">Tells of rows that are cut, and of a cancellation.</param>
-internal sealed record RowScoring(
+internal sealed record RowsToScore(
     CoLMModel Model, Tokenizer Tokenizer, IRowSource Source, TextColumns Columns, TextWindows Windows,
     ScoringChannel Channel);

@@ -6,17 +6,16 @@ using Microsoft.ML.Runtime;
 namespace Microsoft.ML.CoLM.Estimators;
 
 /// <summary>The task <see cref="TaskKind.Regression"/>.</summary>
-/// <param name="ChainCount">How many chains a row is scored with.</param>
+/// <param name="Depth">How many chains a row is scored with.</param>
 /// <param name="MaxLength">Tokens of a row that are read.</param>
 /// <param name="Head">A head of one output.</param>
 /// <param name="Labels">What the head's output is stretched to.</param>
-internal sealed record RegressionScoring(int ChainCount, int MaxLength, ChainHead Head, LabelRange Labels)
-    : PredictionScoring(ChainCount, MaxLength, Head)
+internal sealed record RegressionRowScorer(Depth Depth, int MaxLength, ChainHead Head, LabelRange Labels)
+    : PredictionRowScorer(Depth, MaxLength, Head)
 {
     public override TaskKind Kind => TaskKind.Regression;
 
-    public override IScoringTask WithCascade(CascadeOptions cascade) =>
-        throw new NotSupportedException($"{TaskKind.Regression} has no cascade: a number has no margin.");
+    protected override string? WhyNoCascade => $"{TaskKind.Regression} has no cascade: a number has no margin.";
 
     public override void Save(IHost host, ZipWriter context)
     {
@@ -27,11 +26,11 @@ internal sealed record RegressionScoring(int ChainCount, int MaxLength, ChainHea
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
     /// <exception cref="InvalidDataException">The head is damaged, or not the task's.</exception>
-    public static RegressionScoring Load(ZipReader context, CoLMModel model, FeaturePooling pooling)
+    public static RegressionRowScorer Load(ZipReader context, CoLMModel model, FeaturePooling pooling)
     {
         var labels = new LabelRange(context.Reader.ReadSingle(), context.Reader.ReadSingle());
-        var (chainCount, maxLength, cascade, head) = Load(context, model, outputCount: 1, pooling);
-        return new(chainCount, maxLength, head, labels) { Cascade = cascade };
+        var (depth, maxLength, head) = Load(context, model, outputCount: 1, pooling);
+        return new(depth, maxLength, head, labels);
     }
 
     /// <summary>The columns, which need no model.</summary>

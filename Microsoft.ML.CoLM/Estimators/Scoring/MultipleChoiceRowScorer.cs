@@ -7,27 +7,22 @@ using Microsoft.ML.Runtime;
 namespace Microsoft.ML.CoLM.Estimators;
 
 /// <summary>The task <see cref="TaskKind.MultipleChoice"/>.</summary>
-/// <param name="ChainCount">How many chains a row is scored with.</param>
+/// <param name="Depth">How many chains a row is scored with.</param>
 /// <param name="ScoreColumnName">Vector of Single: each choice's log-probability.</param>
 /// <param name="NormalizedScoreColumnName">Vector of Single: the same for each character.</param>
 /// <param name="PredictedLabelColumnName">Int32: the index of the greatest score.</param>
 /// <param name="NormalizedPredictedLabelColumnName">Int32: the index of the greatest normalised score.</param>
-internal sealed record MultipleChoiceScoring(
-    int ChainCount, string ScoreColumnName, string NormalizedScoreColumnName, string PredictedLabelColumnName,
-    string NormalizedPredictedLabelColumnName) : IScoringTask
+internal sealed record MultipleChoiceRowScorer(
+    Depth Depth, string ScoreColumnName, string NormalizedScoreColumnName, string PredictedLabelColumnName,
+    string NormalizedPredictedLabelColumnName) : RowScorer(Depth)
 {
-    public TaskKind Kind => TaskKind.MultipleChoice;
+    public override TaskKind Kind => TaskKind.MultipleChoice;
 
-    public string? OnlyReads => "the end";
+    public override string? OnlyReads => "the end";
 
-    public IScoringTask WithChainCount(int chainCount) => this with { ChainCount = chainCount };
+    protected override string? WhyNoCascade => $"{ScoringTask.MultipleChoice} has no cascade.";
 
-    public IScoringTask WithCascade(CascadeOptions cascade) =>
-        throw new NotSupportedException($"{TaskKind.MultipleChoice} has no cascade.");
-
-    public void CheckFits(CoLMConfig config) => config.Layout.CheckChainCount(ChainCount);
-
-    public DataViewSchema.DetachedColumn[] OutputColumns(CoLMConfig? config) =>
+    public override DataViewSchema.DetachedColumn[] OutputColumns(CoLMConfig? config) =>
     [
         // Rows may have different numbers of choices.
         new(ScoreColumnName, new VectorDataViewType(NumberDataViewType.Single)),
@@ -36,7 +31,7 @@ internal sealed record MultipleChoiceScoring(
         new(NormalizedPredictedLabelColumnName, NumberDataViewType.Int32),
     ];
 
-    public Delegate[] CreateGetters(RowScoring rows)
+    public override Delegate[] CreateGetters(RowsToScore rows)
     {
         Action checkAlive = rows.Channel.CheckAlive;
         var encoder = new ChoiceEncoder(
@@ -44,7 +39,7 @@ internal sealed record MultipleChoiceScoring(
         var scores = new BatchScores<RowChoices, ChoiceScores>(rows.Source, RowChoicesReader.Create, batch =>
         {
             var sums = ChoiceScorer.Score(
-                rows.Model, [.. batch.Select(row => Encode(rows, encoder, row))], ChainCount, checkAlive);
+                rows.Model, [.. batch.Select(row => Encode(rows, encoder, row))], Depth.ChainCount, checkAlive);
             return [.. batch.Select((row, i) => ChoiceScores.Of(sums[i], row.Choices))];
         }, ChoiceScores.AreFinite);
         return
@@ -56,9 +51,9 @@ internal sealed record MultipleChoiceScoring(
         ];
     }
 
-    public void Save(IHost host, ZipWriter context)
+    public override void Save(IHost host, ZipWriter context)
     {
-        context.Writer.Write(ChainCount);
+        context.Writer.Write(Depth.ChainCount);
         context.SaveNonEmptyString(ScoreColumnName);
         context.SaveNonEmptyString(NormalizedScoreColumnName);
         context.SaveNonEmptyString(PredictedLabelColumnName);
@@ -66,14 +61,14 @@ internal sealed record MultipleChoiceScoring(
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
-    public static MultipleChoiceScoring Load(ZipReader context) => new(
-        ChainCount: context.Reader.ReadInt32(),
+    public static MultipleChoiceRowScorer Load(ZipReader context) => new(
+        Depth: new(context.Reader.ReadInt32()),
         ScoreColumnName: context.LoadNonEmptyString(),
         NormalizedScoreColumnName: context.LoadNonEmptyString(),
         PredictedLabelColumnName: context.LoadNonEmptyString(),
         NormalizedPredictedLabelColumnName: context.LoadNonEmptyString());
 
-    private static CompletionTokens[] Encode(RowScoring rows, ChoiceEncoder encoder, RowChoices row)
+    private static CompletionTokens[] Encode(RowsToScore rows, ChoiceEncoder encoder, RowChoices row)
     {
         var encoded = encoder.Encode(row.Row, row.ContextOfEach(rows.Columns), row.Choices);
         // The last token is predicted and not read.

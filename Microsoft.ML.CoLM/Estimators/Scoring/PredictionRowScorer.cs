@@ -9,51 +9,36 @@ using Microsoft.ML.Runtime;
 namespace Microsoft.ML.CoLM.Estimators;
 
 /// <summary>A task whose head reads the pooled features of a text or a pair of texts.</summary>
-/// <param name="ChainCount">The most chains that a row is scored with.</param>
+/// <param name="Depth">How deep rows go.</param>
 /// <param name="MaxLength">Tokens of a row that are read; longer texts lose their end.</param>
 /// <param name="Head">The task's head.</param>
-internal abstract record PredictionScoring(int ChainCount, int MaxLength, ChainHead Head) : IScoringTask
+internal abstract record PredictionRowScorer(Depth Depth, int MaxLength, ChainHead Head) : RowScorer(Depth)
 {
-    public abstract TaskKind Kind { get; }
+    public override ChainHead Head { get; } = Head;
 
-    public string? OnlyReads => "the beginning";
+    public override string? OnlyReads => "the beginning";
 
-    /// <summary>Where rows stop; null scores all of them with all the chains.</summary>
-    public Cascade? Cascade { get; init; }
-
-    public IScoringTask WithChainCount(int chainCount) => this with { ChainCount = chainCount, Cascade = null };
-
-    public virtual IScoringTask WithCascade(CascadeOptions cascade) =>
-        this with { ChainCount = cascade.ChainCounts[^1], Cascade = cascade.ToCascade(stopsByLoss: false) };
-
-    public void CheckFits(CoLMConfig config)
-    {
-        if (Cascade is { } cascade)
-            CascadeOptions.CheckFits(cascade.ChainCounts, config.Layout);
-        config.Layout.CheckChainCount(ChainCount);
-    }
-
-    public DataViewSchema.DetachedColumn[] OutputColumns(CoLMConfig? config) => Cascade is null
+    public override DataViewSchema.DetachedColumn[] OutputColumns(CoLMConfig? config) => Depth.Cascade is null
         ? OwnColumns()
         : [.. OwnColumns(), new(DefaultColumnNames.ChainsUsed, NumberDataViewType.Int32)];
 
-    public Delegate[] CreateGetters(RowScoring rows)
+    public override Delegate[] CreateGetters(RowsToScore rows)
     {
         var predict = CreatePredictor(rows);
         var predictions = new BatchScores<RowText, Prediction>(
             rows.Source, RowTextReader.Create, batch => predict([.. batch.Select(text => Encode(rows, text))]),
             prediction => Array.TrueForAll(prediction.Outputs, float.IsFinite));
         var getters = OwnGetters(() => predictions.Current().Outputs);
-        return Cascade is null
+        return Depth.Cascade is null
             ? getters
             : [.. getters, (ValueGetter<int>)((ref int value) => value = predictions.Current().ChainsUsed)];
     }
 
-    public virtual void Save(IHost host, ZipWriter context)
+    public override void Save(IHost host, ZipWriter context)
     {
-        context.Writer.Write(ChainCount);
+        context.Writer.Write(Depth.ChainCount);
         context.Writer.Write(MaxLength);
-        CascadeEntry.Save(context, Cascade);
+        CascadeEntry.Save(context, Depth.Cascade);
         HeadEntry.Save(context, Head);
     }
 
@@ -63,7 +48,7 @@ internal abstract record PredictionScoring(int ChainCount, int MaxLength, ChainH
     /// <param name="outputCount">Outputs that the task has.</param>
     /// <param name="pooling">What the head reads of a text's tokens.</param>
     /// <exception cref="InvalidDataException">The head is damaged, or not the task's.</exception>
-    protected static (int ChainCount, int MaxLength, Cascade? Cascade, ChainHead Head) Load(
+    protected static (Depth Depth, int MaxLength, ChainHead Head) Load(
         ZipReader context, CoLMModel model, int outputCount, FeaturePooling pooling)
     {
         var chainCount = context.Reader.ReadInt32();
@@ -73,7 +58,8 @@ internal abstract record PredictionScoring(int ChainCount, int MaxLength, ChainH
             throw new InvalidDataException("The zip's length of a text must be between 1 and the model's context of " +
                 FormattableString.Invariant($"{model.Config.ContextLength} tokens, found {maxLength}."));
         }
-        return (chainCount, maxLength, CascadeEntry.Load(context), HeadEntry.Load(context, model, outputCount, pooling));
+        var depth = new Depth(chainCount, CascadeEntry.Load(context));
+        return (depth, maxLength, HeadEntry.Load(context, model, outputCount, pooling));
     }
 
     protected abstract DataViewSchema.DetachedColumn[] OwnColumns();
@@ -82,7 +68,7 @@ internal abstract record PredictionScoring(int ChainCount, int MaxLength, ChainH
     /// <param name="outputs">The head's outputs for the current row.</param>
     protected abstract Delegate[] OwnGetters(Func<float[]> outputs);
 
-    private int[] Encode(RowScoring rows, RowText text)
+    private int[] Encode(RowsToScore rows, RowText text)
     {
         var ids = TaskText.Encode(rows.Tokenizer, rows.Model.Config, text.First, text.Second, MaxLength,
             rows.Columns.Names, out var isCut, rows.Channel.CheckAlive);
@@ -91,13 +77,13 @@ internal abstract record PredictionScoring(int ChainCount, int MaxLength, ChainH
         return ids;
     }
 
-    private Func<int[][], Prediction[]> CreatePredictor(RowScoring rows)
+    private Func<int[][], Prediction[]> CreatePredictor(RowsToScore rows)
     {
         Action checkAlive = rows.Channel.CheckAlive;
-        if (Cascade is { } cascade)
+        if (Depth.Cascade is { } cascade)
             return sequences => new CascadePredictor(rows.Model, Head, cascade, checkAlive).Predict(sequences);
-        var scale = new ChainRange(ChainCount - 1, ChainCount);
+        var scale = new ChainRange(Depth.ChainCount - 1, Depth.ChainCount);
         return sequences => Array.ConvertAll(SequencePredictor.Outputs(rows.Model, Head, sequences, scale, checkAlive),
-            scales => new Prediction(scales[0], ChainCount));
+            scales => new Prediction(scales[0], Depth.ChainCount));
     }
 }

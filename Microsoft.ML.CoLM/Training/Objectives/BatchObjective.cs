@@ -5,15 +5,15 @@ namespace Microsoft.ML.CoLM.Training;
 /// A loss depends on the batch's number, the parameters and the state of torch's generator alone: then a training that
 /// was interrupted goes on as it would have.
 /// </remarks>
-internal interface ITrainingTask
+internal abstract class BatchObjective
 {
     /// <summary>The model that is trained.</summary>
-    CoLMModel Model { get; }
+    public abstract CoLMModel Model { get; }
 
     /// <summary>Batches of so many passes over the data.</summary>
-    long BatchesOf(int epochs);
+    public abstract long BatchesOf(int epochs);
 
     /// <summary>The loss of a batch, with gradients.</summary>
     /// <param name="batch">Number of the batch since the beginning of training; epochs follow each other.</param>
-    BatchLoss Loss(long batch);
+    public abstract BatchLoss Loss(long batch);
 }

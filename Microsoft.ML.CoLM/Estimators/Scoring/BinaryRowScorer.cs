@@ -5,8 +5,8 @@ using Microsoft.ML.Data;
 namespace Microsoft.ML.CoLM.Estimators;
 
 /// <summary>The task <see cref="TaskKind.BinaryClassification"/>: a head of two classes, false and true.</summary>
-internal sealed record BinaryScoring(int ChainCount, int MaxLength, ChainHead Head)
-    : PredictionScoring(ChainCount, MaxLength, Head)
+internal sealed record BinaryRowScorer(Depth Depth, int MaxLength, ChainHead Head)
+    : PredictionRowScorer(Depth, MaxLength, Head)
 {
     public const int ClassCount = 2;
 
@@ -14,10 +14,10 @@ internal sealed record BinaryScoring(int ChainCount, int MaxLength, ChainHead He
 
     /// <summary>Reads what was saved.</summary>
     /// <exception cref="InvalidDataException">The head is damaged, or not the task's.</exception>
-    public static BinaryScoring Load(ZipReader context, CoLMModel model, FeaturePooling pooling)
+    public static BinaryRowScorer Load(ZipReader context, CoLMModel model, FeaturePooling pooling)
     {
-        var (chainCount, maxLength, cascade, head) = Load(context, model, ClassCount, pooling);
-        return new(chainCount, maxLength, head) { Cascade = cascade };
+        var (depth, maxLength, head) = Load(context, model, ClassCount, pooling);
+        return new(depth, maxLength, head);
     }
 
     /// <summary>The columns, which need no model.</summary>
