@@ -134,7 +134,7 @@ public sealed class TunedFolderTests : IDisposable
             using var expected = _mlContext.Transforms.ElasticScoring(options).Fit(rows);
             (options.Model, options.ModelFolder) = (null, _folder.Path);
             using var read = _mlContext.Transforms.ElasticScoring(options).Fit(rows);
-            Assert.AreEqual(task, read.Settings.Scorer.Kind);
+            Assert.AreEqual($"{task}", $"{read.Settings.Scorer.Kind}");
             Assert.AreEqual(Describe(expected, rows), Describe(read, rows));
             // The head is not used, and not lost either.
             read.Model.Save(_folder["again"]);
