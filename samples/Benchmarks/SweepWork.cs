@@ -44,7 +44,7 @@ internal sealed class SweepWork : IDisposable
         var space = new SweepSpace().Range("learningRate", 1e-4, 1e-2, logBase: true).Choice("kvSharing", true, false);
         return _mlContext.CoLM().CreateSweep().SetPipeline(space, settings => _mlContext.Transforms.ChainTuning(new()
         {
-            Model = _source,
+            Transformer = _source,
             LearningRate = settings.Get<double>("learningRate"),
             KvSharing = settings.Get<bool>("kvSharing"),
             SequenceLength = 64,
