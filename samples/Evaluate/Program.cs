@@ -50,7 +50,7 @@ SampleCommand.SetAction(command, (result, cancellation) =>
         : result.GetValue(zip) is { } file ? mlContext.CoLM().Load(file.FullName, out _)
         : StoryModel.LoadOrTrain(mlContext, cancellation);
     using var owner = fitted as IDisposable;
-    using var model = fitted is null ? CoLMModel.Load(result.GetValue(modelFolder)!.FullName) : null;
+    using var model = fitted is null ? CoLMModel.Load(result.GetValue(modelFolder)!.FullName, cancellationToken: cancellation) : null;
     var report = new Report(mlContext, model ?? FittedModel.Of(fitted!), result.GetValue(rows), cancellation);
     var isGenerated = result.GetValue(tasks) is null && result.GetValue(texts) is null;
     if (result.GetValue(tasks) is { } taskFolder)

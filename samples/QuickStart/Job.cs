@@ -17,7 +17,7 @@ internal sealed class Job(Settings settings)
         CheckOutputs();
         var (train, validation) = LoadData();
         using var baseModel = settings.Model is { } folder
-            ? CoLMModel.Load(folder.FullName, dtype: settings.DataType)
+            ? CoLMModel.Load(folder.FullName, dtype: settings.DataType, cancellationToken: cancellation)
             : Fit("Training a base from nothing", train, validation, StoryModel.Base(settings.Steps), cancellation).Model;
         var options = StoryModel.Growth(baseModel, settings.Steps);
         options.AddedChains = settings.Chains ?? options.AddedChains;
