@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Chains;
 using Microsoft.ML.CoLM.Modules;
 using static TorchSharp.torch;
 
@@ -52,12 +53,11 @@ internal static class ChainTensors
 
     private static IEnumerable<TensorSpec> Named(CoLMConfig config, int chain)
     {
-        var upTo = Enumerable.Range(0, chain + 1).ToArray();
+        var features = new FeatureLayout(config);
         long vocabulary = config.VocabularySize, hidden = config.Hidden(chain);
         long intermediate = config.Intermediate(chain);
-        var hiddenUpTo = upTo.Sum(i => (long)config.Hidden(i));
-        var intermediateUpTo = upTo.Sum(i => (long)config.Intermediate(i));
-        var queriesUpTo = upTo.Sum(i => (long)config.QueryWidth(i));
+        long hiddenUpTo = features.Hidden[chain + 1], intermediateUpTo = features.Intermediate[chain + 1];
+        long queriesUpTo = features.Queries[chain + 1];
 
         yield return new(Embedding, [vocabulary, hidden]);
         for (var layer = 0; layer < config.LayerCount; layer++)

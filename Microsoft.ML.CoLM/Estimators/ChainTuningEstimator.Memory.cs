@@ -52,8 +52,7 @@ public sealed partial class ChainTuningEstimator
         var exact = _options.Lora is { } lora ? FitMemory.AdapterParameters(config, frozenChains, lora) : 0;
         if (_options.Task == TuningTask.Label)
         {
-            exact += (long)(_options.ClassWeights?.Count ?? FewestOutputs) *
-                Enumerable.Range(0, config.ChainCount).Sum(chain => (long)config.Hidden(chain));
+            exact += (long)(_options.ClassWeights?.Count ?? FewestOutputs) * config.Width(config.ChainCount);
         }
         var ofExact = FitMemory.Bytes(exact, ScalarType.Float32);
         var training = FitMemory.OfTraining(exact, ScalarType.Float32, _options, isValidated);

@@ -162,10 +162,10 @@ internal sealed class CascadeScorer
     {
         if (chainCounts.Count == 1)
             return 0;
-        var sites = config.KvSharing ? 2L * config.KeyValueHeads(0) * config.HeadWidth : 0;
-        for (var chain = 0; chain < chainCounts[^2]; chain++)
-            sites += 2L * config.Hidden(chain) + config.QueryWidth(chain) + config.Intermediate(chain);
-        return config.LayerCount * sites;
+        var (features, count) = (new FeatureLayout(config), chainCounts[^2]);
+        var shared = config.KvSharing ? 2L * features.KeyValues[^1] : 0;
+        return config.LayerCount *
+            (shared + 2L * features.Hidden[count] + features.Queries[count] + features.Intermediate[count]);
     }
 
     private static long[] Where<T>(IReadOnlyList<T> items, Func<T, bool> isKept) =>

@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Chains;
 using Microsoft.ML.CoLM.Modules;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Chains;
 using Microsoft.ML.CoLM.Modules;
 using static TorchSharp.torch;
 
@@ -17,9 +18,9 @@ internal sealed record FrozenSite(int Layer, FeatureSite? Site, int Groups, int 
     /// <param name="ofLast">Whether later chains are computed at the last token alone, which reads all keys and values.</param>
     public static FrozenSite[] Of(CoLMConfig config, int chainCount, bool ofLast)
     {
-        var chains = Enumerable.Range(0, chainCount).ToArray();
-        int hidden = chains.Sum(config.Hidden), queries = chains.Sum(config.QueryWidth);
-        var intermediate = chains.Sum(config.Intermediate);
+        var features = new FeatureLayout(config);
+        var (hidden, queries) = (features.Hidden[chainCount], features.Queries[chainCount]);
+        var intermediate = features.Intermediate[chainCount];
         List<FrozenSite> sites = [];
         for (var layer = 0; layer < config.LayerCount; layer++)
         {

@@ -1,6 +1,6 @@
-namespace Microsoft.ML.CoLM.Inference;
+namespace Microsoft.ML.CoLM.Chains;
 
-/// <summary>Where each chain's features lie in a row of all of them.</summary>
+/// <summary>Where each chain's features lie in a row of all of them, and so how wide those of the first chains are together.</summary>
 internal sealed class FeatureLayout
 {
     public FeatureLayout(CoLMConfig config)
@@ -13,7 +13,7 @@ internal sealed class FeatureLayout
             chains.Take(config.KeyValueChains).Select(chain => config.KeyValueHeads(chain) * config.HeadWidth));
     }
 
-    /// <summary>For each chain its first feature, and then the end of the last.</summary>
+    /// <summary>For each chain its first feature, which is the width of the chains before it, and then the end of the last.</summary>
     public int[] Hidden { get; }
 
     /// <summary>As <see cref="Hidden"/>, in the queries.</summary>
