@@ -63,6 +63,15 @@ public sealed class TorchLibraryTests
         Assert.Contains("no such file", other);
     }
 
+    [TestMethod]
+    public void AMissingLibtorchIsMetFirstWithWhatAUserOfThePackageDoes()
+    {
+        var message = TorchLibrary.Explained(new DllNotFoundException("no such file"), folder: null).Message;
+        Assert.StartsWith("TorchSharp's native libraries could not be loaded. " +
+            $"Add the NuGet package TorchSharp-cpu {LibraryVersions.Expected("TorchSharp")}", message);
+        Assert.Contains("RuntimeIdentifier", message);
+    }
+
     private static void Names(Exception error, string thing)
     {
         Assert.Contains(FolderVariable, error.Message);

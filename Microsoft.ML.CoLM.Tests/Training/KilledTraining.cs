@@ -24,6 +24,8 @@ internal sealed class KilledTraining : IDisposable
             program, [typeof(KilledTraining).Assembly.Location, kind, checkpointFolder, weightsFile])
         {
             RedirectStandardOutput = true,
+            // Whoever lives for a moment has no use for code that is optimized.
+            Environment = { ["DOTNET_TieredCompilation"] = "1", ["DOTNET_TieredPGO"] = "0" },
         })!;
     }
 

@@ -44,9 +44,13 @@ internal static class TorchLibrary
     /// <param name="folder">The folder that the environment variable names; null or empty for none.</param>
     internal static DllNotFoundException Explained(Exception reason, string? folder)
     {
+        var version = LibraryVersions.Expected("TorchSharp");
+        var system = OperatingSystem.IsWindows() ? "win-x64" : OperatingSystem.IsMacOS() ? "osx-arm64" : "linux-x64";
         var hint = string.IsNullOrEmpty(folder)
-            ? "Build the program with TorchBackend cpu, cuda-linux or cuda-windows (or a reference to the " +
-              $"TorchSharp package of that name), or set {FolderVariable} to a folder that holds libtorch."
+            ? $"Add the NuGet package TorchSharp-cpu {version} (or TorchSharp-cuda-linux or TorchSharp-cuda-windows of that " +
+              $"version) to the program's project, and set its RuntimeIdentifier, for example to {system}; or set " +
+              $"the environment variable {FolderVariable} to a folder that holds libtorch. Programs in this library's own " +
+              "repository choose by TorchBackend: cpu, cuda-linux or cuda-windows."
             : $"{FolderVariable} is '{folder}'; libtorch there must be of the version TorchSharp is made for.";
         if (reason.ToString().Contains("GLIBCXX_", StringComparison.Ordinal))
         {
