@@ -58,8 +58,8 @@ internal sealed class InferenceEngine : IDisposable
     /// <summary>Who computes what when a range of chains is run for a few rows.</summary>
     /// <param name="chains">The chains.</param>
     /// <param name="threads">All of the team's threads, or one.</param>
-    public RangePlan Plan(ChainRange chains, int threads) =>
-        _plans.GetOrAdd((chains, threads), key => new RangePlan(Weights, key.Chains, key.Threads));
+    public RangePlan Plan(ChainRange chains, int threads) => _plans.TryGetValue((chains, threads), out var plan)
+        ? plan : _plans.GetOrAdd((chains, threads), new RangePlan(Weights, chains, threads));
 
     /// <summary>Begins a session's pass, until what this gives is disposed.</summary>
     public Pass Begin() => new(this);
