@@ -24,7 +24,7 @@ internal static class TestModels
     public static CoLMModel Random(
         CoLMConfig config, int seed = 1, ScalarType dtype = ScalarType.Float32, double deviation = 0.5)
     {
-        var model = CoLMModel.Create(config, seed, CPU, dtype);
+        var model = new CoLMModel(config, CPU, dtype);
         using var noGradients = no_grad();
         using var scope = NewDisposeScope();
         using var generator = new Generator((ulong)seed);

@@ -26,6 +26,7 @@ public sealed partial class CoLMOperations
     /// <param name="model">The fitted pipeline, or a transformer.</param>
     /// <param name="inputSchema">The schema of the data that it reads; null where nobody will ask for it.</param>
     /// <param name="path">The zip to write; its folder must be there.</param>
+    /// <param name="cancellationToken">Ends it before more is written, with the file at the path as it was.</param>
     /// <exception cref="ArgumentException">
     /// <paramref name="path"/> is empty, or the model has more than <see cref="Load"/> reads: 10,000 entries, or 50 folders in
     /// each other, as of chains in chains.
@@ -35,12 +36,14 @@ public sealed partial class CoLMOperations
     /// The zip cannot be written, or a folder, a pipe or a device is in its place.
     /// </exception>
     /// <exception cref="UnauthorizedAccessException">The folder may not be written.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     /// <exception cref="ObjectDisposedException">A transformer was disposed.</exception>
-    public void Save(ITransformer model, DataViewSchema? inputSchema, string path)
+    public void Save(
+        ITransformer model, DataViewSchema? inputSchema, string path, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentException.ThrowIfNullOrEmpty(path);
-        new ModelZip(_mlContext).Save(model, inputSchema, path);
+        new ModelZip(_mlContext).Save(model, inputSchema, path, cancellationToken);
     }
 
     /// <summary>
@@ -54,6 +57,7 @@ public sealed partial class CoLMOperations
     /// </remarks>
     /// <param name="path">The zip.</param>
     /// <param name="inputSchema">The schema that was saved with the model; null where none was.</param>
+    /// <param name="cancellationToken">Ends it before more is read.</param>
     /// <returns>The fitted pipeline, to be disposed where it is <see cref="IDisposable"/>.</returns>
     /// <exception cref="ArgumentException"><paramref name="path"/> is empty.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
@@ -62,12 +66,13 @@ public sealed partial class CoLMOperations
     /// It is no zip, or holds no model, or is damaged, or unpacks to more than a gigabyte and sixteen times its length
     /// besides the weights; the message names the entry.
     /// </exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     /// <exception cref="InvalidOperationException">
     /// The GPU of <see cref="MLContext.GpuDeviceId"/> is not there, and falling back is not allowed.
     /// </exception>
-    public ITransformer Load(string path, out DataViewSchema inputSchema)
+    public ITransformer Load(string path, out DataViewSchema inputSchema, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        return new ModelZip(_mlContext).Load(path, out inputSchema);
+        return new ModelZip(_mlContext).Load(path, out inputSchema, cancellationToken);
     }
 }

@@ -115,7 +115,7 @@ public sealed class CoLMConfigTests
         Assert.Contains("EosTokenIds = [2, 3]", text);
         Assert.Contains("Llama3RopeScaling: Factor 8, LowFrequencyFactor 1, HighFrequencyFactor 4.5, OriginalContextLength 64", text);
         Assert.DoesNotContain("System.", text);
-        Assert.DoesNotContain("TokenIdList", text);
+        Assert.DoesNotContain("ItemList", text);
     }
 
     [TestMethod]

@@ -27,6 +27,25 @@ public sealed class CancelledEvaluationTests
     }
 
     [TestMethod]
+    public void AZipIsNeitherWrittenNorReadAnyFurther()
+    {
+        var mlContext = new MLContext(seed: 1);
+        using var folder = new Checkpoints.TemporaryFolder();
+        using var model = TextModels.Random(4, 4);
+        using var scorer = mlContext.Scorer(model);
+        using var source = new CancellationTokenSource();
+        mlContext.CoLM().Save(scorer, inputSchema: null, folder["model.zip"], source.Token);
+        (mlContext.CoLM().Load(folder["model.zip"], out _, source.Token) as IDisposable)!.Dispose();
+        var before = File.ReadAllBytes(folder["model.zip"]);
+        source.Cancel();
+        Assert.ThrowsExactly<OperationCanceledException>(
+            () => mlContext.CoLM().Save(scorer, inputSchema: null, folder["model.zip"], source.Token));
+        Assert.ThrowsExactly<OperationCanceledException>(() => mlContext.CoLM().Load(folder["model.zip"], out _, source.Token));
+        CollectionAssert.AreEqual(before, File.ReadAllBytes(folder["model.zip"]));
+        Assert.HasCount(1, Directory.GetFiles(folder.Path));
+    }
+
+    [TestMethod]
     public void AModelIsNeitherLoadedNorSavedAnyFurther()
     {
         using var folder = new Checkpoints.TemporaryFolder();

@@ -89,7 +89,7 @@ public sealed class SurfaceTests
             .Where(property => property.Modifiers.Any(SyntaxKind.PublicKeyword))
             .Where(property => property.FirstAncestorOrSelf<ClassDeclarationSyntax>()!.Modifiers.Any(SyntaxKind.PublicKeyword))];
         Assert.IsGreaterThan(90, options.Length);
-        Assert.IsEmpty(options.Where(option => !option.GetLeadingTrivia().ToFullString().Contains("Default: ", StringComparison.Ordinal))
+        Assert.IsEmpty(options.Where(option => !option.GetLeadingTrivia().ToFullString().Contains("Default:", StringComparison.Ordinal))
             .Select(option => option.Identifier.Text));
     }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.ML.CoLM.Text;
 
 namespace Microsoft.ML.CoLM;
 
@@ -29,13 +30,14 @@ public sealed class ChainLayout : IEquatable<ChainLayout>
             }
         }
         _heads = [.. heads];
+        Heads = new ItemList<int>(_heads);
     }
 
     /// <summary>The number of chains, n.</summary>
     public int ChainCount => _heads.Length;
 
     /// <summary>Attention heads of each chain, first chain first.</summary>
-    public IReadOnlyList<int> Heads => _heads;
+    public IReadOnlyList<int> Heads { get; }
 
     /// <summary>Reads the text form, for example <c>"32,8"</c>.</summary>
     /// <exception cref="ArgumentException">The text is not a comma-separated list of positive whole numbers.</exception>

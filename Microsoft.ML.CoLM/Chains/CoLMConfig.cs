@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Text;
 
 namespace Microsoft.ML.CoLM;
 
@@ -13,7 +14,7 @@ namespace Microsoft.ML.CoLM;
 /// </remarks>
 public sealed record CoLMConfig
 {
-    private readonly TokenIdList _eosTokenIds = new([]);
+    private readonly ItemList<int> _eosTokenIds = new([]);
     private readonly SourceText _source;
 
     /// <summary>Attention heads of each chain.</summary>
@@ -74,7 +75,7 @@ public sealed record CoLMConfig
         init
         {
             ArgumentNullException.ThrowIfNull(value, nameof(EosTokenIds));
-            _eosTokenIds = new TokenIdList(value);
+            _eosTokenIds = new ItemList<int>(value);
         }
     }
 

@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Checkpoints;
+using Microsoft.ML.CoLM.Text;
 using Microsoft.ML.CoLM.Tokenizers;
 using Microsoft.ML.Tokenizers;
 
@@ -20,7 +21,8 @@ public sealed partial class CoLMModel
     /// ends at its limits and stop texts alone.
     /// </summary>
     /// <remarks>As in transformers. They are stored with the model, and a grown or tuned model has those of its source.</remarks>
-    public IReadOnlyList<int> EndTokenIds => GenerationEndTokenIds ?? Config.EosTokenIds;
+    public IReadOnlyList<int> EndTokenIds =>
+        GenerationEndTokenIds is { } ids ? new ItemList<int>(ids) : Config.EosTokenIds;
 
     /// <summary>What <c>generation_config.json</c> says; null where there is none.</summary>
     internal IReadOnlyList<int>? GenerationEndTokenIds

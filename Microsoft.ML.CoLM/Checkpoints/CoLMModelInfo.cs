@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Checkpoints;
+using Microsoft.ML.CoLM.Text;
 using Microsoft.ML.CoLM.Tokenizers;
 using Microsoft.ML.Tokenizers;
 using static TorchSharp.torch;
@@ -11,7 +12,7 @@ public sealed class CoLMModelInfo
     internal CoLMModelInfo(OpenModel files)
     {
         (Config, TaskSettings, Warnings) = (files.Config, files.Task?.Settings, files.Warnings);
-        EndTokenIds = files.EndTokenIds ?? Config.EosTokenIds;
+        EndTokenIds = files.EndTokenIds is { } ids ? new ItemList<int>(ids) : Config.EosTokenIds;
         var embedding = files.Weights.Select(entry => entry.File.StoredType(ChainTensors.EmbeddingOf(Config))).First(type => type is not null);
         DataTypes = [.. files.Weights.SelectMany(entry => entry.File.StoredTypes).Prepend(embedding!.Value).Distinct()];
         Tokenizer = files.Tokenizer?.CreateTokenizer();

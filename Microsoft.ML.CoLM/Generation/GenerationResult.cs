@@ -1,3 +1,5 @@
+using Microsoft.ML.CoLM.Text;
+
 namespace Microsoft.ML.CoLM;
 
 /// <summary>A generated text.</summary>
@@ -7,7 +9,7 @@ public sealed class GenerationResult
         string text, IReadOnlyList<int> tokenIds, FinishReason finishReason, int promptTokenCount,
         GenerationStatistics statistics)
     {
-        (Text, TokenIds, FinishReason) = (text, tokenIds, finishReason);
+        (Text, TokenIds, FinishReason) = (text, new ItemList<int>(tokenIds), finishReason);
         (PromptTokenCount, Statistics) = (promptTokenCount, statistics);
     }
 

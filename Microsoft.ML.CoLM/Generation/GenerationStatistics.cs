@@ -11,7 +11,7 @@ public sealed class GenerationStatistics
         IReadOnlyList<long> keyValuesComputed)
     {
         (FullPassCount, DraftedTokenCount, AcceptedTokenCount) = (fullPassCount, draftedTokenCount, acceptedTokenCount);
-        (ChainCounts, KeyValuesComputed) = (chainCounts, keyValuesComputed);
+        (ChainCounts, KeyValuesComputed) = (new ItemList<int>(chainCounts), new ItemList<long>(keyValuesComputed));
     }
 
     /// <summary>Passes through all chains in use; without speculative decoding one for each token.</summary>
@@ -41,6 +41,6 @@ public sealed class GenerationStatistics
     /// <summary>All of it in a line.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
         $"{ChainCounts.Count} tokens in {FullPassCount} full passes, {AcceptedTokenCount} of {DraftedTokenCount} drafted " +
-        $"tokens accepted, chains of the tokens {ListText.Of(ChainCounts)}, ") +
-        $"keys and values computed a chain {ListText.Of(KeyValuesComputed)}";
+        $"tokens accepted, chains of the tokens {ChainCounts}, ") +
+        $"keys and values computed a chain {KeyValuesComputed}";
 }

@@ -32,13 +32,13 @@ public sealed class TrainingProgress
     /// After a validation, the mean loss of a token, or of a row that has a label, at each chain count from 1 on; otherwise
     /// empty.
     /// </summary>
-    public IReadOnlyList<double> ValidationLosses { get; internal init; } = [];
+    public IReadOnlyList<double> ValidationLosses { get; internal init => field = new ItemList<double>(value); } = new ItemList<double>([]);
 
     /// <summary>
     /// After a validation, the task's metric at each chain count from 1 on: accuracy in classification, Pearson's
     /// correlation in regression; otherwise, and in language modelling, empty.
     /// </summary>
-    public IReadOnlyList<double> ValidationMetrics { get; internal init; } = [];
+    public IReadOnlyList<double> ValidationMetrics { get; internal init => field = new ItemList<double>(value); } = new ItemList<double>([]);
 
     /// <summary>All of it in a line.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,

@@ -26,13 +26,13 @@ public sealed class TrainingSummary
     /// The mean loss of a token, or of a row that has a label, at each chain count from 1 on, of the model that training
     /// ended with; empty without a validation set, and when training was cancelled.
     /// </summary>
-    public IReadOnlyList<double> ValidationLosses { get; internal init; } = [];
+    public IReadOnlyList<double> ValidationLosses { get; internal init => field = new ItemList<double>(value); } = new ItemList<double>([]);
 
     /// <summary>
     /// The task's metric, where <see cref="ValidationLosses"/> are given, at each chain count from 1 on: accuracy in
     /// classification, Pearson's correlation in regression; empty in language modelling.
     /// </summary>
-    public IReadOnlyList<double> ValidationMetrics { get; internal init; } = [];
+    public IReadOnlyList<double> ValidationMetrics { get; internal init => field = new ItemList<double>(value); } = new ItemList<double>([]);
 
     /// <summary>
     /// The step whose weights the model has: the last, or with <see cref="TrainingOptions.RestoreBest"/> that of the best

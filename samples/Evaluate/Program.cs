@@ -47,7 +47,7 @@ SampleCommand.SetAction(command, (result, cancellation) =>
 {
     var mlContext = new MLContext(seed: 1);
     var fitted = result.GetValue(modelFolder) is { } folder ? null
-        : result.GetValue(zip) is { } file ? mlContext.CoLM().Load(file.FullName, out _)
+        : result.GetValue(zip) is { } file ? mlContext.CoLM().Load(file.FullName, out _, cancellation)
         : StoryModel.LoadOrTrain(mlContext, cancellation);
     using var owner = fitted as IDisposable;
     using var model = fitted is null ? CoLMModel.Load(result.GetValue(modelFolder)!.FullName, cancellationToken: cancellation) : null;

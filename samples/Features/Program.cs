@@ -29,7 +29,7 @@ SampleCommand.SetAction(command, (result, cancellation) =>
     var mlContext = new MLContext(seed: 1);
     var (rows, others) = result.GetValue(train) is { } file
         ? (Read(file), Read(result.GetValue(test)!)) : (Stories(seed: 2, 400), Stories(seed: 3, 300));
-    var pipeline = result.GetValue(zip) is { } path ? mlContext.CoLM().Load(path.FullName, out _)
+    var pipeline = result.GetValue(zip) is { } path ? mlContext.CoLM().Load(path.FullName, out _, cancellation)
         : result.GetValue(folder) is { } name ? mlContext.Transforms.ElasticScoring(name.FullName).Fit(rows)
         : StoryModel.LoadOrTrain(mlContext, cancellation);
     using var disposing = pipeline as IDisposable;

@@ -28,13 +28,13 @@ internal static class StoryModel
         if (File.Exists(path))
         {
             Console.WriteLine($"Loads {path}.");
-            return mlContext.CoLM().Load(path, out _);
+            return mlContext.CoLM().Load(path, out _, cancellationToken);
         }
         Console.WriteLine($"There is no {path}: makes QuickStart's model, which takes a minute or two.");
         var (train, validation) = Stories(mlContext);
         using var small = Fit(mlContext, "base", train, Base(Steps), validation, cancellationToken);
         var grown = Fit(mlContext, "added chain", train, Growth(small.Model, Steps), validation, cancellationToken);
-        mlContext.CoLM().Save(grown, train.Schema, path);
+        mlContext.CoLM().Save(grown, train.Schema, path, cancellationToken);
         Console.WriteLine($"Saved {path}.");
         return grown;
     }

@@ -13,7 +13,7 @@ internal static class ModelSweep
         var mlContext = new MLContext(seed: 1);
         DataViewSchema? schema = null;
         var model = zip is null
-            ? StoryModel.LoadOrTrain(mlContext, cancellation) : mlContext.CoLM().Load(zip.FullName, out schema);
+            ? StoryModel.LoadOrTrain(mlContext, cancellation) : mlContext.CoLM().Load(zip.FullName, out schema, cancellation);
         using var disposed = model as IDisposable;
         var (train, rows) = StoryModel.Stories(mlContext);
         if (data is not null)

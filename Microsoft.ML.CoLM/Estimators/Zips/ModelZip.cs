@@ -35,9 +35,13 @@ internal sealed class ModelZip(MLContext mlContext)
     private readonly IHostEnvironment _environment = mlContext;
 
     /// <summary>Writes a model as a whole or not at all.</summary>
-    public void Save(ITransformer model, DataViewSchema? inputSchema, string path) => WholeFile.Write(path, file =>
+    public void Save(
+        ITransformer model, DataViewSchema? inputSchema, string path, CancellationToken cancellationToken = default) =>
+        WholeFile.Write(path, file => Save(model, inputSchema, file, cancellationToken));
+
+    private void Save(ITransformer model, DataViewSchema? inputSchema, Stream file, CancellationToken cancellationToken)
     {
-        using var stream = new WatchedStream(file);
+        using var stream = new WatchedStream(file, cancellationToken);
         using (var repository = RepositoryWriter.CreateNew(stream, _environment))
         {
             ModelArchive.MakePrivate(repository);
@@ -49,10 +53,10 @@ internal sealed class ModelZip(MLContext mlContext)
             repository.Commit();
         }
         stream.CheckWritten();
-    });
+    }
 
     /// <summary>Reads a model; what is not this library's goes through memory where it can.</summary>
-    public ITransformer Load(string path, out DataViewSchema inputSchema)
+    public ITransformer Load(string path, out DataViewSchema inputSchema, CancellationToken cancellationToken = default)
     {
         if (Directory.Exists(path))
         {
@@ -60,7 +64,8 @@ internal sealed class ModelZip(MLContext mlContext)
                 $"{nameof(CoLMModel)}.{nameof(CoLMModel.Load)} or Transforms.ElasticScoring(folder).");
         }
         using var file = OrdinaryFile.OpenRead(path);
-        using var stream = new BufferedStream(file, BufferLength);
+        using var watched = new WatchedStream(file, cancellationToken);
+        using var stream = new BufferedStream(watched, BufferLength);
         try
         {
             var isInMemory = Check(stream, path);

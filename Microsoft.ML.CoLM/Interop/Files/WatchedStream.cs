@@ -1,8 +1,11 @@
 namespace Microsoft.ML.CoLM.Interop;
 
-/// <summary>Remembers the first failure to write, which ML.NET passes over at the end of an archive.</summary>
+/// <summary>
+/// Remembers the first failure to write, which ML.NET passes over at the end of an archive, and ends when it is cancelled.
+/// </summary>
 /// <param name="inner">Stays its owner's.</param>
-internal sealed class WatchedStream(Stream inner) : Stream
+/// <param name="cancellationToken">Looked at before every read and write.</param>
+internal sealed class WatchedStream(Stream inner, CancellationToken cancellationToken = default) : Stream
 {
     private Exception? _failure;
 
@@ -23,13 +26,24 @@ internal sealed class WatchedStream(Stream inner) : Stream
     /// <summary>Throws what was remembered.</summary>
     public void CheckWritten()
     {
+        cancellationToken.ThrowIfCancellationRequested();
         if (_failure is { } failure)
             throw new IOException(failure.Message, failure);
     }
 
-    public override int Read(byte[] buffer, int offset, int count) => inner.Read(buffer, offset, count);
+    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
 
-    public override void Write(byte[] buffer, int offset, int count) => Watch(() => inner.Write(buffer, offset, count));
+    public override int Read(Span<byte> buffer)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return inner.Read(buffer);
+    }
+
+    public override void Write(byte[] buffer, int offset, int count) => Watch(() =>
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        inner.Write(buffer, offset, count);
+    });
 
     public override long Seek(long offset, SeekOrigin origin)
     {
