@@ -15,7 +15,7 @@ internal static class ModelFolder
     /// <summary>Checks all files against the configuration, then builds the model and fills it.</summary>
     public static CoLMModel Load(string folder, int? chainCount, Device device, ScalarType? dtype)
     {
-        if (dtype is { } asked && !ElementType.CanHoldWeights(asked))
+        if (dtype is { } asked && !SafetensorsType.CanHoldWeights(asked))
             throw new ArgumentException($"A model's type is Float32, BFloat16 or Float16, not {asked}.", nameof(dtype));
         GivenFolder.Check(folder);
         using var files = Open(folder, chainCount);
