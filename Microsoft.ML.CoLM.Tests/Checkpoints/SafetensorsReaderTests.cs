@@ -185,7 +185,7 @@ public sealed class SafetensorsReaderTests
     [DataRow(ScalarType.Float16, 0x7C00u, "infinite")]
     public void AnElementThatIsNoFiniteNumberIsRefusedWhereverItStands(ScalarType type, uint bits, string problem)
     {
-        var stored = ElementType.OfWeights(type);
+        var stored = SafetensorsType.OfWeights(type);
         foreach (var count in (int[])[1, 100])
         {
             var header = $$$"""

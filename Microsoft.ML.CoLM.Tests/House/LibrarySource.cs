@@ -43,7 +43,7 @@ internal sealed partial class LibrarySource
     /// <summary>What a file uses of others: the name that stands in it, and the file that declares what it means.</summary>
     public IReadOnlyList<Use> Uses => [.. _uses.Value[true]];
 
-    /// <summary>Names that were looked up and mean nothing, as if they were of files without a name.</summary>
+    /// <summary>Names of signatures that mean nothing, as if they were of files without a name.</summary>
     public IReadOnlyList<Use> Unresolved => [.. _uses.Value[false]];
 
     private Use[] Resolve()
@@ -97,7 +97,8 @@ internal sealed partial class LibrarySource
                 continue;
             }
             var found = model.GetSymbolInfo(name);
-            if (found is { Symbol: null, CandidateSymbols: [] })
+            // In bodies, internals of ML.NET are no symbols here.
+            if (!isInBody && found is { Symbol: null, CandidateSymbols: [] })
                 yield return new(tree.FilePath, name.ToString(), "");
             foreach (var symbol in found.Symbol is { } only ? [only] : found.CandidateSymbols)
             {

@@ -40,7 +40,7 @@ internal sealed class TextEncoder
     /// <param name="checkAlive">Called often; what it throws ends encoding.</param>
     public void Encode(string text, bool parsesSpecialTokens, List<int> ids, Action? checkAlive)
     {
-        foreach (TextPiece piece in Pieces(text, parsesSpecialTokens, startsDocument: true, checkAlive))
+        foreach (Piece piece in Pieces(text, parsesSpecialTokens, startsDocument: true, checkAlive))
             Encode(piece, ids, checkAlive);
     }
 
@@ -71,7 +71,7 @@ internal sealed class TextEncoder
 
         void EncodeText(int from, int to)
         {
-            foreach (TextPiece piece in Pieces(text[from..to], false, startsDocument: from == 0, checkAlive))
+            foreach (Piece piece in Pieces(text[from..to], false, startsDocument: from == 0, checkAlive))
                 Encode(piece, ids, checkAlive);
         }
     }
@@ -82,7 +82,7 @@ internal sealed class TextEncoder
     {
         var normalized = new StringBuilder();
         List<(int Id, int Start, int End)> tokens = [];
-        foreach (TextPiece piece in Pieces(text, parsesSpecialTokens, startsDocument: true, checkAlive: null))
+        foreach (Piece piece in Pieces(text, parsesSpecialTokens, startsDocument: true, checkAlive: null))
         {
             int start = normalized.Length;
             normalized.Append(piece.Text);
@@ -94,7 +94,7 @@ internal sealed class TextEncoder
         return (normalized.ToString(), tokens);
     }
 
-    private void Locate(TextPiece piece, int offset, List<(int Id, int Start, int End)> tokens)
+    private void Locate(Piece piece, int offset, List<(int Id, int Start, int End)> tokens)
     {
         List<Word> words = Words(piece, checkAlive: null);
         List<(int Start, int End)[]> places = WordAlignment.Of(piece.Text, words);
@@ -108,7 +108,7 @@ internal sealed class TextEncoder
         }
     }
 
-    private void Encode(TextPiece piece, List<int> ids, Action? checkAlive)
+    private void Encode(Piece piece, List<int> ids, Action? checkAlive)
     {
         if (piece.TokenId is int added)
         {
@@ -119,7 +119,7 @@ internal sealed class TextEncoder
             _words.Encode(word.Text.Span, ids, checkAlive);
     }
 
-    private List<Word> Words(TextPiece piece, Action? checkAlive)
+    private List<Word> Words(Piece piece, Action? checkAlive)
     {
         List<Word> words = [new(piece.Text.AsMemory(), piece.StartsDocument)];
         foreach (IPreTokenizer step in _steps)
@@ -127,11 +127,11 @@ internal sealed class TextEncoder
         return words;
     }
 
-    private IEnumerable<TextPiece> Pieces(string text, bool parsesSpecialTokens, bool startsDocument, Action? checkAlive)
+    private IEnumerable<Piece> Pieces(string text, bool parsesSpecialTokens, bool startsDocument, Action? checkAlive)
     {
         text = WellFormedText.Of(text);
         Func<AddedToken, bool> isTaken = parsesSpecialTokens ? static _ => true : static token => !token.IsSpecial;
-        foreach (TextPiece given in Split(text, _given.Find(text, isTaken, checkAlive), startsDocument))
+        foreach (Piece given in Split(text, _given.Find(text, isTaken, checkAlive), startsDocument))
         {
             string normalized = given.TokenId is null ? Normalize(given.Text) : given.Text;
             if (given.TokenId is not null)
@@ -139,7 +139,7 @@ internal sealed class TextEncoder
                 yield return given;
                 continue;
             }
-            foreach (TextPiece piece in
+            foreach (Piece piece in
                 Split(normalized, _normalized.Find(normalized, isTaken, checkAlive), given.StartsDocument))
             {
                 yield return piece;
@@ -147,7 +147,7 @@ internal sealed class TextEncoder
         }
     }
 
-    private static IEnumerable<TextPiece> Split(string text, List<AddedTokenMatch> matches, bool startsDocument)
+    private static IEnumerable<Piece> Split(string text, List<AddedTokenMatch> matches, bool startsDocument)
     {
         var done = 0;
         foreach (AddedTokenMatch match in matches)
@@ -162,4 +162,10 @@ internal sealed class TextEncoder
     }
 
     private string Normalize(string text) => _normalizer?.Normalize(text) ?? text;
+
+    /// <summary>An added token in a text, or the text between two of them.</summary>
+    /// <param name="Text">Its characters, normalized; at least one.</param>
+    /// <param name="TokenId">The added token's id; null for text.</param>
+    /// <param name="StartsDocument">Whether nothing stands before it in its document.</param>
+    private readonly record struct Piece(string Text, int? TokenId, bool StartsDocument);
 }

@@ -16,7 +16,7 @@ internal static class ModelFolder
     public static CoLMModel Load(
         string folder, int? chainCount, Device device, ScalarType? dtype, CancellationToken cancellationToken = default)
     {
-        if (dtype is { } asked && !ElementType.CanHoldWeights(asked))
+        if (dtype is { } asked && !SafetensorsType.CanHoldWeights(asked))
             throw new ArgumentException($"A model's type is Float32, BFloat16 or Float16, not {asked}.", nameof(dtype));
         GivenFolder.Check(folder);
         using var files = Open(folder, chainCount);

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Text;
 
 namespace Microsoft.ML.CoLM.Checkpoints;
@@ -79,7 +78,7 @@ internal static class SafetensorsHeader
             throw Error(source, name, $"must be described by a JSON object, found {info.ValueKind}");
 
         var typeName = Required(info, "dtype", JsonValueKind.String, source, name).GetString()!;
-        var type = ElementType.Find(typeName)
+        var type = SafetensorsType.Find(typeName)
             ?? throw Error(source, name, $"has the unknown element type {ErrorText.Quote(typeName)}");
         var shape = Numbers(info, "shape", source, name);
         var offsets = Numbers(info, "data_offsets", source, name);

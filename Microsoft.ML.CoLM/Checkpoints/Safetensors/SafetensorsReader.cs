@@ -80,7 +80,7 @@ internal sealed class SafetensorsReader : IDisposable
         try
         {
             SkipTo(entry.Begin);
-            areFinite = TensorBytes.Read(_stream, entry.Type, target);
+            areFinite = TensorBytes.Read(_stream, ScalarOf(entry), target);
             _position = entry.End;
         }
         catch (EndOfStreamException e)
@@ -111,7 +111,7 @@ internal sealed class SafetensorsReader : IDisposable
             other.SkipTo(otherEntry.Begin);
             (_position, other._position) = (entry.End, otherEntry.End);
             return TensorBytes.AreEqual(
-                _stream, entry.Type, other._stream, otherEntry.Type, (entry.End - entry.Begin) / entry.Type.Size);
+                _stream, ScalarOf(entry), other._stream, other.ScalarOf(otherEntry), (entry.End - entry.Begin) / entry.Type.Size);
         }
         catch (EndOfStreamException e)
         {
@@ -123,9 +123,7 @@ internal sealed class SafetensorsReader : IDisposable
     /// <exception cref="InvalidDataException">The type is one that torch lacks, or the stream ends early.</exception>
     public Tensor Read(SafetensorsEntry entry)
     {
-        var type = entry.Type.Scalar ?? throw new InvalidDataException(
-            $"{Source}: tensor {ErrorText.Quote(entry.Name)} has element type {entry.Type.Name}, which torch lacks.");
-        var tensor = empty(entry.Shape, dtype: type);
+        var tensor = empty(entry.Shape, dtype: ScalarOf(entry));
         try
         {
             Read(entry, tensor);
@@ -204,6 +202,9 @@ internal sealed class SafetensorsReader : IDisposable
         InvalidDataException TooLong() => new($"{source}: the header says it is {length} bytes long; " +
             $"{limit} are far more than weights need, and no more are read.");
     }
+
+    private ScalarType ScalarOf(SafetensorsEntry entry) => entry.Type.Scalar ?? throw new InvalidDataException(
+        $"{Source}: tensor {ErrorText.Quote(entry.Name)} has element type {entry.Type.Name}, which torch lacks.");
 
     private void SkipTo(long position)
     {

@@ -20,7 +20,7 @@ internal static class SafetensorsWriter
         Stream stream, IEnumerable<KeyValuePair<string, Tensor>> tensors, params IEnumerable<KeyValuePair<string, string>> texts)
     {
         var ordered = tensors
-            .OrderBy(tensor => ElementType.OfWeights(tensor.Value.dtype).Rank)
+            .OrderBy(tensor => SafetensorsType.OfWeights(tensor.Value.dtype).Rank)
             .ThenBy(tensor => tensor.Key, StringComparer.Ordinal)
             .ToList();
 
@@ -51,7 +51,7 @@ internal static class SafetensorsWriter
         long end = 0;
         foreach (var (name, tensor) in tensors)
         {
-            var type = ElementType.OfWeights(tensor.dtype);
+            var type = SafetensorsType.OfWeights(tensor.dtype);
             json.WriteStartObject(name);
             json.WriteString("dtype", type.Name);
             json.WriteStartArray("shape");

@@ -63,11 +63,15 @@ internal static class ShardIndex
                 $"{ErrorText.Shape(tensor.Shape)} is missing.");
         }
         var shard = file.ValueKind == JsonValueKind.String ? file.GetString()! : "";
-        if (!PlainName.Is(shard))
+        if (!IsPlain(shard))
         {
             throw new InvalidDataException($"{path}: tensor {ErrorText.Quote(tensor.Name)} must be in a file of the " +
                 $"same folder, found {ErrorText.Value(file)}.");
         }
         return shard;
     }
+
+    // The name of a file in the folder itself, on every system.
+    private static bool IsPlain(string name) =>
+        name.Length > 0 && name is not ("." or "..") && name.AsSpan().IndexOfAny("/\\:\0") < 0;
 }

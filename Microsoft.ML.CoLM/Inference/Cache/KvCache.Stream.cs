@@ -150,7 +150,7 @@ public sealed partial class KvCache
 
     private static KvCache Read(Stream stream, HashedStream hashed, CacheHeader header, CoLMModel model, int? capacity)
     {
-        var elementSize = ElementType.OfWeights(model.DataType).Size;
+        var elementSize = (int)model.DataType.ElementSize();
         var expected = header.ElementCount(model.Config) * elementSize + SHA256.HashSizeInBytes;
         if (Left(stream) is { } left && left != expected)
         {
@@ -177,7 +177,7 @@ public sealed partial class KvCache
                     Store();
                 var read = empty([part.Heads, part.Length, model.Config.HeadWidth], dtype: model.DataType);
                 early.Enqueue((part, read));
-                if (!TensorBytes.Read(hashed, ElementType.OfWeights(model.DataType), read))
+                if (!TensorBytes.Read(hashed, model.DataType, read))
                 {
                     throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
                         $"The KV cache's {(part.IsKey ? "keys" : "values")} of layer {part.Layer + 1}, chain {part.Chain + 1}, " +

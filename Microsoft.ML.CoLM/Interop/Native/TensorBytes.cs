@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Interop;
@@ -11,19 +12,19 @@ internal static class TensorBytes
 {
     private const int ChunkLength = 4 << 20;
 
-    /// <summary>Fills a contiguous tensor from elements that are stored in a type that torch has.</summary>
+    /// <summary>Fills a contiguous tensor from elements as they are stored.</summary>
     /// <returns>
     /// Whether all elements are finite numbers, as they are stored and as they are in the tensor's type. They are looked
     /// at while they are in the processor's cache, where that costs little.
     /// </returns>
     /// <exception cref="EndOfStreamException">The stream ends before the tensor is full.</exception>
-    public static bool Read(Stream stream, ElementType stored, Tensor target)
+    public static bool Read(Stream stream, ScalarType stored, Tensor target)
     {
         using var flat = Flat(target);
         var areFinite = true;
-        var isDirect = target.device_type == TorchSharp.DeviceType.CPU && target.dtype == stored.Scalar;
-        var elementsPerChunk = ChunkLength / stored.Size;
-        using var staging = isDirect ? null : empty(Math.Min(elementsPerChunk, flat.numel()), dtype: stored.Scalar);
+        var isDirect = target.device_type == DeviceType.CPU && target.dtype == stored;
+        var elementsPerChunk = ChunkLength / (int)stored.ElementSize();
+        using var staging = isDirect ? null : empty(Math.Min(elementsPerChunk, flat.numel()), dtype: stored);
         for (long start = 0; start < flat.numel(); start += elementsPerChunk)
         {
             var count = Math.Min(elementsPerChunk, flat.numel() - start);
@@ -35,7 +36,7 @@ internal static class TensorBytes
             }
             using var staged = staging.narrow(0, 0, count);
             areFinite &= ReadChunk(stream, staged);
-            if (target.dtype == stored.Scalar)
+            if (target.dtype == stored)
             {
                 chunk.copy_(staged);
                 continue;
@@ -50,11 +51,11 @@ internal static class TensorBytes
 
     /// <summary>Whether two streams hold the same numbers, be it in different types.</summary>
     /// <exception cref="EndOfStreamException">One ends before so many elements.</exception>
-    public static bool AreEqual(Stream stream, ElementType stored, Stream other, ElementType otherStored, long count)
+    public static bool AreEqual(Stream stream, ScalarType stored, Stream other, ScalarType otherStored, long count)
     {
-        var elementsPerChunk = ChunkLength / Math.Max(stored.Size, otherStored.Size);
+        var elementsPerChunk = ChunkLength / (int)Math.Max(stored.ElementSize(), otherStored.ElementSize());
         var length = (int)Math.Min(elementsPerChunk, count);
-        using Tensor first = empty(length, dtype: stored.Scalar), second = empty(length, dtype: otherStored.Scalar);
+        using Tensor first = empty(length, dtype: stored), second = empty(length, dtype: otherStored);
         for (; count > 0; count -= length)
         {
             length = (int)Math.Min(length, count);

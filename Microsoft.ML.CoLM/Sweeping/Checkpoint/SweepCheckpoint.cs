@@ -143,7 +143,7 @@ internal sealed class SweepCheckpoint : IDisposable
         {
             if (OrdinaryFile.IsThere(PathOf(LogName)))
                 throw new InvalidDataException($"{path} is missing, which says what sweep {LogName} is of.");
-            var header = new SweepHeader { Format = Format, Sweep = identity };
+            var header = new Header { Format = Format, Sweep = identity };
             WholeFile.Write(path, stream => JsonSerializer.Serialize(stream, header, Json));
             return;
         }
@@ -156,11 +156,11 @@ internal sealed class SweepCheckpoint : IDisposable
         }
     }
 
-    private static SweepHeader Read(string path)
+    private static Header Read(string path)
     {
         try
         {
-            var header = JsonSerializer.Deserialize<SweepHeader>(BoundedFile.ReadAllBytes(path, FileLimits.SweepHeader), Json);
+            var header = JsonSerializer.Deserialize<Header>(BoundedFile.ReadAllBytes(path, FileLimits.SweepHeader), Json);
             return header is { Format: Format, Sweep: not null } ? header : throw new InvalidDataException(
                 FormattableString.Invariant($"{path}: must have format {Format}, found {header?.Format}."));
         }
@@ -179,4 +179,14 @@ internal sealed class SweepCheckpoint : IDisposable
     private string ModelPath(int candidate) => PathOf(FormattableString.Invariant($"{ModelPrefix}{candidate}{ModelSuffix}"));
 
     private string PathOf(string name) => Path.Combine(_folder, name);
+
+    /// <summary>What the folder is of.</summary>
+    private sealed record Header
+    {
+        /// <summary>Changes when a reader of the last one would read it wrongly.</summary>
+        public required int Format { get; init; }
+
+        /// <summary>What <see cref="SweepIdentity"/> says.</summary>
+        public required SortedDictionary<string, string> Sweep { get; init; }
+    }
 }

@@ -24,7 +24,7 @@ internal sealed class PatternParser
     }
 
     /// <summary>The parts up to the end of a group, which is not read.</summary>
-    private PatternNode ReadAlternatives(PatternOptions options)
+    private PatternNode ReadAlternatives(Options options)
     {
         if (++_depth > DeepestNesting)
             throw _reader.Refuse($"there are more than {DeepestNesting} groups within each other");
@@ -35,7 +35,7 @@ internal sealed class PatternParser
         return alternatives is [PatternNode single] ? single : new PatternNode.Alternatives(alternatives);
     }
 
-    private PatternNode ReadSequence(PatternOptions options)
+    private PatternNode ReadSequence(Options options)
     {
         List<PatternNode> items = [];
         while (true)
@@ -78,7 +78,7 @@ internal sealed class PatternParser
         }
     }
 
-    private PatternNode ReadItem(PatternOptions options)
+    private PatternNode ReadItem(Options options)
     {
         int character = _reader.Read();
         return character switch
@@ -93,7 +93,7 @@ internal sealed class PatternParser
         };
     }
 
-    private PatternNode ReadEscape(PatternOptions options)
+    private PatternNode ReadEscape(Options options)
     {
         switch (_reader.Next)
         {
@@ -142,7 +142,7 @@ internal sealed class PatternParser
         new PatternNode.Characters(CodePointSet.Of("\n\v\f\r\u0085\u2028\u2029")),
     ]));
 
-    private PatternNode.Characters Literal(int character, PatternOptions options)
+    private PatternNode.Characters Literal(int character, Options options)
     {
         CodePointSet set = CodePointSet.Of(character);
         if (!options.IgnoresCase)
@@ -152,7 +152,7 @@ internal sealed class PatternParser
         return new(CaseFolding.Close(character), character);
     }
 
-    private PatternNode ReadGroup(PatternOptions options)
+    private PatternNode ReadGroup(Options options)
     {
         if (_reader.Next == '*')
             throw _reader.Refuse("callouts (*...) are not supported");
@@ -188,13 +188,13 @@ internal sealed class PatternParser
         }
     }
 
-    private PatternNode ReadBody(PatternOptions options)
+    private PatternNode ReadBody(Options options)
     {
         PatternNode body = ReadAlternatives(options);
         return _reader.TryRead(')') ? body : throw _reader.Refuse("a group has no closing parenthesis");
     }
 
-    private PatternNode.Look ReadLookBehind(PatternOptions options, bool isNegative)
+    private PatternNode.Look ReadLookBehind(Options options, bool isNegative)
     {
         PatternNode body = ReadBody(options);
         if (HasAtomic(body))
@@ -202,12 +202,12 @@ internal sealed class PatternParser
         return new(body, IsBehind: true, isNegative);
     }
 
-    private PatternNode.Group ReadNamedGroup(char end, PatternOptions options) => _reader.ReadUntil(end) is { Length: > 0 }
+    private PatternNode.Group ReadNamedGroup(char end, Options options) => _reader.ReadUntil(end) is { Length: > 0 }
         ? new(ReadBody(options))
         : throw _reader.Refuse("a group has no name");
 
     /// <summary>Reads options, and what they are for: a group, or all that follows in the group where they stand.</summary>
-    private PatternNode.Group ReadOptions(PatternOptions options)
+    private PatternNode.Group ReadOptions(Options options)
     {
         var turnsOn = true;
         while (true)
@@ -344,4 +344,10 @@ internal sealed class PatternParser
                 break;
         }
     }
+
+    /// <summary>What the options of a group say.</summary>
+    /// <param name="IgnoresCase"><c>i</c>.</param>
+    /// <param name="DotIsAll"><c>m</c>: a dot matches a line feed, too.</param>
+    /// <param name="IsExtended"><c>x</c>: space and comments are skipped.</param>
+    private readonly record struct Options(bool IgnoresCase, bool DotIsAll, bool IsExtended);
 }

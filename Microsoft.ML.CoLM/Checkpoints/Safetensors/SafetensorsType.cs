@@ -1,15 +1,15 @@
 using static TorchSharp.torch;
 
-namespace Microsoft.ML.CoLM.Interop;
+namespace Microsoft.ML.CoLM.Checkpoints;
 
 /// <summary>An element type of the safetensors format: its name there, its bytes, and its name in torch.</summary>
 /// <param name="Name">The format's name, for example <c>BF16</c>.</param>
 /// <param name="Size">Bytes of an element.</param>
 /// <param name="Scalar">torch's type, or <see langword="null"/> where TorchSharp has none.</param>
-internal readonly record struct ElementType(string Name, int Size, ScalarType? Scalar)
+internal readonly record struct SafetensorsType(string Name, int Size, ScalarType? Scalar)
 {
     // In the order in which the format's own writer puts tensors of different types into one file.
-    private static readonly ElementType[] All =
+    private static readonly SafetensorsType[] All =
     [
         new("U64", 8, null), new("I64", 8, ScalarType.Int64), new("F64", 8, ScalarType.Float64),
         new("C64", 8, ScalarType.ComplexFloat32), new("F32", 4, ScalarType.Float32), new("U32", 4, null),
@@ -28,7 +28,7 @@ internal readonly record struct ElementType(string Name, int Size, ScalarType? S
     public static bool CanHoldWeights(ScalarType type) =>
         type is ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16;
 
-    public static ElementType? Find(string name)
+    public static SafetensorsType? Find(string name)
     {
         foreach (var type in All)
         {
@@ -39,7 +39,7 @@ internal readonly record struct ElementType(string Name, int Size, ScalarType? S
     }
 
     /// <exception cref="NotSupportedException">Weights cannot be stored in this type.</exception>
-    public static ElementType OfWeights(ScalarType scalar)
+    public static SafetensorsType OfWeights(ScalarType scalar)
     {
         foreach (var type in All)
         {
