@@ -1,6 +1,7 @@
 using Microsoft.ML.CoLM.Checkpoints;
 using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.CoLM.Evaluation;
+using Microsoft.ML.CoLM.Modules;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM;
@@ -235,7 +236,7 @@ public sealed partial class ElasticScoringEstimator
                 throw new ArgumentException(
                     $"Give exactly one of {nameof(ModelFolder)}, {nameof(Model)} and {nameof(Transformer)}.");
             }
-            if (DataType is { } type && !SafetensorsType.CanHoldWeights(type))
+            if (DataType is { } type && !ChainModule.CanHoldWeights(type))
                 throw new ArgumentException($"{nameof(DataType)} must be Float32, BFloat16 or Float16, found {type}.");
             if (DataType is not null && ModelFolder is null)
             {

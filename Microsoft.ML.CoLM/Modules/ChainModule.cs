@@ -29,6 +29,10 @@ internal abstract class ChainModule : nn.Module
         }
     }
 
+    /// <summary>Whether a model's weights can be of a type.</summary>
+    internal static bool CanHoldWeights(ScalarType type) =>
+        type is ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16;
+
     /// <summary>Chains that may have a weight here: all, or those that keys and values are computed for.</summary>
     internal int ChainCount => _weights.Length;
 

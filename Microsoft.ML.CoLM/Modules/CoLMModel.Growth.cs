@@ -118,7 +118,7 @@ public sealed partial class CoLMModel
         CoLMConfig config, int? seed = null, Device? device = null, ScalarType dtype = ScalarType.Float32)
     {
         ArgumentNullException.ThrowIfNull(config);
-        if (!ElementType.CanHoldWeights(dtype))
+        if (!ChainModule.CanHoldWeights(dtype))
             throw new ArgumentException($"A model's type is Float32, BFloat16 or Float16, not {dtype}.", nameof(dtype));
         TorchLibrary.EnsureLoaded();
         var model = new CoLMModel(config, device ?? CPU, dtype);

@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.ML.CoLM.Interop;
+using Microsoft.ML.CoLM.Modules;
 using Microsoft.ML.CoLM.Tokenizers;
 using static TorchSharp.torch;
 
@@ -16,7 +17,7 @@ internal static class ModelFolder
     public static CoLMModel Load(
         string folder, int? chainCount, Device device, ScalarType? dtype, CancellationToken cancellationToken = default)
     {
-        if (dtype is { } asked && !SafetensorsType.CanHoldWeights(asked))
+        if (dtype is { } asked && !ChainModule.CanHoldWeights(asked))
             throw new ArgumentException($"A model's type is Float32, BFloat16 or Float16, not {asked}.", nameof(dtype));
         GivenFolder.Check(folder);
         using var files = Open(folder, chainCount);

@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Modules;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Checkpoints;
@@ -20,13 +21,10 @@ internal readonly record struct SafetensorsType(string Name, int Size, ScalarTyp
     ];
 
     /// <summary>Whether weights may be stored in this type.</summary>
-    public bool IsWeight => Scalar is { } scalar && CanHoldWeights(scalar);
+    public bool IsWeight => Scalar is { } scalar && ChainModule.CanHoldWeights(scalar);
 
     /// <summary>The place of this type's tensors in a file.</summary>
     public int Rank => Array.IndexOf(All, this);
-
-    public static bool CanHoldWeights(ScalarType type) =>
-        type is ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16;
 
     public static SafetensorsType? Find(string name)
     {
