@@ -65,6 +65,7 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
         _host.CheckValue(options, nameof(options));
         options.Check();
         _options = options.Copy();
+        CheckAddedChains();
         _data = _options.Task switch
         {
             TuningTask.Completion => new CompletionTuningData(_options),

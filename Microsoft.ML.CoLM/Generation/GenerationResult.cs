@@ -6,10 +6,10 @@ namespace Microsoft.ML.CoLM;
 public sealed class GenerationResult
 {
     internal GenerationResult(
-        string text, IReadOnlyList<int> tokenIds, FinishReason finishReason, int promptTokenCount,
+        string text, ItemList<int> tokenIds, FinishReason finishReason, int promptTokenCount,
         GenerationStatistics statistics)
     {
-        (Text, TokenIds, FinishReason) = (text, new ItemList<int>(tokenIds), finishReason);
+        (Text, TokenIds, FinishReason) = (text, tokenIds, finishReason);
         (PromptTokenCount, Statistics) = (promptTokenCount, statistics);
     }
 

@@ -11,7 +11,7 @@ public sealed class GenerationStatistics
         IReadOnlyList<long> keyValuesComputed)
     {
         (FullPassCount, DraftedTokenCount, AcceptedTokenCount) = (fullPassCount, draftedTokenCount, acceptedTokenCount);
-        (ChainCounts, KeyValuesComputed) = (new ItemList<int>(chainCounts), new ItemList<long>(keyValuesComputed));
+        (ChainCounts, KeyValuesComputed) = (ItemList<int>.Over(chainCounts), new ItemList<long>(keyValuesComputed));
     }
 
     /// <summary>Passes through all chains in use; without speculative decoding one for each token.</summary>

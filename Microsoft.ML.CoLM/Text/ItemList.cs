@@ -6,24 +6,35 @@ namespace Microsoft.ML.CoLM.Text;
 /// A list that nobody changes, prints its items, and is equal to one of the same items, so that records which hold it
 /// compare as users expect.
 /// </summary>
-internal sealed class ItemList<T>(IEnumerable<T> items) : IReadOnlyList<T>, IEquatable<ItemList<T>>
+internal sealed class ItemList<T> : IReadOnlyList<T>, IEquatable<ItemList<T>>
     where T : struct, IEquatable<T>, IFormattable
 {
-    private readonly T[] _items = [.. items];
+    private readonly IReadOnlyList<T> _items;
 
-    public int Count => _items.Length;
+    /// <summary>A copy of items.</summary>
+    public ItemList(IEnumerable<T> items) => _items = items.ToArray();
+
+    /// <inheritdoc cref="ItemList{T}(IEnumerable{T})"/>
+    public ItemList(ReadOnlySpan<T> items) => _items = items.ToArray();
+
+    private ItemList(IReadOnlyList<T> items) => _items = items;
+
+    public int Count => _items.Count;
 
     public T this[int index] => _items[index];
 
-    public bool Equals(ItemList<T>? other) => other is not null && _items.AsSpan().SequenceEqual(other._items);
+    /// <summary>The list of items that their owner no longer changes, not copied.</summary>
+    public static ItemList<T> Over(IReadOnlyList<T> items) => new(items);
+
+    public bool Equals(ItemList<T>? other) => other is not null && _items.SequenceEqual(other._items);
 
     public override bool Equals(object? obj) => Equals(obj as ItemList<T>);
 
-    public override int GetHashCode() => _items.Aggregate(_items.Length, HashCode.Combine);
+    public override int GetHashCode() => _items.Aggregate(Count, HashCode.Combine);
 
     public override string ToString() => $"[{ListText.Of(_items)}]";
 
-    public IEnumerator<T> GetEnumerator() => _items.AsEnumerable().GetEnumerator();
+    public IEnumerator<T> GetEnumerator() => _items.GetEnumerator();
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.ML.CoLM.Inference;
+using Microsoft.ML.CoLM.Text;
 using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Generation;
@@ -177,7 +178,7 @@ internal sealed class GeneratedSequence
 
     /// <summary>The result of a sequence that ended.</summary>
     public GenerationResult ToResult(IReadOnlyList<long> keyValuesComputed) => new(
-        _text.Text, CollectionsMarshal.AsSpan(_tokens)[_promptLength..].ToArray(), FinishReason!.Value, _promptLength,
+        _text.Text, new ItemList<int>(CollectionsMarshal.AsSpan(_tokens)[_promptLength..]), FinishReason!.Value, _promptLength,
         new(FullPassCount, DraftedTokenCount, AcceptedTokenCount, _chainCounts, keyValuesComputed));
 
     // Random's first numbers are alike where seeds are; the last step of MurmurHash3 makes neighbouring seeds unlike.
