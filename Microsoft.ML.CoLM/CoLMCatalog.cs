@@ -202,7 +202,7 @@ public static class CoLMCatalog
     /// The pipeline holds no <see cref="ElasticScoringTransformer"/>, or several, and the message lists what it holds; or the
     /// cascade is none, or does not fit the model.
     /// </exception>
-    /// <exception cref="NotSupportedException">The task has nothing to stop at: features, numbers, completions.</exception>
+    /// <exception cref="NotSupportedException">The task has nothing to stop at: features, numbers, completions, choices.</exception>
     /// <exception cref="ObjectDisposedException">The pipeline was disposed.</exception>
     public static ITransformer WithCascade(this ITransformer model, CascadeOptions cascade)
     {

@@ -66,6 +66,10 @@ public sealed class ConfigJsonTests
     [DataRow("""{"rope_theta":7.0,"rope_scaling":{"type":"default"}}""", false)]
     [DataRow("""{"rope_theta":7.0,"rope_scaling":{"type":"llama3",""" + Llama3, true)]
     [DataRow("""{"rope_parameters":{"rope_theta":7.0,"rope_type":"llama3",""" + Llama3, true)]
+    [DataRow("""
+        {"rope_theta":7.0,"rope_parameters":{"rope_type":"llama3","factor":2,"low_freq_factor":1,"high_freq_factor":4,
+        "original_max_position_embeddings":64},"rope_scaling":{"type":"llama3",
+        """ + Llama3, true)]
     public void TheRotarySettingsAreReadInTodaysAndEarlierForms(string settings, bool isScaled)
     {
         var config = ConfigJson.Read(With(Minimal, settings), "c");

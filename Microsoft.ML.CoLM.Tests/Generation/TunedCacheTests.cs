@@ -55,6 +55,21 @@ public sealed class TunedCacheTests
     }
 
     [TestMethod]
+    public void AGrownModelGoesOnFromTheSmallerOnesPrefill()
+    {
+        using var model = Generators.EndlessModel(kvSharing: true, 4);
+        using var grown = model.Expand([8, 4], kvSharing: true, seed: 1);
+        using var cache = new TextGenerator(model).Prefill(Text);
+        var generator = new TextGenerator(grown);
+        foreach (var chainCount in (int[])[3, 1])
+        {
+            var options = new GenerationOptions { MaxNewTokens = 12, ChainCount = chainCount };
+            using var copy = cache.Clone();
+            Generators.AreSame(generator.GenerateResult(Text, options), generator.Continue(copy, options));
+        }
+    }
+
+    [TestMethod]
     public void AModelWhoseFirstChainIsTunedRefusesTheOriginalsCache()
     {
         using var model = Generators.EndlessModel(kvSharing: true, 4, 4);

@@ -148,14 +148,52 @@ public sealed class InferenceEngineTests
     }
 
     [TestMethod]
+    public void WhoeverSeesAnotherNumberOfThreadsTakesTheTeamOfWhoIsThere()
+    {
+        var threads = get_num_threads();
+        using var model = SessionModels.Create(Layout, kvSharing: true, float32);
+        using var session = DecodingSession.Create(model, 1, 10);
+        var engine = model.Engine.Engine;
+        try
+        {
+            set_num_threads(threads + 1);
+            _ = Logits(model);
+            Assert.AreSame(engine, model.Engine.Engine);
+        }
+        finally
+        {
+            set_num_threads(threads);
+        }
+    }
+
+    [TestMethod]
     [DataRow("4,4,2", ScalarType.Float32)]
     [DataRow(Layout, ScalarType.Float32)]
     [DataRow(Layout, ScalarType.BFloat16)]
     [Timeout(120_000, CooperativeCancellation = true)]
     public void CallersBesideEachOtherGetWhatEachGetsAlone(string chains, ScalarType dtype)
     {
+        // With as many threads as callers or more, callers take turns; with fewer, each computes alone.
+        var threads = get_num_threads();
+        try
+        {
+            foreach (var count in (int[])[2, 9])
+            {
+                set_num_threads(count);
+                AreAsAlone(chains, dtype);
+            }
+        }
+        finally
+        {
+            set_num_threads(threads);
+        }
+    }
+
+    private static void AreAsAlone(string chains, ScalarType dtype)
+    {
         using var model = SessionModels.Create(chains, kvSharing: false, dtype);
         var expected = Enumerable.Range(0, 4).Select(seed => Logits(model, seed)).ToArray();
+        using var held = DecodingSession.Create(model, 1, 10);
         Parallel.For(0, 32, new ParallelOptions { MaxDegreeOfParallelism = 8 }, call =>
             CollectionAssert.AreEqual(expected[call % 4], Logits(model, call % 4)));
     }

@@ -48,6 +48,12 @@ public abstract class RopeScaling : IEquatable<RopeScaling>
     /// <inheritdoc/>
     public sealed override int GetHashCode() => HashCode.Combine(GetType(), Factor, OriginalContextLength);
 
+    /// <summary>Whether types and settings are the same.</summary>
+    public static bool operator ==(RopeScaling? left, RopeScaling? right) => Equals(left, right);
+
+    /// <summary>Whether types or settings differ.</summary>
+    public static bool operator !=(RopeScaling? left, RopeScaling? right) => !Equals(left, right);
+
     /// <summary>The type and its settings.</summary>
     public sealed override string ToString() => GetType().Name + ": " + string.Join(", ", Given
         .Where(setting => setting.Value is not null)

@@ -86,7 +86,7 @@ internal static class RopeJson
         if (config[Scaling].ObjectOrNull is not { IsEmpty: false } scaling)
             return today ?? (theta, null);
         var earlier = ReadScaling(config, scaling, maxPositions, theta, isTypeRequired: true);
-        if (today is { } other && other != earlier)
+        if (today is { } other && !other.Equals(earlier))
             throw config[Scaling].RefuseAs($"says something else than \"{Parameters}\"");
         return earlier;
     }

@@ -27,7 +27,7 @@ internal abstract class DecodingSession : IDecodingSession
                 History = new FeatureStore(Config, Columns, Cache.Capacity, keepsLayers: true, dtype, Cache.Device,
                     Cache.SequenceCount);
             }
-            _ledger = new SessionLedger(Cache, canGrow: History is not null);
+            _ledger = new SessionLedger(Cache, Config, canGrow: History is not null);
         }
         catch
         {
@@ -44,7 +44,7 @@ internal abstract class DecodingSession : IDecodingSession
 
     protected KvCache Cache { get; }
 
-    protected CoLMConfig Config => Cache.Config;
+    protected CoLMConfig Config => _use.Model.Config;
 
     protected FeatureLayout Columns { get; }
 

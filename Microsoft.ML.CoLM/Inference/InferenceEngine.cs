@@ -11,14 +11,15 @@ namespace Microsoft.ML.CoLM.Inference;
 /// inference reads them, who computes what, and one team of threads.
 /// </summary>
 /// <remarks>
-/// Safe for several threads. While one session computes, the team is its; while several do, each computes on its caller's
-/// thread alone, so that none waits for another's threads. Results are the same to the bit.
+/// Safe for several threads. Sessions take turns with the team; while as many compute as it has threads, each computes on its
+/// caller's thread alone, so that none waits for another. Results are the same to the bit.
 /// </remarks>
 internal sealed class InferenceEngine : IDisposable
 {
     private readonly ConcurrentDictionary<(ChainRange Chains, int Threads), RangePlan> _plans = [];
     private readonly Lifetime _lifetime;
     private int _passes;
+    private bool _isFreed;
 
     private InferenceEngine(CoLMModel model)
     {
@@ -28,7 +29,11 @@ internal sealed class InferenceEngine : IDisposable
     }
 
     // A model that nobody disposed leaves no threads behind.
-    ~InferenceEngine() => Team?.Abandon();
+    ~InferenceEngine()
+    {
+        if (!_isFreed)
+            Team?.Abandon();
+    }
 
     public InferenceWeights Weights { get; }
 
@@ -77,20 +82,25 @@ internal sealed class InferenceEngine : IDisposable
             work(share);
     }
 
-    /// <summary>Whether several sessions compute at this moment.</summary>
-    public bool IsBusy => Volatile.Read(ref _passes) > 1;
+    /// <summary>Whether as many sessions compute at this moment as there are threads, and several.</summary>
+    public bool IsBusy => Volatile.Read(ref _passes) >= Math.Max(2, Team.Count);
 
     /// <summary>Frees what it has, now or with the end of its last use.</summary>
     public void Dispose()
     {
-        GC.SuppressFinalize(this);
         _lifetime.Dispose();
+        // Where a session is left that nobody ends, the threads are the finalizer's affair.
+        if (_isFreed)
+            GC.SuppressFinalize(this);
     }
 
-    private bool IsCurrent() => !_lifetime.IsDisposed && Team.Count == get_num_threads() && Weights.AreCurrent();
+    // Threads may see different numbers of libtorch's threads: whoever comes first decides while others are there.
+    private bool IsCurrent() => !_lifetime.IsDisposed && Weights.AreCurrent() &&
+        (Team.Count == get_num_threads() || _lifetime.IsUsed);
 
     private void Free()
     {
+        _isFreed = true;
         Team.Dispose();
         Weights.Dispose();
     }

@@ -4,11 +4,12 @@ namespace Microsoft.ML.CoLM.Inference;
 
 /// <summary>What a session computed, and what its cache lacks.</summary>
 /// <param name="cache">The session's cache.</param>
+/// <param name="config">The session's model, which may have other chains than the one that the cache was made for.</param>
 /// <param name="canGrow">Whether the session keeps what later chains are computed from.</param>
-internal sealed class SessionLedger(KvCache cache, bool canGrow)
+internal sealed class SessionLedger(KvCache cache, CoLMConfig config, bool canGrow)
 {
-    private readonly long[] _keyValuesComputed = new long[cache.Config.ChainCount];
-    private readonly long[] _featuresComputed = new long[cache.Config.ChainCount];
+    private readonly long[] _keyValuesComputed = new long[config.ChainCount];
+    private readonly long[] _featuresComputed = new long[config.ChainCount];
 
     /// <summary>For each chain, how many tokens' keys and values were computed.</summary>
     public IReadOnlyList<long> KeyValuesComputed => _keyValuesComputed;
@@ -22,7 +23,7 @@ internal sealed class SessionLedger(KvCache cache, bool canGrow)
         for (var chain = chains.First; chain < chains.End; chain++)
         {
             _featuresComputed[chain] += tokens;
-            if (chain >= cache.Config.KeyValueChains)
+            if (chain >= config.KeyValueChains)
                 continue;
             _keyValuesComputed[chain] += tokens;
             if (cache.CachedLength(sequence, chain) == position)
@@ -35,7 +36,7 @@ internal sealed class SessionLedger(KvCache cache, bool canGrow)
     /// <exception cref="InvalidOperationException">Some are missing, and the session cannot compute them.</exception>
     public IEnumerable<(ChainRange Chains, int Start)> Missing(int sequence, int chainCount)
     {
-        var end = Math.Min(chainCount, cache.Config.KeyValueChains);
+        var end = Math.Min(chainCount, config.KeyValueChains);
         for (var chain = 1; chain < end;)
         {
             var start = cache.CachedLength(sequence, chain);

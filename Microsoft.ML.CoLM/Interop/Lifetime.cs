@@ -19,6 +19,9 @@ internal sealed class Lifetime(object owner, Action free, string? message = null
     /// <summary>Whether nobody may begin to use it any more; who does already still may.</summary>
     public bool IsDisposed => (Volatile.Read(ref _state) & Disposed) != 0;
 
+    /// <summary>Whether anybody uses it at this moment.</summary>
+    public bool IsUsed => Volatile.Read(ref _state) >= User;
+
     /// <summary>Begins a use, until what this gives is disposed, once.</summary>
     /// <exception cref="ObjectDisposedException">It was disposed.</exception>
     /// <exception cref="InvalidOperationException">Somebody uses it alone.</exception>

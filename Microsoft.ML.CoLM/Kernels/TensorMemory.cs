@@ -1,4 +1,5 @@
 using System.IO.Hashing;
+using System.Runtime.InteropServices;
 using Microsoft.ML.CoLM.Interop;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -18,16 +19,32 @@ internal static unsafe class TensorMemory
         ? TensorData.AddressOf(tensor)
         : throw new InvalidOperationException($"A tensor must be on the CPU to be read in place, found it on {tensor.device}.");
 
-    /// <summary>A hash of a tensor's elements on the CPU, and of a seed.</summary>
-    public static ulong Hash(Tensor tensor, ulong seed)
+    /// <summary>A hash of a tensor's elements; elsewhere than on the CPU of their <see cref="Sums"/>.</summary>
+    public static ulong Hash(Tensor tensor)
     {
-        using var contiguous = tensor.detach().contiguous();
-        var hash = new XxHash3((long)seed);
+        if (tensor.device_type != DeviceType.CPU)
+            return XxHash3.HashToUInt64(MemoryMarshal.AsBytes<double>(Sums(tensor)));
+        using var detached = tensor.detach();
+        using var contiguous = detached.contiguous();
+        var hash = new XxHash3();
         var address = (byte*)Address(contiguous);
         var bytes = contiguous.numel() * contiguous.ElementSize;
         for (long start = 0; start < bytes; start += ChunkLength)
             hash.Append(new ReadOnlySpan<byte>(address + start, (int)Math.Min(ChunkLength, bytes - start)));
         return hash.GetCurrentHashAsUInt64();
+    }
+
+    /// <summary>Three numbers that are others, but by chance, where an element of a tensor is; computed where the tensor lies.</summary>
+    public static double[] Sums(Tensor tensor)
+    {
+        using var noGradients = no_grad();
+        using var scope = NewDisposeScope();
+        var matrix = tensor.detach().reshape(tensor.size(0), -1);
+        var (rows, columns) = (matrix.sum(1, type: ScalarType.Float64), matrix.sum(0, type: ScalarType.Float64));
+        return [rows.sum().item<double>(), Weighted(rows), Weighted(columns)];
+
+        static double Weighted(Tensor sums) =>
+            sums.mul(arange(1, sums.numel() + 1, dtype: ScalarType.Float64, device: sums.device)).sum().item<double>();
     }
 
     /// <summary>Whether contiguous tensors have one shape and type, and the same elements, to the bit.</summary>

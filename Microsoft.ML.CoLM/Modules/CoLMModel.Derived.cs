@@ -1,3 +1,5 @@
+using System.IO.Hashing;
+using System.Runtime.InteropServices;
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Kernels;
 using Microsoft.ML.CoLM.Modules;
@@ -27,9 +29,9 @@ public sealed partial class CoLMModel
             return this;
         lock (_mergeGate)
         {
-            // A program may write weights in place, which nobody is told of. Reading a GPU's takes longer than merging.
-            var hash = Device.type == DeviceType.CPU ? HashOfWhatIsMerged() : 0;
-            if (_merged is not null && hash != 0 && hash == _mergedFrom)
+            // A program may write weights in place, which nobody is told of.
+            var hash = HashOfWhatIsMerged();
+            if (_merged is not null && hash == _mergedFrom)
                 return _merged;
             _merged?.Dispose();
             (_merged, _mergedFrom) = (MergeAdapters(), hash);
@@ -80,12 +82,11 @@ public sealed partial class CoLMModel
     // Chains before the adapters' are shared with the merged model, not copied.
     private ulong HashOfWhatIsMerged()
     {
-        ulong hash = 0;
-        foreach (var (name, parameter) in named_parameters())
-        {
-            if (!ParameterName.IsOfChains(name) || ParameterName.Parse(name).Chain >= Adapters!.FirstChain)
-                hash = TensorMemory.Hash(parameter, seed: hash);
-        }
-        return hash;
+        Tensor[] read = [.. named_parameters()
+            .Where(entry => !ParameterName.IsOfChains(entry.name) || ParameterName.Parse(entry.name).Chain >= Adapters!.FirstChain)
+            .Select(entry => entry.parameter)];
+        var hashes = new ulong[read.Length];
+        ParallelWork.For(read.Length, i => hashes[i] = TensorMemory.Hash(read[i]));
+        return XxHash3.HashToUInt64(MemoryMarshal.AsBytes<ulong>(hashes));
     }
 }

@@ -50,18 +50,26 @@ public sealed partial class CoLMModel
         CheckFits(initialization, addedChains);
         var config = Config with { Layout = Config.Layout.Append(addedChains), KvSharing = kvSharing };
         var grown = new CoLMModel(config.Validated(), Device, DataType) { Companions = Companions };
-        grown.Initialise(Config.ChainCount, seed);
-        using var noGradients = no_grad();
-        using var scope = NewDisposeScope();
-        var own = grown.named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter);
-        foreach (var (name, parameter) in ChainParameters())
+        try
         {
-            own[name].copy_(parameter);
-            own[name].requires_grad = false;
+            grown.Initialise(Config.ChainCount, seed);
+            using var noGradients = no_grad();
+            using var scope = NewDisposeScope();
+            var own = grown.named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter);
+            foreach (var (name, parameter) in ChainParameters())
+            {
+                own[name].copy_(parameter);
+                own[name].requires_grad = false;
+            }
+            if (initialization == ChainInitialization.CopyFirstChain)
+                grown.CopyFirstChain(Config.ChainCount);
+            return grown;
         }
-        if (initialization == ChainInitialization.CopyFirstChain)
-            grown.CopyFirstChain(Config.ChainCount);
-        return grown;
+        catch
+        {
+            grown.Dispose();
+            throw;
+        }
     }
 
     private void CheckFits(ChainInitialization initialization, int[] addedChains)
@@ -122,8 +130,16 @@ public sealed partial class CoLMModel
             throw new ArgumentException($"A model's type is Float32, BFloat16 or Float16, not {dtype}.", nameof(dtype));
         TorchLibrary.EnsureLoaded();
         var model = new CoLMModel(config, device ?? CPU, dtype);
-        model.Initialise(firstChain: 0, seed);
-        return model;
+        try
+        {
+            model.Initialise(firstChain: 0, seed);
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Gives the parameters of a chain and all after it their initial values.</summary>

@@ -130,10 +130,10 @@ public sealed class CascadeOptions
 
     /// <summary>The cascade in a line.</summary>
     public override string ToString() => $"{nameof(ChainCounts)} {List(ChainCounts)}" +
-        (MaximumLosses.Count > 0 ? $", {nameof(MaximumLosses)} {List(MaximumLosses)}" : "") +
-        (MinimumMargins.Count > 0 ? $", {nameof(MinimumMargins)} {List(MinimumMargins)}" : "");
+        (MaximumLosses?.Count > 0 ? $", {nameof(MaximumLosses)} {List(MaximumLosses)}" : "") +
+        (MinimumMargins?.Count > 0 ? $", {nameof(MinimumMargins)} {List(MinimumMargins)}" : "");
 
-    private static string List<T>(IReadOnlyList<T> values) where T : IFormattable => ListText.Of(values);
+    private static string List<T>(IReadOnlyList<T> values) where T : IFormattable => ListText.Of(values ?? []);
 
     private static ArgumentException Wrong(string option, string expected, string found) =>
         new($"{nameof(Cascade)}.{option} must {expected}, found {found}.", option);

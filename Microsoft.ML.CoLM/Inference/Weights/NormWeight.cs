@@ -23,7 +23,8 @@ internal sealed class NormWeight : IDisposable
     public int Width { get; }
 
     /// <inheritdoc cref="WeightMatrix.Reads"/>
-    public bool Reads(Tensor parameter) => parameter.dtype == _weight.dtype && TensorMemory.Address(parameter) == Address;
+    public bool Reads(Tensor parameter) => parameter.dtype == _weight.dtype &&
+        parameter.is_contiguous() && TensorMemory.Address(parameter) == Address;
 
     public void Dispose() => _weight.Dispose();
 }

@@ -50,11 +50,15 @@ internal sealed class SweepRun(SweepPlan plan, CancellationToken cancellationTok
     {
         var trials = new ModelTrials(plan, model, [.. plan.Folds.Select(fold => fold.Validation)]);
         TrialDraft[] drafts = [.. trials.Drafts()];
+        var isOfLanguage = trials.Elastic.Settings.Scorer is LanguageModelRowScorer;
         foreach (var record in checkpoint?.Records ?? [])
         {
-            if (_trials.Count == drafts.Length || record.Settings.Count > 0 || record.Trials.Length != 1)
-                throw checkpoint!.Refuse(record, "a chain count of the model, or none");
-            Add(record.Trials[0].ToTrial(new(), trials.Elastic.Settings.Scorer is LanguageModelRowScorer), model);
+            if (_trials.Count == drafts.Length || record.Settings.Count > 0 || record.Trials.Length != 1 ||
+                record.Trials[0].CascadeStopsByLoss == !isOfLanguage)
+            {
+                throw checkpoint!.Refuse(record, "a chain count or a cascade of the model, or none");
+            }
+            Add(record.Trials[0].ToTrial(new(), isOfLanguage), model);
         }
         if (_trials.Count == drafts.Length || !IsChecked(trials, clock))
             return;

@@ -41,7 +41,8 @@ internal static class DecisiveOptions
     public static string Differences(
         IReadOnlyDictionary<string, string> before, IReadOnlyDictionary<string, string> now)
     {
-        before = before.ToDictionary(option => FormerNames.GetValueOrDefault(option.Key, option.Key), option => option.Value);
+        before = before.DistinctBy(option => FormerNames.GetValueOrDefault(option.Key, option.Key))
+            .ToDictionary(option => FormerNames.GetValueOrDefault(option.Key, option.Key), option => option.Value);
         var names = before.Keys.Union(now.Keys).Order(StringComparer.Ordinal);
         return string.Join(", ", names
             .Select(name => (name, Was: Find(before, name), Is: Find(now, name)))
