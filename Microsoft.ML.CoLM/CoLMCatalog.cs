@@ -110,8 +110,9 @@ public static class CoLMCatalog
     /// A LLaMA or CoLM folder in Hugging Face's layout. A tuned model's folder yields the tuned transformer.
     /// </param>
     /// <param name="chainCount">The number of chains to score with; null uses all of them.</param>
-    /// <param name="textColumnName">The text column to score; "Text" stands for the column that a tuned model was tuned
-    /// on.</param>
+    /// <param name="textColumnName">
+    /// The text column to score; "Text" stands for the column that a tuned model was tuned on.
+    /// </param>
     /// <exception cref="ArgumentException">An argument is empty or out of range.</exception>
     /// <example>
     /// <code>
@@ -146,8 +147,9 @@ public static class CoLMCatalog
         this TransformsCatalog catalog, ElasticScoringEstimator.Options options) =>
         new(EnvironmentOf(catalog), options);
 
-    /// <summary>Returns operations beyond ML.NET's own catalogs, such as saving a zip without risk to the existing
-    /// file.</summary>
+    /// <summary>
+    /// Returns operations beyond ML.NET's own catalogs, such as saving a zip without risk to the existing file.
+    /// </summary>
     /// <param name="mlContext">The context whose log, device and seed are used.</param>
     public static CoLMOperations CoLM(this MLContext mlContext)
     {

@@ -16,9 +16,9 @@ public sealed partial class CoLMOperations
     /// times the square root of 2) and the optimism of picking the best of many cascades, which is measured on parts of the
     /// rows held out from the search. Calibrate on rows that were not used for training, and measure on others still.
     /// <para>
-    /// Cost is the number of parameters in use (<see cref="CoLMModel.ParameterCount"/>), weighted by tokens. Of up to five
-    /// chain counts all subsets are tried, of more all of three, of more than eight all of two. A cascade of several counts has
-    /// the same threshold at each.
+    /// Cost is the number of parameters in use (<see cref="CoLMModel.ParameterCount"/>), weighted by tokens. All combinations
+    /// of up to five chain counts are tried, of at most three of more counts, and of at most two of more than eight. A cascade
+    /// of several counts has the same threshold at each.
     /// </para>
     /// </remarks>
     /// <param name="model">
