@@ -237,7 +237,7 @@ public static class CoLMCatalog
         LibraryVersions.Check();
         return Get(catalog);
 
-        // Bound to ML.NET's internals when it is first called: after the check.
+        // Binds to ML.NET's internals on the first call, which is after the check.
         [MethodImpl(MethodImplOptions.NoInlining)]
         static IHostEnvironment Get(TransformsCatalog catalog) => CatalogUtils.GetEnvironment(catalog);
     }

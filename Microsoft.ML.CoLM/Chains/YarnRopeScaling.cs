@@ -65,7 +65,7 @@ public sealed class YarnRopeScaling : RopeScaling
         (nameof(AttentionFactor), Amplitude), (nameof(Truncate), Truncate ? 1 : 0),
     ];
 
-    // What makes the amplitude stands in config.json, and is written anew where it changes.
+    // The settings that determine the amplitude are stored in config.json, and rewritten if they change.
     private protected override IEnumerable<(string Name, object? Value)> Given =>
     [
         (nameof(Factor), Factor), (nameof(OriginalContextLength), OriginalContextLength), (nameof(BetaFast), BetaFast),
@@ -87,7 +87,7 @@ public sealed class YarnRopeScaling : RopeScaling
         var stretched = Math.Clamp((pair - low) / (high - low), 0, 1);
         return frequency / Factor * stretched + frequency * (1 - stretched);
 
-        // The pair that turns so many times within the original context.
+        // The pair that rotates this many times within the original context.
         double PairOf(double turns) =>
             width * Math.Log(OriginalContextLength / (turns * 2 * Math.PI)) / (2 * Math.Log(config.RopeTheta));
     }

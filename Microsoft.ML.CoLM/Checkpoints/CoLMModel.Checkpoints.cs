@@ -46,7 +46,7 @@ public sealed partial class CoLMModel
     /// message says what to do with it.
     /// </exception>
     /// <exception cref="FileNotFoundException">
-    /// The folder has no <c>config.json</c>, or lacks weights; the message recognizes training checkpoints and other formats.
+    /// The folder has no <c>config.json</c>, or lacks weights; the message says if it holds checkpoints or other formats.
     /// </exception>
     /// <exception cref="IOException">
     /// An interrupted save could not be completed, or the files kept changing while they were being opened.

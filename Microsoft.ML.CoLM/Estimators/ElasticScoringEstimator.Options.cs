@@ -288,7 +288,7 @@ public sealed partial class ElasticScoringEstimator
                 throw new ArgumentException($"Column names must differ, found {string.Join(", ", used)}.");
         }
 
-        /// <summary>What rows are scored by with these settings, for a model of so many chains.</summary>
+        /// <summary>Creates the row scorer of these settings for a model with this many chains.</summary>
         internal RowScorer CreateScorer(int modelChains) =>
             WithDepth(Transformer?.Settings.Scorer ?? CreateUnchecked(new(ChainCount ?? modelChains)));
 
@@ -301,7 +301,7 @@ public sealed partial class ElasticScoringEstimator
                 ChainsUsedColumnName),
         };
 
-        /// <summary>What is there already, at the depth of these options.</summary>
+        /// <summary>An existing scorer at the depth of these options.</summary>
         internal RowScorer WithDepth(RowScorer scorer) => Depth is { } depth ? scorer.WithDepth(depth) : scorer;
 
         private void CheckCascade()

@@ -72,7 +72,7 @@ public sealed class ChainSweepResult : IDisposable
         ChainTrial[] ready = [.. within.Where(trial => trial.Model is not null)];
         if (_order.BestFirst(ready.Length > 0 ? ready : within).FirstOrDefault() is { } best)
             return best;
-        // The one with the least to give up: of the budgets that it misses, the one that it misses most counts.
+        // The trial whose worst excess over any budget is the smallest.
         var nearest = _order.BestFirst(_ranked)
             .OrderBy(trial => budgets.Max(budget => budget.Excess(trial)))
             .ThenBy(trial => budgets.Sum(budget => budget.Allows(trial) ? 0 : budget.Used(trial)))

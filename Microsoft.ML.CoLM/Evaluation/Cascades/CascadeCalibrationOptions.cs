@@ -31,7 +31,7 @@ public sealed class CascadeCalibrationOptions
         return copy;
     }
 
-    /// <summary>Refuses what no model has.</summary>
+    /// <summary>Rejects options that are invalid for every model.</summary>
     /// <exception cref="ArgumentException">The message names the option.</exception>
     internal void Check()
     {

@@ -20,7 +20,7 @@ public sealed partial class KvCache
     // buffered until then is small beside the cache.
     private const int ArrivedShare = 16;
 
-    // Memory of several sequences for each byte that follows, where it is much: empty ones cost a header little.
+    // The most memory per byte that follows, for large caches of several sequences: empty ones take few bytes in a header.
     private const int LargestRatio = 1024;
     private const long AlwaysTaken = 64 << 20;
 
