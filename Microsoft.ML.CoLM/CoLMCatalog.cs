@@ -7,19 +7,19 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML;
 
-/// <summary>Chain-of-Model language models as components of <see cref="MLContext"/>.</summary>
+/// <summary>Adds Chain-of-Model language models to <see cref="MLContext"/> as pipeline components.</summary>
 public static class CoLMCatalog
 {
     /// <summary>
-    /// Grows a language model by further chains and trains them on text; see <see cref="ChainExpansionEstimator"/>.
+    /// Adds chains to a language model and trains them on text; see <see cref="ChainExpansionEstimator"/>.
     /// </summary>
     /// <param name="catalog">The transforms catalog.</param>
     /// <param name="modelFolder">A LLaMA or CoLM folder in Hugging Face's layout.</param>
-    /// <param name="addedChains">Attention heads of each new chain.</param>
+    /// <param name="addedChains">The number of attention heads of each new chain.</param>
     /// <param name="kvSharing">Whether all chains share the first one's keys and values (CoLM-Air).</param>
-    /// <param name="textColumnName">The column of text to train on, and to score.</param>
+    /// <param name="textColumnName">The text column to train on and to score.</param>
     /// <exception cref="ArgumentException">
-    /// An argument is empty, or a chain does not fit the folder's model; the message names the nearest that fit.
+    /// An argument is empty, or a chain does not fit the folder's model; the message names the nearest sizes that fit.
     /// </exception>
     /// <example>
     /// <code>
@@ -42,7 +42,7 @@ public static class CoLMCatalog
     }
 
     /// <summary>
-    /// Grows a language model by further chains, or trains one from nothing; see <see cref="ChainExpansionEstimator"/>.
+    /// Adds chains to a language model, or trains one from scratch; see <see cref="ChainExpansionEstimator"/>.
     /// </summary>
     /// <param name="catalog">The transforms catalog.</param>
     /// <param name="options">What to grow, and how to train it.</param>
@@ -58,13 +58,12 @@ public static class CoLMCatalog
         new(EnvironmentOf(catalog), options);
 
     /// <summary>
-    /// Tunes a model's later chains for a label and leaves the first ones as they are; see
-    /// <see cref="ChainTuningEstimator"/>.
+    /// Tunes a model's later chains for a label and leaves the first ones unchanged; see <see cref="ChainTuningEstimator"/>.
     /// </summary>
     /// <param name="catalog">The transforms catalog.</param>
-    /// <param name="model">The model to tune, which stays as it is.</param>
-    /// <param name="labelColumnName">The label: a key, Boolean or Single.</param>
-    /// <param name="textColumnName">The column of text to learn from, and to predict of.</param>
+    /// <param name="model">The model to tune; it is not changed.</param>
+    /// <param name="labelColumnName">The label column: a key, Boolean or Single.</param>
+    /// <param name="textColumnName">The text column to learn and predict from.</param>
     /// <exception cref="ArgumentException">An argument is empty.</exception>
     /// <example>
     /// <code>
@@ -86,7 +85,7 @@ public static class CoLMCatalog
     }
 
     /// <summary>
-    /// Tunes a model's later chains for a label, for responses to prompts, or its language heads alone; see
+    /// Tunes a model's later chains for a label or for responses to prompts, or tunes only its language heads; see
     /// <see cref="ChainTuningEstimator"/>.
     /// </summary>
     /// <param name="catalog">The transforms catalog.</param>
@@ -108,10 +107,12 @@ public static class CoLMCatalog
     /// </summary>
     /// <param name="catalog">The transforms catalog.</param>
     /// <param name="modelFolder">
-    /// A LLaMA or CoLM folder in Hugging Face's layout. That of a tuned model gives the transformer that was tuned.
+    /// A LLaMA or CoLM folder in Hugging Face's layout. A tuned model's folder yields the tuned transformer.
     /// </param>
-    /// <param name="chainCount">How many chains to score with; null takes all.</param>
-    /// <param name="textColumnName">The column of text to score; "Text" stands for the column that a tuned model was tuned with.</param>
+    /// <param name="chainCount">The number of chains to score with; null uses all of them.</param>
+    /// <param name="textColumnName">
+    /// The text column to score; "Text" stands for the column that a tuned model was tuned on.
+    /// </param>
     /// <exception cref="ArgumentException">An argument is empty or out of range.</exception>
     /// <example>
     /// <code>
@@ -146,8 +147,10 @@ public static class CoLMCatalog
         this TransformsCatalog catalog, ElasticScoringEstimator.Options options) =>
         new(EnvironmentOf(catalog), options);
 
-    /// <summary>Operations beyond ML.NET's own catalogs, such as saving a zip that a full disk cannot spoil.</summary>
-    /// <param name="mlContext">Whose log, device and seed are used.</param>
+    /// <summary>
+    /// Returns operations beyond ML.NET's own catalogs, such as saving a zip without risk to the existing file.
+    /// </summary>
+    /// <param name="mlContext">The context whose log, device and seed are used.</param>
     public static CoLMOperations CoLM(this MLContext mlContext)
     {
         ArgumentNullException.ThrowIfNull(mlContext);
@@ -156,30 +159,30 @@ public static class CoLMCatalog
     }
 
     /// <summary>
-    /// The same fitted or loaded pipeline with its model of this library at another chain count, for every row: a cascade
-    /// ends with it.
+    /// Returns the same fitted or loaded pipeline with its <see cref="ElasticScoringTransformer"/> set to another chain count
+    /// for every row; a cascade is replaced.
     /// </summary>
     /// <remarks>
-    /// Nothing is copied or trained. A pipeline that is a chain of transformers gives a chain of the same ones, with the same
-    /// scopes, to be transformed with, saved and made PredictionEngines of as the first.
+    /// Nothing is copied or trained. For a transformer chain the result is a chain of the same transformers with the same
+    /// scopes, which can be used, saved and turned into PredictionEngines like the original.
     /// <para>
-    /// Dispose both, in any order (<c>(pipeline as IDisposable)?.Dispose()</c>): the weights of this library are freed with
-    /// the last pipeline that has them. Other transformers of the chain stay the property of <paramref name="model"/>. Where
-    /// they hold memory outside of .NET, as ONNX and TensorFlow models do, disposing what is returned leaves them alone, and
-    /// disposing <paramref name="model"/> ends both.
+    /// Dispose both, in any order (<c>(pipeline as IDisposable)?.Dispose()</c>): this library's weights are freed with the last
+    /// pipeline that uses them. Other transformers in the chain remain owned by <paramref name="model"/>. If they hold native
+    /// memory, as ONNX and TensorFlow models do, disposing the returned pipeline does not affect them, and disposing
+    /// <paramref name="model"/> ends both.
     /// </para>
     /// <para>
-    /// A vector of features has another size at another chain count (<see cref="ScoringTask.Features"/>), so a trainer
-    /// behind it must be fitted anew.
+    /// A feature vector has a different size at another chain count (<see cref="ScoringTask.Features"/>), so a trainer that
+    /// follows must be refitted.
     /// </para>
     /// </remarks>
     /// <param name="model">
-    /// An <see cref="ElasticScoringTransformer"/>, or a chain of transformers that holds exactly one, also in another chain.
+    /// An <see cref="ElasticScoringTransformer"/>, or a transformer chain that contains exactly one, possibly nested.
     /// </param>
-    /// <param name="chainCount">How many chains to score with, from 1 to the model's.</param>
+    /// <param name="chainCount">The number of chains to score with, from 1 to the model's.</param>
     /// <exception cref="ArgumentException">
-    /// The pipeline holds no <see cref="ElasticScoringTransformer"/>, or several, and the message lists what it holds; or a
-    /// trainer behind its features was trained on a vector of another size.
+    /// The pipeline contains no <see cref="ElasticScoringTransformer"/>, or several (the message lists what it contains); or a
+    /// trainer that follows its features was trained on a vector of another size.
     /// </exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="chainCount"/> is 0 or above the model's.</exception>
     /// <exception cref="ObjectDisposedException">The pipeline was disposed.</exception>
@@ -187,22 +190,22 @@ public static class CoLMCatalog
         ElasticChain.Replace(model, transformer => transformer.WithChainCount(chainCount));
 
     /// <summary>
-    /// The same fitted or loaded pipeline with its model of this library as a cascade: rows begin with few chains, and only
-    /// those that are not clear go on.
+    /// Returns the same fitted or loaded pipeline with its <see cref="ElasticScoringTransformer"/> set to a cascade: every row
+    /// starts with few chains, and only uncertain rows continue with more.
     /// </summary>
     /// <remarks>
-    /// What is shared, and who disposes it, is as with <see cref="WithChainCount"/>. Thresholds that keep a metric are found by
-    /// <see cref="CoLMOperations.CalibrateCascade"/>.
+    /// Sharing and disposal are as for <see cref="WithChainCount"/>. <see cref="CoLMOperations.CalibrateCascade"/> finds
+    /// thresholds that preserve a metric.
     /// </remarks>
     /// <param name="model">
-    /// An <see cref="ElasticScoringTransformer"/>, or a chain of transformers that holds exactly one, also in another chain.
+    /// An <see cref="ElasticScoringTransformer"/>, or a transformer chain that contains exactly one, possibly nested.
     /// </param>
-    /// <param name="cascade">Where rows stop; a column <c>ChainsUsed</c> tells where each did.</param>
+    /// <param name="cascade">When rows stop; the column <c>ChainsUsed</c> records where each one did.</param>
     /// <exception cref="ArgumentException">
-    /// The pipeline holds no <see cref="ElasticScoringTransformer"/>, or several, and the message lists what it holds; or the
-    /// cascade is none, or does not fit the model.
+    /// The pipeline contains no <see cref="ElasticScoringTransformer"/>, or several (the message lists what it contains); or
+    /// the cascade is invalid or does not fit the model.
     /// </exception>
-    /// <exception cref="NotSupportedException">The task has nothing to stop at: features, numbers, completions, choices.</exception>
+    /// <exception cref="NotSupportedException">The task has no stopping criterion: features, numbers, completions, choices.</exception>
     /// <exception cref="ObjectDisposedException">The pipeline was disposed.</exception>
     public static ITransformer WithCascade(this ITransformer model, CascadeOptions cascade)
     {
@@ -211,12 +214,12 @@ public static class CoLMCatalog
     }
 
     /// <summary>
-    /// Makes PredictionEngines of one model for all threads of a service; see <see cref="PredictionPool{TSrc, TDst}"/>.
+    /// Creates PredictionEngines of one model for all threads of a service; see <see cref="PredictionPool{TSrc, TDst}"/>.
     /// </summary>
-    /// <typeparam name="TSrc">A row.</typeparam>
-    /// <typeparam name="TDst">A prediction.</typeparam>
+    /// <typeparam name="TSrc">The type of an input row.</typeparam>
+    /// <typeparam name="TDst">The type of a prediction.</typeparam>
     /// <param name="catalog"><see cref="MLContext.Model"/>.</param>
-    /// <param name="transformer">The model, alone or in a chain of transformers; it stays the caller's.</param>
+    /// <param name="transformer">The model, alone or in a transformer chain; the caller still owns it.</param>
     /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
     public static PredictionPool<TSrc, TDst> CreatePredictionEnginePool<TSrc, TDst>(
         this ModelOperationsCatalog catalog, ITransformer transformer)
@@ -234,7 +237,7 @@ public static class CoLMCatalog
         LibraryVersions.Check();
         return Get(catalog);
 
-        // Bound to ML.NET's internals when it is first called: after the check.
+        // Binds to ML.NET's internals on the first call, which is after the check.
         [MethodImpl(MethodImplOptions.NoInlining)]
         static IHostEnvironment Get(TransformsCatalog catalog) => CatalogUtils.GetEnvironment(catalog);
     }

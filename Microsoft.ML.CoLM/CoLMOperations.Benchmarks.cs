@@ -7,47 +7,46 @@ namespace Microsoft.ML.CoLM;
 public sealed partial class CoLMOperations
 {
     /// <summary>
-    /// Reads the published file of a task into rows that <see cref="ScoringTask.MultipleChoice"/> scores, with the wording
-    /// of EleutherAI's lm-evaluation-harness (0.4.13.dev0, commit 4e7e0d4, zero-shot), so that what
-    /// <see cref="EvaluateMultipleChoice"/> says of them stands beside published tables.
+    /// Reads a benchmark's published file into rows for <see cref="ScoringTask.MultipleChoice"/>, worded as in EleutherAI's
+    /// lm-evaluation-harness (0.4.13.dev0, commit 4e7e0d4, zero-shot), so that the results of
+    /// <see cref="EvaluateMultipleChoice"/> are comparable with published tables.
     /// </summary>
     /// <remarks>
     /// <para>
-    /// Columns: <c>Context</c> (text; of <see cref="LanguageBenchmark.WinoGrande"/> a vector of texts, one for each choice,
-    /// since there the contexts differ), <c>Choices</c> (vector of texts, without the space that parts them from the
-    /// context) and <c>Label</c> (Int32: the index of the right choice). GLUE's tasks also have <c>Text</c> and, of two
-    /// sentences, <c>SecondText</c>, for <see cref="ChainTuningEstimator"/>, which takes the label after MapValueToKey.
-    /// <see cref="LanguageBenchmark.StsB"/> has no choices: <c>Text</c>, <c>SecondText</c> and a Single <c>Label</c> from 0
-    /// to 5, for <see cref="EvaluateCorrelation"/>. All is read at once, in the file's order.
+    /// Columns: <c>Context</c> (text; for <see cref="LanguageBenchmark.WinoGrande"/> a vector of texts, one per choice, because
+    /// its contexts differ), <c>Choices</c> (vector of texts, without the space that separates them from the context) and
+    /// <c>Label</c> (Int32: the index of the correct choice). The GLUE tasks also have <c>Text</c> and, for sentence pairs,
+    /// <c>SecondText</c>, for <see cref="ChainTuningEstimator"/>, which takes the label after MapValueToKey.
+    /// <see cref="LanguageBenchmark.StsB"/> has no choices: <c>Text</c>, <c>SecondText</c> and a Single <c>Label</c> from 0 to
+    /// 5, for <see cref="EvaluateCorrelation"/>. The whole file is read at once, in order.
     /// </para>
     /// <para>
-    /// The harness takes HellaSwag's, WinoGrande's (xl), BoolQ's, PIQA's and GLUE's validation files, and OpenBookQA's, ARC's
-    /// and SciQ's test files. Commonsense tasks are JSON in UTF-8: an object a line, or one array of them, as the tasks'
-    /// authors publish them or as Hugging Face's data sets are exported (choices nested in the question, or beside it).
-    /// GLUE's files are rows of fields between tabs, without quoting; but CoLA's begin with a header, whose names tell the
-    /// columns, and where the names are others, the published places do. Exports of JSON lines are read, too, with the
-    /// fields <c>sentence</c>, <c>sentence1</c>, <c>sentence2</c>, <c>question</c>, <c>question1</c>, <c>question2</c>,
-    /// <c>premise</c>, <c>hypothesis</c> and <c>label</c>, a class's number or its name. Blank lines are
-    /// passed over. Rows of QQP that end early, of which the published training file has a few, are left out, which the
-    /// <see cref="MLContext"/> logs.
+    /// The harness uses the validation files of HellaSwag, WinoGrande (xl), BoolQ, PIQA and GLUE, and the test files of
+    /// OpenBookQA, ARC and SciQ. Commonsense tasks are UTF-8 JSON: one object per line or one array of objects, as published by
+    /// the authors or as exported from Hugging Face's data sets (choices nested in the question or beside it). GLUE files are
+    /// tab-separated without quoting; all but CoLA's begin with a header that names the columns, and where the names are
+    /// unknown, the published positions apply. JSON Lines exports are also read, with the fields <c>sentence</c>,
+    /// <c>sentence1</c>, <c>sentence2</c>, <c>question</c>, <c>question1</c>, <c>question2</c>, <c>premise</c>,
+    /// <c>hypothesis</c> and <c>label</c>, a class index or name. Blank lines are skipped. Truncated QQP rows, of which the
+    /// published training file has a few, are skipped and logged through the <see cref="MLContext"/>.
     /// </para>
     /// </remarks>
-    /// <param name="benchmark">The task.</param>
-    /// <param name="path">Its file: at most 1 GB of lines, or 64 MB of one array, and 1 MB an item.</param>
+    /// <param name="benchmark">The benchmark.</param>
+    /// <param name="path">Its file: at most 1 GB of lines or a 64 MB array, and 1 MB per item.</param>
     /// <param name="labelsPath">
-    /// PIQA's file of right choices, 0 or 1 in a line for each item, which are taken whatever labels the items have; null
-    /// where the items have a <c>label</c>, and for every other task.
+    /// PIQA's label file, with 0 or 1 per line for each item, which overrides any labels in the items; null if the items have a
+    /// <c>label</c>, and for every other benchmark.
     /// </param>
     /// <exception cref="ArgumentException">
-    /// A path is empty, or <paramref name="labelsPath"/> is given for a task that has no such file.
+    /// A path is empty, or <paramref name="labelsPath"/> is given for a benchmark that has no label file.
     /// </exception>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such task.</exception>
-    /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="benchmark"/> is not a defined value.</exception>
+    /// <exception cref="FileNotFoundException">The file does not exist.</exception>
+    /// <exception cref="DirectoryNotFoundException">The folder does not exist.</exception>
     /// <exception cref="InvalidDataException">
-    /// The file is empty, too long, or not of the task; or an answer is none of the choices, as in published test files
-    /// without answers; or the labels are not as many as the items. The message names the file, the line (in an array the
-    /// item, counted from 1) and the field, what was expected there and what was found.
+    /// The file is empty, too long, or not of this benchmark; or an answer is not one of the choices, as in published test
+    /// files without answers; or the numbers of labels and items differ. The message names the file, the line (in an array the
+    /// item, counted from 1) and the field, and what was expected and found.
     /// </exception>
     public IDataView LoadBenchmark(LanguageBenchmark benchmark, string path, string? labelsPath = null)
     {
@@ -69,25 +68,25 @@ public sealed partial class CoLMOperations
     }
 
     /// <summary>
-    /// How far predicted numbers go with the labels: the metrics of <see cref="LanguageBenchmark.StsB"/>, and of any other
-    /// regression.
+    /// Computes how well predicted numbers correlate with the labels: the metrics of <see cref="LanguageBenchmark.StsB"/> and
+    /// of any other regression.
     /// </summary>
     /// <remarks>
-    /// Rows without a label (NaN) are left out, which the <see cref="MLContext"/> logs, and
-    /// <see cref="CorrelationMetrics.Count"/> counts the others. Where labels or scores are all the same, as of one row,
-    /// correlations are NaN.
+    /// Rows without a label (NaN) are skipped and logged through the <see cref="MLContext"/>;
+    /// <see cref="CorrelationMetrics.Count"/> counts the others. If all labels or all scores are equal, as for a single row,
+    /// the correlations are NaN.
     /// </remarks>
     /// <param name="scored">The rows, with both columns, each Single, Double or Int32.</param>
-    /// <param name="labelColumnName">The numbers that should be.</param>
-    /// <param name="scoreColumnName">The numbers that were predicted.</param>
-    /// <param name="cancellationToken">Ends it before the next row is read.</param>
+    /// <param name="labelColumnName">The column of true values.</param>
+    /// <param name="scoreColumnName">The column of predicted values.</param>
+    /// <param name="cancellationToken">Cancels before the next row is read.</param>
     /// <exception cref="ArgumentException">
-    /// A column is missing or of another type, or no row has a label.
+    /// A column is missing or has the wrong type, or no row has a label.
     /// </exception>
     /// <exception cref="InvalidOperationException">
     /// A score is not finite, or a label infinite; the message names the column and the row.
     /// </exception>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The operation was cancelled.</exception>
     public CorrelationMetrics EvaluateCorrelation(
         IDataView scored, string labelColumnName = "Label", string scoreColumnName = "Score",
         CancellationToken cancellationToken = default)

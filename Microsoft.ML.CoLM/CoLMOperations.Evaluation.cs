@@ -5,27 +5,27 @@ namespace Microsoft.ML.CoLM;
 public sealed partial class CoLMOperations
 {
     /// <summary>
-    /// Metrics of rows that a language model scored: what <see cref="ScoringTask.LanguageModeling"/> and
-    /// <see cref="TuningTask.Completion"/> write.
+    /// Computes metrics of rows scored by a language model, as written by <see cref="ScoringTask.LanguageModeling"/> and
+    /// <see cref="TuningTask.Completion"/>.
     /// </summary>
     /// <remarks>
-    /// The columns of log-probabilities and of token counts are known by their annotations, whatever they are called and whatever
-    /// transform follows; where several scorers wrote some, the last one's count. Without annotations they are those called
-    /// <c>LogProbability</c> (Single) and <c>TokenCount</c> (Int32). Rows without a scored token count with their text alone.
-    /// To compare chain counts, <see cref="EvaluateChainCounts"/> takes less time.
+    /// The columns of log-probabilities and token counts are recognized by their annotations, whatever their names and whatever
+    /// transforms follow; if several scorers wrote such columns, the last one's are used. Without annotations, the columns
+    /// named <c>LogProbability</c> (Single) and <c>TokenCount</c> (Int32) are used. Rows without a scored token count only
+    /// towards words and bytes. To compare chain counts, <see cref="EvaluateChainCounts"/> is faster.
     /// </remarks>
-    /// <param name="scored">The rows, read once.</param>
+    /// <param name="scored">The rows; read once.</param>
     /// <param name="textColumnName">The text that was scored, whose words and bytes are counted.</param>
-    /// <param name="cancellationToken">Ends it before the next row is read.</param>
+    /// <param name="cancellationToken">Cancels before the next row is read.</param>
     /// <returns>
-    /// The metrics. <see cref="LanguageModelMetrics.ChainCount"/> is from an annotation <c>ChainCount</c> (Int32) of the column of
-    /// log-probabilities, and 0 where it has none.
+    /// The metrics. <see cref="LanguageModelMetrics.ChainCount"/> comes from the annotation <c>ChainCount</c> (Int32) of the
+    /// log-probability column, and is 0 without one.
     /// </returns>
     /// <exception cref="ArgumentException">
-    /// A column is missing or of another type, a log-probability is not a finite number, or no row has a scored token; the message
+    /// A column is missing or has the wrong type, a log-probability is not finite, or no row has a scored token; the message
     /// names the column.
     /// </exception>
-    /// <exception cref="OperationCanceledException">It was cancelled, or the MLContext's execution.</exception>
+    /// <exception cref="OperationCanceledException">The operation, or the MLContext's execution, was cancelled.</exception>
     public LanguageModelMetrics EvaluateLanguageModel(
         IDataView scored, string textColumnName = DefaultColumnNames.Text, CancellationToken cancellationToken = default)
     {
@@ -35,27 +35,27 @@ public sealed partial class CoLMOperations
     }
 
     /// <summary>
-    /// Metrics of a language model at every chain count, from one pass over the rows: what a chain computes does not depend on the
-    /// chains behind it, so the features of all chains are computed once, and each count adds no more than its head's output.
+    /// Computes a language model's metrics at every chain count in one pass over the rows: a chain does not depend on later
+    /// chains, so the features of all chains are computed once, and each count adds only its head's output.
     /// </summary>
     /// <remarks>
-    /// Equal, up to rounding, to <see cref="EvaluateLanguageModel"/> of rows scored at each count. Batch size and windows are the
-    /// transformer's; its own chain count, or cascade, makes no difference.
+    /// Equal, up to rounding, to <see cref="EvaluateLanguageModel"/> on rows scored at each count. Batch size and windows are
+    /// the transformer's; its own chain count or cascade is ignored.
     /// </remarks>
     /// <param name="model">
-    /// An <see cref="ElasticScoringTransformer"/> of <see cref="ScoringTask.LanguageModeling"/>, or a fitted pipeline that holds
-    /// one: the rows go through what stands before it.
+    /// An <see cref="ElasticScoringTransformer"/> for <see cref="ScoringTask.LanguageModeling"/>, or a fitted pipeline that
+    /// contains one, whose preceding transformers are applied.
     /// </param>
-    /// <param name="data">The rows that the model gets, read once.</param>
-    /// <param name="cancellationToken">Ends it before the next row is read.</param>
+    /// <param name="data">The model's input rows; read once.</param>
+    /// <param name="cancellationToken">Cancels before the next row is read.</param>
     /// <returns>The metrics at chain count 1, 2 and so on, up to all chains of the model.</returns>
     /// <exception cref="ArgumentException">
-    /// The model holds no such transformer, or several, or one of another task; or the text column is missing or not text, or has
-    /// no row with a token to score.
+    /// The model contains no such transformer, or several, or one for another task; or the text column is missing or not text,
+    /// or has no row with a token to score.
     /// </exception>
     /// <exception cref="InvalidOperationException">A score is not a finite number.</exception>
     /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
-    /// <exception cref="OperationCanceledException">It was cancelled, or the MLContext's execution.</exception>
+    /// <exception cref="OperationCanceledException">The operation, or the MLContext's execution, was cancelled.</exception>
     public IReadOnlyList<LanguageModelMetrics> EvaluateChainCounts(
         ITransformer model, IDataView data, CancellationToken cancellationToken = default)
     {

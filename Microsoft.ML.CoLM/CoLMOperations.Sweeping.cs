@@ -2,6 +2,6 @@ namespace Microsoft.ML.CoLM;
 
 public sealed partial class CoLMOperations
 {
-    /// <summary>Makes a sweep over chain counts and candidates; see <see cref="ChainSweep"/>.</summary>
+    /// <summary>Creates a sweep over chain counts and candidates; see <see cref="ChainSweep"/>.</summary>
     public ChainSweep CreateSweep() => new(_mlContext);
 }

@@ -3,7 +3,7 @@ using Microsoft.ML.CoLM.Sweeping;
 
 namespace Microsoft.ML.CoLM;
 
-/// <summary>Operations on models of this library, and on whole chains of transformers that hold one.</summary>
+/// <summary>Operations on this library's models, and on transformer chains that contain one.</summary>
 public sealed partial class CoLMOperations
 {
     private readonly MLContext _mlContext;
@@ -14,29 +14,29 @@ public sealed partial class CoLMOperations
         ? new StoppableDataView(rows, cancellationToken.ThrowIfCancellationRequested) : rows;
 
     /// <summary>
-    /// Saves a fitted pipeline as ML.NET's zip, which <see cref="Load"/> and ML.NET's own <c>Model.Load</c> read. Other
-    /// than ML.NET's <c>Model.Save</c>, it leaves the file at <paramref name="path"/> as it was until the new one is
-    /// whole and on the disk, whatever happens meanwhile, and weights are in no other file on their way.
+    /// Saves a fitted pipeline as an ML.NET zip, which <see cref="Load"/> and ML.NET's own <c>Model.Load</c> read. Unlike
+    /// ML.NET's <c>Model.Save</c>, it leaves an existing file at <paramref name="path"/> untouched until the new one is
+    /// complete and on disk, and writes weights to no other temporary file.
     /// </summary>
     /// <remarks>
-    /// The zip is written beside its place, as <c>name.random.colm-tmp</c>, and renamed. A save that fails deletes that
-    /// file; one that is killed leaves it, and the next save to the same path deletes it when it is a minute old. A file
-    /// that is replaced hands on its permissions. A symbolic link is replaced, and what it leads to stays as it is.
+    /// The zip is written to <c>name.random.colm-tmp</c> in the same folder and then renamed. A save that fails deletes that
+    /// file; a save that is killed leaves it, and the next save to the same path deletes it once it is a minute old. The
+    /// permissions of a replaced file are kept. A symbolic link is replaced, and its target is left as it is.
     /// </remarks>
     /// <param name="model">The fitted pipeline, or a transformer.</param>
-    /// <param name="inputSchema">The schema of the data that it reads; null where nobody will ask for it.</param>
-    /// <param name="path">The zip to write; its folder must be there.</param>
-    /// <param name="cancellationToken">Ends it before more is written, with the file at the path as it was.</param>
+    /// <param name="inputSchema">The schema of its input data; null if nobody will ask for it.</param>
+    /// <param name="path">The zip to write; its folder must exist.</param>
+    /// <param name="cancellationToken">Cancels before more is written; the file at the path stays as it was.</param>
     /// <exception cref="ArgumentException">
-    /// <paramref name="path"/> is empty, or the model has more than <see cref="Load"/> reads: 10,000 entries, or 50 folders in
-    /// each other, as of chains in chains.
+    /// <paramref name="path"/> is empty, or the model exceeds what <see cref="Load"/> accepts: 10,000 entries, or folders
+    /// nested 50 deep, as in chains of chains.
     /// </exception>
-    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="DirectoryNotFoundException">The folder does not exist.</exception>
     /// <exception cref="IOException">
-    /// The zip cannot be written, or a folder, a pipe or a device is in its place.
+    /// The zip cannot be written, or the path is a folder, a pipe or a device.
     /// </exception>
-    /// <exception cref="UnauthorizedAccessException">The folder may not be written.</exception>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="UnauthorizedAccessException">The folder is not writable.</exception>
+    /// <exception cref="OperationCanceledException">The operation was cancelled.</exception>
     /// <exception cref="ObjectDisposedException">A transformer was disposed.</exception>
     public void Save(
         ITransformer model, DataViewSchema? inputSchema, string path, CancellationToken cancellationToken = default)
@@ -47,28 +47,28 @@ public sealed partial class CoLMOperations
     }
 
     /// <summary>
-    /// Loads any zip that ML.NET's <c>Model.Load</c> reads, with or without a model of this library in it. Other than
-    /// ML.NET's method, it compares every entry with its checksum, and leaves nothing in the temporary folder.
+    /// Loads any zip that ML.NET's <c>Model.Load</c> reads, with or without a model of this library. Unlike ML.NET's method, it
+    /// verifies every entry's checksum and leaves nothing in the temporary folder.
     /// </summary>
     /// <remarks>
-    /// Weights of this library are read straight from the zip. Entries of other components are read into memory;
-    /// those that an array cannot hold, or that grow more than a hundredfold, go through a temporary folder that nobody
-    /// else may read.
+    /// This library's weights are read directly from the zip. Entries of other components are read into memory; those that are
+    /// too large for an array, or that expand more than a hundredfold, go through a temporary folder that only the current user
+    /// can read.
     /// </remarks>
     /// <param name="path">The zip.</param>
-    /// <param name="inputSchema">The schema that was saved with the model; null where none was.</param>
-    /// <param name="cancellationToken">Ends it before more is read.</param>
-    /// <returns>The fitted pipeline, to be disposed where it is <see cref="IDisposable"/>.</returns>
+    /// <param name="inputSchema">The schema that was saved with the model; null if there was none.</param>
+    /// <param name="cancellationToken">Cancels before more is read.</param>
+    /// <returns>The fitted pipeline; dispose it if it is <see cref="IDisposable"/>.</returns>
     /// <exception cref="ArgumentException"><paramref name="path"/> is empty.</exception>
-    /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="FileNotFoundException">The file does not exist.</exception>
+    /// <exception cref="DirectoryNotFoundException">The folder does not exist.</exception>
     /// <exception cref="InvalidDataException">
-    /// It is no zip, or holds no model, or is damaged, or unpacks to more than a gigabyte and sixteen times its length
-    /// besides the weights; the message names the entry.
+    /// The file is not a zip, contains no model, is damaged, or expands (weights aside) to more than a gigabyte and sixteen
+    /// times its length; the message names the entry.
     /// </exception>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The operation was cancelled.</exception>
     /// <exception cref="InvalidOperationException">
-    /// The GPU of <see cref="MLContext.GpuDeviceId"/> is not there, and falling back is not allowed.
+    /// The GPU given by <see cref="MLContext.GpuDeviceId"/> is not available, and falling back to the CPU is not allowed.
     /// </exception>
     public ITransformer Load(string path, out DataViewSchema inputSchema, CancellationToken cancellationToken = default)
     {

@@ -4,7 +4,7 @@ using Microsoft.ML.CoLM.Text;
 namespace Microsoft.ML.CoLM;
 
 /// <summary>
-/// The attention heads of each chain, C = {c_1, ..., c_n} (arXiv 2505.11820): <c>{32}</c> is an ordinary LLaMA,
+/// The number of attention heads of each chain, C = {c_1, ..., c_n} (arXiv 2505.11820): <c>{32}</c> is an ordinary LLaMA,
 /// <c>{32,8}</c> adds a chain a quarter as wide as the first.
 /// </summary>
 /// <remarks>Immutable; two layouts are equal when their head counts are. Its text form is <c>"32,8"</c>.</remarks>
@@ -12,7 +12,7 @@ public sealed class ChainLayout : IEquatable<ChainLayout>
 {
     private readonly int[] _heads;
 
-    /// <summary>Creates a layout from the attention heads of each chain, first chain first.</summary>
+    /// <summary>Creates a layout from the number of attention heads of each chain, first chain first.</summary>
     /// <param name="heads">At least one count; every count at least 1.</param>
     /// <exception cref="ArgumentException">There is no chain, or a chain has fewer than one head.</exception>
     public ChainLayout(params int[] heads)
@@ -36,10 +36,10 @@ public sealed class ChainLayout : IEquatable<ChainLayout>
     /// <summary>The number of chains, n.</summary>
     public int ChainCount => _heads.Length;
 
-    /// <summary>Attention heads of each chain, first chain first.</summary>
+    /// <summary>The number of attention heads of each chain, first chain first.</summary>
     public IReadOnlyList<int> Heads { get; }
 
-    /// <summary>Reads the text form, for example <c>"32,8"</c>.</summary>
+    /// <summary>Parses the text form, for example <c>"32,8"</c>.</summary>
     /// <exception cref="ArgumentException">The text is not a comma-separated list of positive whole numbers.</exception>
     public static ChainLayout Parse(string text)
     {
@@ -89,6 +89,6 @@ public sealed class ChainLayout : IEquatable<ChainLayout>
         return hash.ToHashCode();
     }
 
-    /// <summary>The text form, for example <c>"32,8"</c>.</summary>
+    /// <summary>Returns the text form, for example <c>"32,8"</c>.</summary>
     public override string ToString() => string.Join(',', _heads);
 }

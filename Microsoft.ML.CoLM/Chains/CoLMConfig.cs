@@ -4,71 +4,75 @@ using Microsoft.ML.CoLM.Text;
 namespace Microsoft.ML.CoLM;
 
 /// <summary>
-/// The architecture of a Chain-of-Language-Model: a LLaMA configuration for the first chain, and the
-/// <see cref="ChainLayout"/> that says how many times as wide each further chain is (arXiv 2505.11820).
+/// The architecture of a Chain-of-Language-Model: a LLaMA configuration for the first chain, and the <see cref="ChainLayout"/>
+/// that determines the relative width of each further chain (arXiv 2505.11820).
 /// </summary>
 /// <remarks>
-/// All widths are the first chain's; chain i has c_i / c_1 of them. Setting names are those of Hugging Face's
-/// <c>config.json</c> in .NET's spelling. Two are equal when all settings are, wherever they were
-/// read from.
+/// All widths are the first chain's; chain i's are c_i / c_1 times as large. Settings are named as in Hugging Face's
+/// <c>config.json</c>, in .NET casing. Two configurations are equal if all settings are, regardless of their source.
 /// </remarks>
 public sealed record CoLMConfig
 {
     private readonly ItemList<int> _eosTokenIds = new([]);
     private readonly SourceText _source;
 
-    /// <summary>Attention heads of each chain.</summary>
+    /// <summary>The number of attention heads of each chain.</summary>
     public required ChainLayout Layout { get; init; }
 
     /// <summary>Whether all chains share the first chain's keys and values (the paper's CoLM-Air). Default: false.</summary>
     public bool KvSharing { get; init; }
 
-    /// <summary>Token ids in the vocabulary, V.</summary>
+    /// <summary>The vocabulary size, V.</summary>
     public required int VocabularySize { get; init; }
 
-    /// <summary>Features of the first chain, D_1.</summary>
+    /// <summary>The number of features of the first chain, D_1.</summary>
     public required int HiddenSize { get; init; }
 
-    /// <summary>Feed-forward features of the first chain, F_1.</summary>
+    /// <summary>The number of feed-forward features of the first chain, F_1.</summary>
     public required int IntermediateSize { get; init; }
 
-    /// <summary>Decoder layers.</summary>
+    /// <summary>The number of decoder layers.</summary>
     public required int LayerCount { get; init; }
 
     /// <summary>
-    /// Key-value heads of the first chain, g_1; <see langword="null"/> means one for each attention head. Default: null.
+    /// The number of key-value heads of the first chain, g_1; <see langword="null"/> means one per attention head.
+    /// Default: null.
     /// </summary>
     public int? KeyValueHeadCount { get; init; }
 
-    /// <summary>Features of an attention head, d; <see langword="null"/> means D_1 / c_1. Default: null.</summary>
+    /// <summary>
+    /// The number of features of an attention head, d; <see langword="null"/> means D_1 / c_1. Default: null.
+    /// </summary>
     public int? HeadDimension { get; init; }
 
     /// <summary>
-    /// The longest sequence the model takes, in tokens. Of a folder it is <c>max_position_embeddings</c> of
-    /// <c>config.json</c>, 2048 where there is none; with a <see cref="RopeScaling"/> of type <c>linear</c> or <c>dynamic</c>
-    /// that times the factor, rounded down, and of type <c>yarn</c> the original context times the factor, where that is
-    /// longer. Default: 2048.
+    /// The longest sequence that the model accepts, in tokens. When read from a folder, it is <c>max_position_embeddings</c> of
+    /// <c>config.json</c>, or 2048 if absent; with a <see cref="RopeScaling"/> of type <c>linear</c> or <c>dynamic</c>, that
+    /// times the factor, rounded down; with type <c>yarn</c>, the original context times the factor if that is longer.
+    /// Default: 2048.
     /// </summary>
     public int ContextLength { get; init; } = 2048;
 
-    /// <summary>Added to the mean square in RMSNorm. Default: 1e-6.</summary>
+    /// <summary>The epsilon added to the mean square in RMSNorm. Default: 1e-6.</summary>
     public double RmsNormEpsilon { get; init; } = 1e-6;
 
-    /// <summary>Base of the rotary embedding's wavelengths. Default: 10000.</summary>
+    /// <summary>The base of the rotary embedding's wavelengths. Default: 10000.</summary>
     public double RopeTheta { get; init; } = 10000;
 
     /// <summary>How the rotary embedding is scaled, or <see langword="null"/> for no scaling. Default: null.</summary>
     public RopeScaling? RopeScaling { get; init; }
 
     /// <summary>
-    /// Whether the first chain's head is its embedding. Later chains always have a head of their own. Default: false.
+    /// Whether the first chain's head is tied to its embedding. Later chains always have their own head. Default: false.
     /// </summary>
     public bool TieWordEmbeddings { get; init; }
 
-    /// <summary>Id of the beginning-of-text token, or <see langword="null"/> where the model has none. Default: null.</summary>
+    /// <summary>
+    /// The id of the beginning-of-text token, or <see langword="null"/> if the model has none. Default: null.
+    /// </summary>
     public int? BosTokenId { get; init; }
 
-    /// <summary>Ids of the tokens that end a text; may be empty. Default: none.</summary>
+    /// <summary>The ids of the tokens that end a text; may be empty. Default: none.</summary>
     public IReadOnlyList<int> EosTokenIds
     {
         get => _eosTokenIds;
@@ -80,7 +84,7 @@ public sealed record CoLMConfig
     }
 
     /// <summary>
-    /// The <c>config.json</c> this was read from, so that settings unknown to this library survive a save.
+    /// The <c>config.json</c> that this was read from, so that settings unknown to this library survive a save.
     /// </summary>
     internal string? SourceJson
     {
@@ -108,16 +112,16 @@ public sealed record CoLMConfig
     /// <summary>c_i · d, the width of chain i's queries.</summary>
     internal int QueryWidth(int chain) => Heads(chain) * HeadWidth;
 
-    /// <summary>g_i; without sharing only, since with it later chains have no keys of their own.</summary>
+    /// <summary>g_i; only without sharing, since with it later chains have no keys of their own.</summary>
     internal int KeyValueHeads(int chain) => Share(KeyValueHeadCount ?? Layout.Heads[0], chain);
 
-    /// <summary>Chains that have keys and values of their own: the first alone where they are shared.</summary>
+    /// <summary>The number of chains with their own keys and values: only the first if they are shared.</summary>
     internal int KeyValueChains => KvSharing ? 1 : ChainCount;
 
     /// <summary>The chain whose keys and values a chain's heads read.</summary>
     internal int KeyValueChain(int chain) => KvSharing ? 0 : chain;
 
-    /// <summary>The same model with its first <paramref name="chainCount"/> chains only.</summary>
+    /// <summary>Returns the same architecture with only its first <paramref name="chainCount"/> chains.</summary>
     internal CoLMConfig WithChainCount(int chainCount)
     {
         Layout.CheckChainCount(chainCount);
@@ -134,7 +138,7 @@ public sealed record CoLMConfig
         }
     }
 
-    /// <summary>Refuses an architecture that cannot be built, naming the number that is wrong.</summary>
+    /// <summary>Rejects an architecture that cannot be built, naming the invalid number.</summary>
     /// <exception cref="ArgumentException">A size is not positive, or a division of the layout is not exact.</exception>
     internal CoLMConfig Validated()
     {

@@ -1,20 +1,20 @@
 namespace Microsoft.ML.CoLM;
 
 /// <summary>
-/// Dynamic NTK scaling (rope type <c>dynamic</c>; of the Reddit users bloc97 and emozilla, described in YaRN's paper,
-/// Peng et al. 2023, arXiv 2309.00071): the base of the wavelengths grows with the length of a sequence, once that is longer
-/// than the original context.
+/// Dynamic NTK scaling (rope type <c>dynamic</c>; by the Reddit users bloc97 and emozilla, described in the YaRN paper, Peng et
+/// al. 2023, arXiv 2309.00071): the base of the wavelengths grows with the sequence length once that exceeds the original
+/// context.
 /// </summary>
 /// <remarks>
-/// The length that counts is each sequence's own, whatever stands beside it in a batch. In generation it is the prompt's for
-/// the prompt's tokens, and for each later token the length up to it; what is cached stays as it is.
-/// <see cref="CoLMConfig.ContextLength"/> is the original context times the factor, rounded down; <c>config.json</c> has
-/// the original one, as <c>max_position_embeddings</c>. <see cref="CoLMModel.forward"/> alone takes longer sequences, too,
-/// as transformers does: the angles are made for any length.
+/// The relevant length is each sequence's own, independent of the rest of its batch. In generation it is the prompt's length
+/// for the prompt's tokens, and for each later token the length up to it; what is cached stays as it is.
+/// <see cref="CoLMConfig.ContextLength"/> is the original context times the factor, rounded down; <c>config.json</c> stores the
+/// original one as <c>max_position_embeddings</c>. Only <see cref="CoLMModel.forward"/> accepts longer sequences, as
+/// transformers does: the angles can be computed for any length.
 /// </remarks>
 public sealed class DynamicRopeScaling : RopeScaling
 {
-    /// <summary>A scaling.</summary>
+    /// <summary>Creates a scaling.</summary>
     /// <param name="factor">How fast the base grows.</param>
     /// <param name="originalContextLength">The longest sequence, in tokens, that is not scaled.</param>
     public DynamicRopeScaling(double factor, int originalContextLength)

@@ -5,14 +5,14 @@ namespace Microsoft.ML.CoLM;
 /// <see cref="RopeScaling.Factor"/>.
 /// </summary>
 /// <remarks>
-/// <see cref="CoLMConfig.ContextLength"/> is the original context times the factor, rounded down; <c>config.json</c> has
-/// the original one, as <c>max_position_embeddings</c>.
+/// <see cref="CoLMConfig.ContextLength"/> is the original context times the factor, rounded down; <c>config.json</c> stores the
+/// original one as <c>max_position_embeddings</c>.
 /// </remarks>
 public sealed class LinearRopeScaling : RopeScaling
 {
-    /// <summary>A scaling.</summary>
-    /// <param name="factor">What positions are divided by.</param>
-    /// <param name="originalContextLength">The context, in tokens, that the model was first trained with.</param>
+    /// <summary>Creates a scaling.</summary>
+    /// <param name="factor">The divisor of positions.</param>
+    /// <param name="originalContextLength">The context length, in tokens, of the original training.</param>
     public LinearRopeScaling(double factor, int originalContextLength)
         : base(factor, originalContextLength)
     {

@@ -2,15 +2,15 @@ namespace Microsoft.ML.CoLM;
 
 /// <summary>
 /// LLaMA 3.1's scaling (rope type <c>llama3</c>; Grattafiori et al. 2024, arXiv 2407.21783, and its published code):
-/// wavelengths beyond the original context are stretched by the factor, short ones are kept, those between are blended.
+/// wavelengths beyond the original context are stretched by the factor, short ones are kept, and those in between are blended.
 /// </summary>
 public sealed class Llama3RopeScaling : RopeScaling
 {
-    /// <summary>A scaling.</summary>
+    /// <summary>Creates a scaling.</summary>
     /// <param name="factor">How much long wavelengths are stretched.</param>
     /// <param name="lowFrequencyFactor">Wavelengths above original context / this are stretched in full.</param>
     /// <param name="highFrequencyFactor">Wavelengths below original context / this are left as they are.</param>
-    /// <param name="originalContextLength">The context, in tokens, that the model was first trained with.</param>
+    /// <param name="originalContextLength">The context length, in tokens, of the original training.</param>
     public Llama3RopeScaling(
         double factor, double lowFrequencyFactor, double highFrequencyFactor, int originalContextLength)
         : base(factor, originalContextLength)

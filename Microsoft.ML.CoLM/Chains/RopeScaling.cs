@@ -3,25 +3,25 @@ using System.Globalization;
 namespace Microsoft.ML.CoLM;
 
 /// <summary>
-/// How the rotary embedding of a model is changed for texts longer than those it was first trained with:
+/// How a model's rotary embedding is modified for texts longer than those of its original training:
 /// <see cref="LinearRopeScaling"/>, <see cref="DynamicRopeScaling"/>, <see cref="YarnRopeScaling"/> or
 /// <see cref="Llama3RopeScaling"/>.
 /// </summary>
 /// <remarks>
-/// Each computes what Hugging Face's rope type of its name does. Immutable; two are equal when their types and settings are.
+/// Each computes the same as the Hugging Face rope type of that name. Immutable; two are equal if their types and settings are.
 /// </remarks>
 public abstract class RopeScaling : IEquatable<RopeScaling>
 {
     private protected RopeScaling(double factor, int originalContextLength) =>
         (Factor, OriginalContextLength) = (factor, originalContextLength);
 
-    /// <summary>How many times as long a text may be.</summary>
+    /// <summary>How many times longer a text may be.</summary>
     public double Factor { get; }
 
-    /// <summary>The context, in tokens, that the model was first trained with.</summary>
+    /// <summary>The context length, in tokens, of the original training.</summary>
     public int OriginalContextLength { get; }
 
-    /// <summary>What cosines and sines of all angles are multiplied by.</summary>
+    /// <summary>The multiplier of the cosines and sines of all angles.</summary>
     internal virtual double Amplitude => 1;
 
     /// <summary>The context in tokens of a model whose <c>max_position_embeddings</c> is given; it may be too long.</summary>
@@ -54,7 +54,7 @@ public abstract class RopeScaling : IEquatable<RopeScaling>
     /// <summary>Whether types or settings differ.</summary>
     public static bool operator !=(RopeScaling? left, RopeScaling? right) => !Equals(left, right);
 
-    /// <summary>The type and its settings.</summary>
+    /// <summary>Returns the type and its settings.</summary>
     public sealed override string ToString() => GetType().Name + ": " + string.Join(", ", Given
         .Where(setting => setting.Value is not null)
         .Select(setting => string.Create(CultureInfo.InvariantCulture, $"{setting.Name} {setting.Value}")));
@@ -65,7 +65,7 @@ public abstract class RopeScaling : IEquatable<RopeScaling>
     /// <param name="config">The model's.</param>
     internal virtual double Scale(double frequency, int pair, CoLMConfig config) => frequency;
 
-    /// <summary>Refuses settings that give no angles.</summary>
+    /// <summary>Rejects settings that yield no angles.</summary>
     /// <exception cref="ArgumentException">One is out of range; the message names it.</exception>
     internal virtual void Check(CoLMConfig config)
     {
@@ -73,7 +73,7 @@ public abstract class RopeScaling : IEquatable<RopeScaling>
         Require(OriginalContextLength > 0, nameof(OriginalContextLength), OriginalContextLength, "at least 1");
     }
 
-    /// <summary>Refuses a context that is not the original one times the factor.</summary>
+    /// <summary>Rejects a context that is not the original one times the factor.</summary>
     private protected void RequireContext(CoLMConfig config)
     {
         var context = Math.Floor(ContextOf(OriginalContextLength));

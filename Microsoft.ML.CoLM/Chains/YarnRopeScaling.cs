@@ -1,46 +1,48 @@
 namespace Microsoft.ML.CoLM;
 
 /// <summary>
-/// YaRN (rope type <c>yarn</c>; Peng et al. 2023, arXiv 2309.00071): pairs of features that turn often within the original
-/// context are kept, those that turn seldom are stretched by the factor, those between are blended, and cosines and sines of
-/// all angles are multiplied by one number.
+/// YaRN (rope type <c>yarn</c>; Peng et al. 2023, arXiv 2309.00071): feature pairs that rotate many times within the original
+/// context are kept, those that rotate few times are stretched by the factor, those in between are blended, and the cosines and
+/// sines of all angles are multiplied by one number.
 /// </summary>
 /// <remarks>
 /// <see cref="CoLMConfig.ContextLength"/> is at least the original context times the factor: that, or
-/// <c>max_position_embeddings</c> of <c>config.json</c> where it is larger.
+/// <c>max_position_embeddings</c> of <c>config.json</c> if it is larger.
 /// </remarks>
 public sealed class YarnRopeScaling : RopeScaling
 {
-    /// <summary>A scaling with the paper's other settings.</summary>
-    /// <param name="factor">How much slow pairs are stretched.</param>
-    /// <param name="originalContextLength">The context, in tokens, that the model was first trained with.</param>
+    /// <summary>Creates a scaling with the paper's other settings.</summary>
+    /// <param name="factor">How much slowly rotating pairs are stretched.</param>
+    /// <param name="originalContextLength">The context length, in tokens, of the original training.</param>
     public YarnRopeScaling(double factor, int originalContextLength)
         : base(factor, originalContextLength)
     {
     }
 
-    /// <summary>Turns within the original context, from which on a pair is kept. Default: 32.</summary>
+    /// <summary>The number of rotations within the original context at or above which a pair is kept. Default: 32.</summary>
     public double BetaFast { get; init; } = 32;
 
-    /// <summary>Turns within the original context, up to which a pair is stretched in full. Default: 1.</summary>
+    /// <summary>
+    /// The number of rotations within the original context at or below which a pair is fully stretched. Default: 1.
+    /// </summary>
     public double BetaSlow { get; init; } = 1;
 
     /// <summary>
-    /// What cosines and sines are multiplied by; <see langword="null"/> for the paper's 0.1 ln(factor) + 1, or what
-    /// <see cref="MScale"/> and <see cref="MScaleAllDimensions"/> make of it. Default: null.
+    /// The multiplier of cosines and sines; <see langword="null"/> for the paper's 0.1 ln(factor) + 1, or the value that
+    /// follows from <see cref="MScale"/> and <see cref="MScaleAllDimensions"/>. Default: null.
     /// </summary>
     public double? AttentionFactor { get; init; }
 
     /// <summary>
-    /// Where <see cref="MScaleAllDimensions"/> is set, too, and <see cref="AttentionFactor"/> is not, that is
-    /// (0.1 · this · ln(factor) + 1) / (0.1 · the other · ln(factor) + 1). Default: null.
+    /// If <see cref="MScaleAllDimensions"/> is also set and <see cref="AttentionFactor"/> is not, the multiplier is (0.1 · this
+    /// · ln(factor) + 1) / (0.1 · the other · ln(factor) + 1). Default: null.
     /// </summary>
     public double? MScale { get; init; }
 
     /// <summary>See <see cref="MScale"/>. Default: null.</summary>
     public double? MScaleAllDimensions { get; init; }
 
-    /// <summary>Whether the pairs where blending begins and ends are whole numbers. Default: true.</summary>
+    /// <summary>Whether the pairs where blending begins and ends are rounded to whole numbers. Default: true.</summary>
     public bool Truncate { get; init; } = true;
 
     internal override double Amplitude
@@ -63,7 +65,7 @@ public sealed class YarnRopeScaling : RopeScaling
         (nameof(AttentionFactor), Amplitude), (nameof(Truncate), Truncate ? 1 : 0),
     ];
 
-    // What makes the amplitude stands in config.json, and is written anew where it changes.
+    // The settings that determine the amplitude are stored in config.json, and rewritten if they change.
     private protected override IEnumerable<(string Name, object? Value)> Given =>
     [
         (nameof(Factor), Factor), (nameof(OriginalContextLength), OriginalContextLength), (nameof(BetaFast), BetaFast),
@@ -85,7 +87,7 @@ public sealed class YarnRopeScaling : RopeScaling
         var stretched = Math.Clamp((pair - low) / (high - low), 0, 1);
         return frequency / Factor * stretched + frequency * (1 - stretched);
 
-        // The pair that turns so many times within the original context.
+        // The pair that rotates this many times within the original context.
         double PairOf(double turns) =>
             width * Math.Log(OriginalContextLength / (turns * 2 * Math.PI)) / (2 * Math.Log(config.RopeTheta));
     }

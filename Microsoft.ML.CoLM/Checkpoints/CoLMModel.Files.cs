@@ -8,23 +8,27 @@ namespace Microsoft.ML.CoLM;
 public sealed partial class CoLMModel
 {
     /// <summary>
-    /// What loading found odd and passed over, each with its file and setting: ids outside the vocabulary, a
-    /// <c>generation_config.json</c> that names no end of texts, a head that the configuration says is the embedding and that
-    /// is another. Empty for a model that was not loaded. Not stored with the model.
+    /// Anomalies that loading found and ignored, each with its file and setting: ids outside the vocabulary, a
+    /// <c>generation_config.json</c> without an end-of-text id, a head that differs from the embedding although the
+    /// configuration ties them. Empty for a model that was not loaded. Not stored with the model.
     /// </summary>
-    /// <remarks>Estimators that load a folder, and transformers of a zip, say them as warnings of the MLContext's log.</remarks>
+    /// <remarks>
+    /// Estimators that load a folder, and transformers loaded from a zip, log them as warnings of the MLContext.
+    /// </remarks>
     public IReadOnlyList<string> Warnings { get; internal set; } = [];
 
     /// <summary>
-    /// Ids of the tokens that end generation: those of the <c>generation_config.json</c> that the model came with, even where
-    /// that names none, else <see cref="CoLMConfig.EosTokenIds"/>, those of <c>config.json</c>. May be empty: generation then
-    /// ends at its limits and stop texts alone.
+    /// The ids of the tokens that end generation: those of the <c>generation_config.json</c> that came with the model, even if
+    /// it names none, otherwise <see cref="CoLMConfig.EosTokenIds"/> from <c>config.json</c>. May be empty: generation then
+    /// ends only at its limits and stop texts.
     /// </summary>
-    /// <remarks>As in transformers. They are stored with the model, and a grown or tuned model has those of its source.</remarks>
+    /// <remarks>
+    /// As in transformers. They are stored with the model, and a grown or tuned model inherits those of its source.
+    /// </remarks>
     public IReadOnlyList<int> EndTokenIds =>
         GenerationEndTokenIds is { } ids ? new ItemList<int>(ids) : Config.EosTokenIds;
 
-    /// <summary>What <c>generation_config.json</c> says; null where there is none.</summary>
+    /// <summary>The contents of <c>generation_config.json</c>; null if there is none.</summary>
     internal IReadOnlyList<int>? GenerationEndTokenIds
     {
         get => Own.GenerationEndTokenIds;
@@ -57,9 +61,9 @@ public sealed partial class CoLMModel
 
     private ModelCompanions Own => (ModelCompanions?)Companions ?? ModelCompanions.None;
 
-    /// <summary>Makes the model's tokenizer.</summary>
-    /// <param name="parseSpecialTokens">Whether text that spells a special token means that token.</param>
-    /// <exception cref="InvalidOperationException">The model came without one.</exception>
+    /// <summary>Creates the model's tokenizer.</summary>
+    /// <param name="parseSpecialTokens">Whether text that spells a special token is encoded as that token.</param>
+    /// <exception cref="InvalidOperationException">The model came without a tokenizer.</exception>
     internal Tokenizer CreateTokenizer(bool parseSpecialTokens = true) =>
         TokenizerFiles?.CreateTokenizer(parseSpecialTokens) ?? throw new InvalidOperationException(
             "The model has no tokenizer: where it was loaded from, there is neither tokenizer.model nor tokenizer.json.");

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM;
 
-/// <summary>What a model's folder holds, without its weights; see <see cref="CoLMModel.Inspect"/>.</summary>
+/// <summary>The contents of a model folder, without its weights; see <see cref="CoLMModel.Inspect"/>.</summary>
 public sealed class CoLMModelInfo
 {
     internal CoLMModelInfo(OpenModel files)
@@ -26,31 +26,36 @@ public sealed class CoLMModelInfo
     /// <summary>The model's architecture.</summary>
     public CoLMConfig Config { get; }
 
-    /// <summary>The types that weights are stored in: first the one that <see cref="CoLMModel.Load"/> takes, then others.</summary>
+    /// <summary>
+    /// The types that weights are stored in, beginning with the one that <see cref="CoLMModel.Load"/> uses by default.
+    /// </summary>
     public IReadOnlyList<ScalarType> DataTypes { get; }
 
-    /// <summary>The model's tokenizer; null where the folder has none.</summary>
+    /// <summary>The model's tokenizer; null if the folder has none.</summary>
     public Tokenizer? Tokenizer { get; }
 
-    /// <summary>Tokens that the tokenizer has, special ones among them; 0 where the folder has none.</summary>
+    /// <summary>The number of tokens in the tokenizer, including special ones; 0 if the folder has none.</summary>
     public int TokenizerSize { get; }
 
-    /// <summary>The tokens that are no text, with their ids, in the order of these.</summary>
+    /// <summary>The special tokens with their ids, ordered by id.</summary>
     public IReadOnlyList<KeyValuePair<int, string>> SpecialTokens { get; } = [];
 
     /// <summary>
-    /// What the model was tuned for, a JSON object with a <c>task</c>, its columns and its classes; null where it was not.
+    /// The task that the model was tuned for, a JSON object with a <c>task</c>, its columns and its classes; null if it was not
+    /// tuned.
     /// </summary>
     public string? TaskSettings { get; }
 
-    /// <summary>The tokens that end a generated text.</summary>
+    /// <summary>The ids of the tokens that end a generated text.</summary>
     public IReadOnlyList<int> EndTokenIds { get; }
 
-    /// <summary>What was found odd and passed over, a sentence each.</summary>
+    /// <summary>Anomalies that were found and ignored, one sentence each.</summary>
     public IReadOnlyList<string> Warnings { get; }
 
-    /// <summary>Parameters of the first chains: what a model of that many chains consists of.</summary>
-    /// <param name="chainCount">How many chains.</param>
+    /// <summary>
+    /// Returns the number of parameters of the first chains, which is the size of a model of that many chains.
+    /// </summary>
+    /// <param name="chainCount">The number of chains.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="chainCount"/> is 0 or above the model's.</exception>
     public long ParameterCount(int chainCount)
     {

@@ -5,7 +5,9 @@ namespace Microsoft.ML.CoLM;
 
 public sealed partial class ChainExpansionEstimator
 {
-    /// <summary>Bytes that fitting takes beyond what is there: the grown model and what trains it, without a batch's features.</summary>
+    /// <summary>
+    /// Estimates the additional bytes that fitting takes: the grown model and its training state, without a batch's features.
+    /// </summary>
     /// <exception cref="ArgumentException">The layout does not fit the model.</exception>
     /// <exception cref="IOException">The model's folder, or its configuration, is missing.</exception>
     /// <exception cref="InvalidDataException">The model's configuration is broken or not supported.</exception>
@@ -21,7 +23,7 @@ public sealed partial class ChainExpansionEstimator
         var trained = FitMemory.Parameters(config, firstChain: start?.ChainCount ?? 0);
         var grown = FitMemory.Bytes(FitMemory.Parameters(config), _options.DataType);
         var training = FitMemory.OfTraining(trained, _options.DataType, _options, _options.ValidationSet is not null);
-        // A model that is loaded is there until the grown one has its weights.
+        // A loaded model stays in memory until the grown one has its weights.
         var loaded = _options.ModelFolder is null ? 0 : FitMemory.Bytes(FitMemory.Parameters(start!), _options.DataType);
         return FitMemory.Sum(grown, Math.Max(loaded, training));
     }

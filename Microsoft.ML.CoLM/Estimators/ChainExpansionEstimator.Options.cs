@@ -11,67 +11,69 @@ public sealed partial class ChainExpansionEstimator
     public sealed class Options : TrainingOptions
     {
         /// <summary>
-        /// A LLaMA or CoLM folder to grow; give this, <see cref="Model"/> or <see cref="Architecture"/>. Default: null.
+        /// A LLaMA or CoLM folder to grow; set this, <see cref="Model"/> or <see cref="Architecture"/>. Default: null.
         /// </summary>
         [KeepsResult]
         public string? ModelFolder { get; set; }
 
-        /// <summary>A model in memory to grow; it is copied and stays the caller's, unchanged. Default: null.</summary>
+        /// <summary>
+        /// A model in memory to grow; it is copied, not changed, and the caller still owns it. Default: null.
+        /// </summary>
         public CoLMModel? Model { get; set; }
 
         /// <summary>
-        /// The architecture of a model to train from nothing, all its chains together; one chain is an ordinary LLaMA.
+        /// The architecture of a model to train from scratch, with all its chains; one chain is an ordinary LLaMA.
         /// Default: null.
         /// </summary>
         public CoLMConfig? Architecture { get; set; }
 
         /// <summary>
-        /// A folder whose tokenizer a model from nothing gets; null gives it one token for each byte and sets the ids
-        /// of its beginning and end of text. Its vocabulary is then 258 or larger. Default: null.
+        /// A folder whose tokenizer is used for a model trained from scratch; null uses one token per byte and sets the
+        /// beginning- and end-of-text ids, which takes a vocabulary of at least 258. Default: null.
         /// </summary>
         [KeepsResult]
         public string? TokenizerFolder { get; set; }
 
         /// <summary>
-        /// Attention heads of each new chain; empty for <see cref="Architecture"/>. Default: none, which goes with an
-        /// Architecture alone.
+        /// The number of attention heads of each new chain; empty with <see cref="Architecture"/>. Default: none, which is
+        /// valid only with an Architecture.
         /// </summary>
         public int[] AddedChains { get; set; } = [];
 
         /// <summary>
-        /// Whether all chains share the first one's keys and values (CoLM-Air); an <see cref="Architecture"/> has a
-        /// setting of its own. Default: true.
+        /// Whether all chains share the first one's keys and values (CoLM-Air); an <see cref="Architecture"/> has its own
+        /// setting. Default: true.
         /// </summary>
         public bool KvSharing { get; set; } = true;
 
         /// <summary>
-        /// What the new chains' weights are before training; copies must be as wide as the first chain. Default:
-        /// <see cref="ChainInitialization.Normal"/>.
+        /// How the new chains' weights are initialized; copies must be as wide as the first chain.
+        /// Default: <see cref="ChainInitialization.Normal"/>.
         /// </summary>
         public ChainInitialization Initialization { get; set; }
 
-        /// <summary>The column of text to train on. Default: "Text".</summary>
+        /// <summary>The text column to train on. Default: "Text".</summary>
         [KeepsResult]
         public string TextColumnName { get; set; } = DefaultColumnNames.Text;
 
         /// <summary>
-        /// Whether text that spells a special token means that token, as Hugging Face's tokenizers have it: of the rows that are
-        /// learnt from, and of those that are scored later. False takes it for text. Default: true.
+        /// Whether text that spells a special token is encoded as that token, as in Hugging Face's tokenizers, both in training
+        /// and in later scoring. False treats it as plain text. Default: true.
         /// </summary>
         [KeepsResult]
         public bool ParseSpecialTokens { get; set; } = true;
 
-        /// <summary>Rows to validate on, with the same text column; null for none. Default: null.</summary>
+        /// <summary>Rows to validate on, with the same text column; null skips validation. Default: null.</summary>
         [KeepsResult]
         public IDataView? ValidationSet { get; set; }
 
         /// <summary>
-        /// The type the model computes and is stored in: Float32 or BFloat16. What is trained has weights in float32 beside it.
+        /// The type that the model computes in and is stored in: Float32 or BFloat16. Trained weights are also kept in float32.
         /// Default: Float32.
         /// </summary>
         public ScalarType DataType { get; set; } = ScalarType.Float32;
 
-        /// <summary>What later changes of these options do not reach.</summary>
+        /// <summary>A copy that later changes to these options do not affect.</summary>
         internal Options Copy()
         {
             var copy = (Options)MemberwiseClone();

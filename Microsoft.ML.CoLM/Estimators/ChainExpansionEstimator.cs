@@ -14,14 +14,14 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM;
 
 /// <summary>
-/// Grows a language model by further chains and trains them on text, leaving the earlier chains, and so what the model
-/// computes with them, exactly as they are (Chain Expansion, paper section 4.2). Also trains a model from nothing.
+/// Adds chains to a language model and trains them on text, leaving the earlier chains, and so what the model computes with
+/// them, exactly as they are (Chain Expansion, paper section 4.2). Also trains a model from scratch.
 /// </summary>
 /// <remarks>
-/// Each non-empty row is a document; documents stand one after the other, each behind its beginning-of-text token, and
-/// are cut into windows of <see cref="TrainingOptions.SequenceLength"/> tokens that are shuffled by the seed. They are
-/// spooled to a temporary file, so the data may be larger than memory. The chains that were there before are frozen and
-/// run without gradients. Messages go to the host's channel.
+/// Each non-empty row is a document. Documents are concatenated, each after its beginning-of-text token, and cut into windows
+/// of <see cref="TrainingOptions.SequenceLength"/> tokens that are shuffled by the seed. They are spooled to a temporary file,
+/// so the data may be larger than memory. Existing chains are frozen and run without gradients. Messages go to the host's
+/// channel.
 /// </remarks>
 /// <example>
 /// <code>
@@ -56,23 +56,23 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
 
     /// <summary>Grows the model and trains the new chains.</summary>
     /// <param name="input">Data with the text column.</param>
-    /// <returns>The trained model, scoring with all its chains; the caller disposes it.</returns>
+    /// <returns>The trained model, set to score with all its chains; the caller disposes it.</returns>
     /// <exception cref="ArgumentException">
-    /// The text column is missing, not text or has no text in any row; the validation set likewise; the layout does not
-    /// fit the model; or the checkpoint to go on from is of another training.
+    /// The text column is missing, is not text or has no text in any row; the same for the validation set; the layout does not
+    /// fit the model; or the checkpoint to resume from belongs to another training run.
     /// </exception>
     /// <exception cref="IOException">
-    /// The model's folder, or a file in it, is missing; or the folder for checkpoints cannot be written.
+    /// The model's folder or a file in it is missing, or the checkpoint folder is not writable.
     /// </exception>
     /// <exception cref="InvalidDataException">
-    /// A file of the model's folder is broken or not supported; or all checkpoints to go on from are damaged.
+    /// A file of the model's folder is invalid or not supported, or all checkpoints to resume from are damaged.
     /// </exception>
-    /// <exception cref="NonFiniteLossException">The loss was no longer a number.</exception>
+    /// <exception cref="NonFiniteLossException">The loss became NaN or infinite.</exception>
     /// <exception cref="OperationCanceledException">
-    /// The options' token was cancelled before it began, or the MLContext's execution at any time.
+    /// The options' token was cancelled before training began, or the MLContext's execution was cancelled at any time.
     /// </exception>
     /// <remarks>
-    /// Trains also where gradients were switched off around it (<c>torch.no_grad</c>, <c>torch.inference_mode</c>).
+    /// Trains even if the caller has disabled gradients (<c>torch.no_grad</c>, <c>torch.inference_mode</c>).
     /// </remarks>
     public ElasticScoringTransformer Fit(IDataView input)
     {
@@ -82,7 +82,7 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         if (_options.ValidationSet is { } validation)
             _ = text.In(validation.Schema, DataRole.ValidationSet);
 
-        // Ends inference mode and no_grad alike, whichever is around this.
+        // Ends inference mode as well as no_grad, whichever the caller is in.
         TorchLibrary.EnsureLoaded();
         using var gradients = inference_mode(false);
         using var channel = _host.Start("Chain expansion");
@@ -121,7 +121,7 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
             LanguageModelRowScorer.Default(chainCount: 1).OutputColumns(config: null));
     }
 
-    // A folder may be filled until the estimator is fitted, which checks again.
+    // The folder may be filled before the estimator is fitted, which checks again.
     private void CheckAddedChains()
     {
         var config = _options.Model?.Config ?? (_options.ModelFolder is { } folder ? ModelFolder.TryReadConfig(folder) : null);

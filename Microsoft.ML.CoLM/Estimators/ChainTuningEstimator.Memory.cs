@@ -7,14 +7,14 @@ namespace Microsoft.ML.CoLM;
 
 public sealed partial class ChainTuningEstimator
 {
-    // Whether the label is a number or of how many classes, data alone says; a head is small beside a chain.
+    // Only the data tells whether the label is a number or how many classes it has; a head is small beside a chain.
     private const int FewestOutputs = 2;
 
     /// <summary>
-    /// Bytes that fitting takes beyond what is there: chains that are added or copied, adapters, heads, what trains them, and
-    /// kept features of frozen chains; without a batch's features.
+    /// Estimates the additional bytes that fitting takes: added or copied chains, adapters, heads, their training state, and
+    /// cached features of frozen chains; without a batch's features.
     /// </summary>
-    /// <param name="data">The rows to train on; null where they are not known, and kept features count as many as allowed.</param>
+    /// <param name="data">The rows to train on; null if unknown, which counts cached features at their limit.</param>
     /// <exception cref="ArgumentException">The layout does not fit the model.</exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     internal long MemoryOfFit(IDataView? data)
@@ -38,7 +38,7 @@ public sealed partial class ChainTuningEstimator
         }).Validated();
         var frozenChains = Math.Min(_options.FrozenChains ?? config.ChainCount - 1, config.ChainCount);
         var tuned = FitMemory.Parameters(config, frozenChains);
-        // Chains that stay as they are are shared, unless the model is grown, or gets earlier adapters into its weights.
+        // Unchanged chains are shared, unless the model is grown or earlier adapters are merged into its weights.
         var shared = _options.Lora is null ? frozenChains : config.ChainCount;
         var copied = FitMemory.Parameters(config, added.Length > 0 ? 0 : Math.Min(adapted, shared), shared);
         var ofModel = FitMemory.Bytes(FitMemory.Sum(copied, _options.Lora is null ? tuned : 0), type);
@@ -48,7 +48,7 @@ public sealed partial class ChainTuningEstimator
     private long OfTraining(CoLMConfig config, int frozenChains, long tuned, ScalarType type)
     {
         var isValidated = _options.ValidationSet is not null;
-        // In float32 whatever the model's type is.
+        // In float32 whatever the model's type.
         var exact = _options.Lora is { } lora ? FitMemory.AdapterParameters(config, frozenChains, lora) : 0;
         if (_options.Task == TuningTask.Label)
         {
@@ -58,7 +58,7 @@ public sealed partial class ChainTuningEstimator
         var training = FitMemory.OfTraining(exact, ScalarType.Float32, _options, isValidated);
         if (_options.Lora is not null)
         {
-            // They are merged when what trained them is gone.
+            // They are merged once the training state is freed.
             var merged = _options.Lora.MergeIntoWeights ? FitMemory.Bytes(tuned, type) : 0;
             return FitMemory.Sum(ofExact, Math.Max(training, merged));
         }

@@ -7,34 +7,34 @@ public sealed partial class ChainTuningEstimator
 {
     /// <summary>What to tune, on which columns, and how.</summary>
     /// <remarks>
-    /// Defaults that differ from pre-training's:
+    /// Defaults that differ from those of pre-training:
     /// <list type="bullet">
     /// <item>
-    /// <see cref="TrainingOptions.LearningRate"/>: 2e-5 where weights that were trained before are tuned, as LLaMA 2 was
-    /// (Touvron et al. 2023, arXiv 2307.09288, section 3.1) and Tülu (Wang et al. 2023, arXiv 2306.04751); 2e-4 where these
-    /// are all frozen, for adapters (Hu et al. 2021, arXiv 2106.09685, table 11; Dettmers et al. 2023, arXiv 2305.14314),
-    /// chains that are added and language heads alone. Models of a few million parameters take more, up to 5e-3.
+    /// <see cref="TrainingOptions.LearningRate"/>: 2e-5 when pre-trained weights are tuned, as for LLaMA 2 (Touvron et al.
+    /// 2023, arXiv 2307.09288, section 3.1) and Tülu (Wang et al. 2023, arXiv 2306.04751); 2e-4 when these are all frozen, for
+    /// adapters (Hu et al. 2021, arXiv 2106.09685, table 11; Dettmers et al. 2023, arXiv 2305.14314), added chains and language
+    /// heads alone. Models of a few million parameters tolerate more, up to 5e-3.
     /// </item>
     /// <item>
-    /// <see cref="TrainingOptions.SequenceLength"/>: 2048 tokens of a row, a linear
-    /// <see cref="TrainingOptions.Decay"/> and no <see cref="TrainingOptions.WeightDecay"/>, as Tülu. For
-    /// <see cref="TuningTask.LanguageHeads"/>, whose windows are all as long as this, 256.
+    /// <see cref="TrainingOptions.SequenceLength"/>: 2048 tokens per row, a linear <see cref="TrainingOptions.Decay"/> and no
+    /// <see cref="TrainingOptions.WeightDecay"/>, as for Tülu. For <see cref="TuningTask.LanguageHeads"/>, whose windows all
+    /// have this length, 256.
     /// </item>
     /// <item>
-    /// Three <see cref="TrainingOptions.Epochs"/> of a <see cref="TrainingOptions.BatchSize"/> of 32 (Devlin et al. 2019,
+    /// Three <see cref="TrainingOptions.Epochs"/> with a <see cref="TrainingOptions.BatchSize"/> of 32 (Devlin et al. 2019,
     /// appendix A.3), and the multi-chain <see cref="TrainingOptions.Objective"/> (paper, section 4.4).
     /// </item>
     /// <item>
-    /// <see cref="TrainingOptions.RestoreBest"/>, and a validation after each epoch where
+    /// <see cref="TrainingOptions.RestoreBest"/>, and validation after each epoch if
     /// <see cref="TrainingOptions.ValidationInterval"/> is null.
     /// </item>
     /// </list>
-    /// A model in Float16 is refused: its gradients fall below the type's smallest numbers. Load it in BFloat16 or Float32
+    /// A Float16 model is rejected, because its gradients underflow. Load it in BFloat16 or Float32
     /// (<see cref="ElasticScoringEstimator.Options.DataType"/>).
     /// </remarks>
     public sealed class Options : TrainingOptions
     {
-        /// <summary>Sets the defaults.</summary>
+        /// <summary>Creates options with the defaults.</summary>
         public Options()
         {
             (BatchSize, Epochs, Objective, RestoreBest) = (32, 3, TrainingObjective.MultiChain, true);
@@ -42,8 +42,8 @@ public sealed partial class ChainTuningEstimator
         }
 
         /// <summary>
-        /// The transformer whose model is tuned, which stays the caller's, unchanged; frozen chains are shared with it and not
-        /// copied. It must be given. Default: null, which is refused.
+        /// The transformer whose model is tuned; it is not changed, and the caller still owns it. Frozen chains are shared with
+        /// it, not copied. Required. Default: null, which is rejected.
         /// </summary>
         public ElasticScoringTransformer? Transformer { get; set; }
 
@@ -51,59 +51,60 @@ public sealed partial class ChainTuningEstimator
         public TuningTask Task { get; set; } = TuningTask.Label;
 
         /// <summary>
-        /// How many first chains stay as they are, to the bit; 0 tunes all, which is full fine-tuning. Null freezes all but
-        /// the last, or, for adapters on a model of one chain, that chain. Default: null.
+        /// The number of leading chains that stay exactly as they are; 0 tunes all (full fine-tuning). Null freezes all but the
+        /// last chain; for adapters on a one-chain model, that chain. Default: null.
         /// </summary>
         public int? FrozenChains { get; set; }
 
         /// <summary>
-        /// Attention heads of chains to add before tuning. Null adds none to a model of several chains; to a model of one,
-        /// unless it is itself tuned or gets adapters, a chain a quarter as wide, or as wide where it is a copy. Default: null.
+        /// The number of attention heads of each chain to add before tuning. Null adds none to a model of several chains; a
+        /// one-chain model, unless it is itself tuned or gets adapters, gets a chain a quarter as wide, or as wide if it is a
+        /// copy. Default: null.
         /// </summary>
         public int[]? AddedChains { get; set; }
 
-        /// <summary>Whether chains that are added to a model of one share its keys and values. Default: true.</summary>
+        /// <summary>Whether chains added to a one-chain model share its keys and values. Default: true.</summary>
         public bool KvSharing { get; set; } = true;
 
         /// <summary>
-        /// What added chains' weights are before tuning. Copies must be as wide as the first chain, and there must be some.
-        /// Default: <see cref="ChainInitialization.Normal"/>.
+        /// How the added chains' weights are initialized. Copies must be as wide as the first chain and need at least one added
+        /// chain. Default: <see cref="ChainInitialization.Normal"/>.
         /// </summary>
         public ChainInitialization Initialization { get; set; }
 
         /// <summary>
-        /// The label's column, of <see cref="TuningTask.Label"/>: a key, Boolean or Single. Rows without a label (a missing
-        /// key, NaN) are left out. Default: "Label".
+        /// The label column for <see cref="TuningTask.Label"/>: a key, Boolean or Single. Rows without a label (a missing key,
+        /// NaN) are skipped. Default: "Label".
         /// </summary>
         public string LabelColumnName { get; set; } = Estimators.DefaultColumnNames.Label;
 
         /// <summary>
-        /// The column of text, of <see cref="TuningTask.Label"/> and <see cref="TuningTask.LanguageHeads"/>. Default: "Text".
+        /// The text column for <see cref="TuningTask.Label"/> and <see cref="TuningTask.LanguageHeads"/>. Default: "Text".
         /// </summary>
         public string TextColumnName { get; set; } = Estimators.DefaultColumnNames.Text;
 
         /// <summary>
-        /// The column of a second text that makes a pair with the first; null for single texts. Default: null.
+        /// The column of a second text that forms a pair with the first; null for single texts. Default: null.
         /// </summary>
         public string? SecondTextColumnName { get; set; }
 
-        /// <summary>The prompt's column, of <see cref="TuningTask.Completion"/>. Default: "Prompt".</summary>
+        /// <summary>The prompt column for <see cref="TuningTask.Completion"/>. Default: "Prompt".</summary>
         public string PromptColumnName { get; set; } = Estimators.DefaultColumnNames.Prompt;
 
-        /// <summary>The response's column, of <see cref="TuningTask.Completion"/>. Default: "Response".</summary>
+        /// <summary>The response column for <see cref="TuningTask.Completion"/>. Default: "Response".</summary>
         public string ResponseColumnName { get; set; } = Estimators.DefaultColumnNames.Response;
 
         /// <summary>
-        /// A format string with the prompt, <c>{0}</c>, and behind it the response, <c>{1}</c>, each once:
-        /// <c>"&lt;|user|&gt;{0}&lt;|assistant|&gt;{1}"</c>. An end-of-text token is added where the model has one.
+        /// A format string with the prompt, <c>{0}</c>, followed by the response, <c>{1}</c>, once each:
+        /// <c>"&lt;|user|&gt;{0}&lt;|assistant|&gt;{1}"</c>. An end-of-text token is appended if the model has one.
         /// Default: "{0}{1}".
         /// </summary>
         public string Template { get; set; } = "{0}{1}";
 
         /// <summary>
-        /// Whether texts that spell a special token mean that token, as Hugging Face's tokenizers have it: of the rows that are
-        /// learnt from, and of those that are predicted later. False takes it for text. A <see cref="Transformer"/> that was made with
-        /// false keeps that. Those of a <see cref="Template"/> are parsed in any case. Default: true.
+        /// Whether text that spells a special token is encoded as that token, as in Hugging Face's tokenizers, both in training
+        /// and in later predictions. False treats it as plain text. A <see cref="Transformer"/> created with false keeps that.
+        /// Special tokens in a <see cref="Template"/> are always parsed. Default: true.
         /// </summary>
         [Training.KeepsResult]
         public bool ParseSpecialTokens { get; set; } = true;
@@ -115,50 +116,54 @@ public sealed partial class ChainTuningEstimator
         public LoraOptions? Lora { get; set; }
 
         /// <summary>
-        /// How much each class counts in the loss, above 0, in the order of the key's values, or false and true; null for all
-        /// alike. Default: null.
+        /// The weight of each class in the loss, above 0, in the order of the key's values, or false and true; null weights all
+        /// equally. Default: null.
         /// </summary>
         public IReadOnlyList<double>? ClassWeights { get; set; }
 
-        /// <summary>The share of a class label that is spread over all classes, from 0 to below 1. Default: 0.</summary>
+        /// <summary>
+        /// Label smoothing: the share of a class label spread over all classes, from 0 to below 1. Default: 0.
+        /// </summary>
         public double LabelSmoothing { get; set; }
 
         /// <summary>
-        /// What a label is read from, of <see cref="TuningTask.Label"/>: the features of the last token, the only one that has
-        /// read all of the text, or the mean over all tokens, which told whole sentences apart better with models of few layers
-        /// (samples/ForgettingStudy). Default: <see cref="FeaturePooling.LastToken"/>.
+        /// What a label is predicted from, for <see cref="TuningTask.Label"/>: the features of the last token, the only one
+        /// that has seen the whole text, or the mean over all tokens, which classified whole sentences better with models of
+        /// few layers (samples/ForgettingStudy). Default: <see cref="FeaturePooling.LastToken"/>.
         /// </summary>
         /// <remarks>
         /// For the mean, chains that share the first one's keys and values are computed at every token, in tuning and in
-        /// scoring, and not at the last one alone.
+        /// scoring, rather than only at the last one.
         /// </remarks>
         public FeaturePooling Pooling { get; set; } = FeaturePooling.LastToken;
 
         /// <summary>
-        /// The learning rate of a label's head, which starts from nothing while the weights below it were trained before; null
-        /// for <see cref="TrainingOptions.LearningRate"/>. It rises and falls with that one. Default: null.
+        /// The learning rate of a label's head, which is trained from scratch while the weights below it are pre-trained; null
+        /// uses <see cref="TrainingOptions.LearningRate"/>. It follows the same schedule. Default: null.
         /// </summary>
         public double? HeadLearningRate { get; set; }
 
-        /// <summary>Rows to validate on, with the same columns; null for none. Default: null.</summary>
+        /// <summary>Rows to validate on, with the same columns; null skips validation. Default: null.</summary>
         public IDataView? ValidationSet { get; set; }
 
         /// <summary>
-        /// Whether what the frozen chains compute is kept, so that epochs after the first run the tuned chains alone.
-        /// Results are the same to rounding. Default: true.
+        /// Whether the frozen chains' features are cached, so that epochs after the first run only the tuned chains. Results
+        /// are the same up to rounding. Default: true.
         /// </summary>
         public bool ReuseFrozenFeatures { get; set; } = true;
 
-        /// <summary>Bytes of memory that kept features may take. Default: 1 GiB.</summary>
+        /// <summary>The memory, in bytes, that cached features may take. Default: 1 GiB.</summary>
         public long FrozenFeatureMemoryBytes { get; set; } = 1L << 30;
 
         /// <summary>
-        /// A folder for temporary files of the features that <see cref="FrozenFeatureMemoryBytes"/> has no room for; it is created
-        /// if it is missing. Null writes none: such features are computed in every epoch. Default: null.
+        /// A folder for temporary files of the features that exceed <see cref="FrozenFeatureMemoryBytes"/>; created if missing.
+        /// Null writes none: such features are recomputed in every epoch. Default: null.
         /// </summary>
         public string? FrozenFeatureFolder { get; set; }
 
-        /// <summary>Bytes that kept features may take in <see cref="FrozenFeatureFolder"/>. Default: 16 GiB.</summary>
+        /// <summary>
+        /// The disk space, in bytes, that cached features may take in <see cref="FrozenFeatureFolder"/>. Default: 16 GiB.
+        /// </summary>
         public long FrozenFeatureDiskBytes { get; set; } = 16L << 30;
 
         private protected override int DefaultSequenceLength => Task == TuningTask.LanguageHeads ? 256 : 2048;
@@ -176,7 +181,7 @@ public sealed partial class ChainTuningEstimator
                 ? heads : Math.Max(groups, (heads + 3) / 4 / groups * groups)];
         }
 
-        /// <summary>What later changes of these options do not reach.</summary>
+        /// <summary>A copy that later changes to these options do not affect.</summary>
         internal Options Copy()
         {
             var copy = (Options)MemberwiseClone();

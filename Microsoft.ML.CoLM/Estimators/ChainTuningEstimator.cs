@@ -11,8 +11,8 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM;
 
 /// <summary>
-/// Tunes a model's later chains for a task and leaves the first ones, and so what the model knows at their chain count,
-/// exactly as they are (Chain Tuning, paper section 4.4).
+/// Tunes a model's later chains for a task and leaves the first ones, and so the model at their chain count, exactly as they
+/// are (Chain Tuning, paper section 4.4).
 /// </summary>
 /// <remarks>
 /// <format type="text/markdown"><![CDATA[
@@ -24,16 +24,17 @@ namespace Microsoft.ML.CoLM;
 /// | none: prompt and response | `LogProbability` (Single), `TokenCount` (Int32), `Perplexity` (Single) of the response | |
 /// | none: text, language heads alone | as elastic scoring | |
 /// ]]></format>
-/// A label is read from a text's normalised features, the last token's or their mean (<see cref="Options.Pooling"/>), by a
-/// head that is nested like the language head: scale k uses its first D_1 + ... + D_k columns. All scales from the frozen prefix upward are trained together (multi-chain
-/// cross-entropy), so the transformer predicts at any of these chain counts; with <see cref="TrainingObjective.LastScale"/>
-/// at the last one alone. Texts longer than <see cref="TrainingOptions.SequenceLength"/> or the model's context lose their
-/// end, here, with a warning, and in the transformer. Numbers are scaled to mean 0 and deviation 1 for training.
+/// A label is predicted from a text's normalised features, the last token's or their mean (<see cref="Options.Pooling"/>), by a
+/// head that is nested like the language head: scale k uses its first D_1 + ... + D_k columns. All scales from the frozen
+/// prefix upward are trained together (multi-chain cross-entropy), so the transformer predicts at any of these chain counts;
+/// with <see cref="TrainingObjective.LastScale"/>, only at the last one. Texts longer than
+/// <see cref="TrainingOptions.SequenceLength"/> or the model's context are truncated at the end, here, with a warning, and in
+/// the transformer. Numeric labels are standardized to mean 0 and deviation 1 for training.
 /// <para>
-/// Rows stand in memory as token ids, and are batched with others of like length. With frozen chains, what these compute is
-/// kept for later epochs. With <see cref="LoraOptions"/> the weights themselves stay, and adapters on the tuned chains are
-/// trained: the model is then not copied at all, so several tasks share its weights. Tasks that were read from zips of their
-/// own share them after <see cref="CoLMModel.ShareWeights"/>.
+/// Rows are kept in memory as token ids and batched with others of similar length. With frozen chains, their features are
+/// cached for later epochs. With <see cref="LoraOptions"/> the weights stay as they are, and adapters on the tuned chains are
+/// trained: the model is then not copied at all, so several tasks share its weights. Tasks loaded from separate zips share them
+/// after <see cref="CoLMModel.ShareWeights"/>.
 /// </para>
 /// </remarks>
 /// <example>
@@ -76,21 +77,21 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
 
     /// <summary>Tunes the later chains.</summary>
     /// <param name="input">Data with the task's columns.</param>
-    /// <returns>The tuned model, scoring with all its chains; the caller disposes it.</returns>
+    /// <returns>The tuned model, set to score with all its chains; the caller disposes it.</returns>
     /// <exception cref="ArgumentException">
-    /// A column is missing, or of a type that fits no task; there is a single class, or one in the validation set that no
-    /// training row has; no row is left; an option does not fit the model; or the checkpoint to go on from is of another
-    /// training; or the model is in Float16. The message names it.
+    /// A column is missing or has a type that fits no task; there is only one class, or the validation set has one that no
+    /// training row has; no row is left; an option does not fit the model; the checkpoint to resume from belongs to another
+    /// training run; or the model is in Float16. The message names it.
     /// </exception>
-    /// <exception cref="IOException">The folder for checkpoints cannot be written.</exception>
-    /// <exception cref="InvalidDataException">All checkpoints to go on from are damaged.</exception>
-    /// <exception cref="NonFiniteLossException">The loss was no longer a number.</exception>
+    /// <exception cref="IOException">The checkpoint folder is not writable.</exception>
+    /// <exception cref="InvalidDataException">All checkpoints to resume from are damaged.</exception>
+    /// <exception cref="NonFiniteLossException">The loss became NaN or infinite.</exception>
     /// <exception cref="OperationCanceledException">
-    /// The options' token was cancelled before all rows were read, or the MLContext's execution at any time.
+    /// The options' token was cancelled before all rows were read, or the MLContext's execution was cancelled at any time.
     /// </exception>
     /// <exception cref="ObjectDisposedException">The transformer to tune was disposed.</exception>
     /// <remarks>
-    /// Trains also where gradients were switched off around it (<c>torch.no_grad</c>, <c>torch.inference_mode</c>).
+    /// Trains even if the caller has disabled gradients (<c>torch.no_grad</c>, <c>torch.inference_mode</c>).
     /// </remarks>
     public ElasticScoringTransformer Fit(IDataView input)
     {
@@ -105,7 +106,7 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
                 $"{nameof(ElasticScoringEstimator)}.{nameof(Options)}.{nameof(ElasticScoringEstimator.Options.DataType)}.");
         }
 
-        // Ends inference mode and no_grad alike, whichever is around this.
+        // Ends inference mode as well as no_grad, whichever the caller is in.
         TorchLibrary.EnsureLoaded();
         using var gradients = inference_mode(false);
         using var channel = _host.Start("Chain tuning");
@@ -150,7 +151,7 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
     }
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">A column is missing, or of a type that fits no task.</exception>
+    /// <exception cref="ArgumentException">A column is missing, or has a type that fits no task.</exception>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         _host.CheckValue(inputSchema, nameof(inputSchema));
@@ -206,7 +207,7 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
         return (model, frozenChains);
     }
 
-    // A chain's head is zero until it was trained: through it, nothing of the chain would be seen, and no gradient come back.
+    // An untrained chain's head is zero: through it, the chain would contribute nothing and receive no gradient.
     private static void CheckHeads(CoLMModel model, int frozenChains)
     {
         for (var chain = frozenChains; chain < model.Config.ChainCount; chain++)

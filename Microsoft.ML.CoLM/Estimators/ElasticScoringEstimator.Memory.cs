@@ -5,7 +5,7 @@ namespace Microsoft.ML.CoLM;
 
 public sealed partial class ElasticScoringEstimator
 {
-    /// <summary>Bytes that fitting takes beyond what is there: the weights that it loads.</summary>
+    /// <summary>Estimates the additional bytes that fitting takes: the weights that it loads.</summary>
     /// <exception cref="IOException">The model's folder, or its configuration, is missing.</exception>
     /// <exception cref="InvalidDataException">The model's configuration is broken or not supported.</exception>
     internal long MemoryOfFit()

@@ -16,49 +16,49 @@ public sealed partial class ElasticScoringEstimator
         private bool _hasTextColumnName;
 
         /// <summary>
-        /// A LLaMA or CoLM folder; give this, <see cref="Model"/> or <see cref="Transformer"/>. That of a tuned model gives the
-        /// task that it was tuned for, with its head and the columns that it reads, unless <see cref="Task"/> is set.
-        /// Default: null.
+        /// A LLaMA or CoLM folder; set this, <see cref="Model"/> or <see cref="Transformer"/>. A tuned model's folder brings
+        /// the task that it was tuned for, with its head and input columns, unless <see cref="Task"/> is set. Default: null.
         /// </summary>
         public string? ModelFolder { get; set; }
 
         /// <summary>
-        /// The type to load a <see cref="ModelFolder"/> in, to which weights of other types are converted: Float32, BFloat16
-        /// or Float16. Null is the stored one. <see cref="CoLMCatalog.ChainTuning(Microsoft.ML.TransformsCatalog,
-        /// ChainTuningEstimator.Options)"/> takes models in Float32 and BFloat16. Default: null.
+        /// The type to load a <see cref="ModelFolder"/> in, converting weights of other types: Float32, BFloat16 or Float16.
+        /// Null keeps the stored type.
+        /// <see cref="CoLMCatalog.ChainTuning(Microsoft.ML.TransformsCatalog, ChainTuningEstimator.Options)"/> takes models in
+        /// Float32 and BFloat16. Default: null.
         /// </summary>
         public ScalarType? DataType { get; set; }
 
         /// <summary>
-        /// A model in memory, which stays the caller's. What it was tuned for makes no difference: give the transformer for that.
-        /// Default: null.
+        /// A model in memory; the caller still owns it. Any task that it was tuned for is ignored: set
+        /// <see cref="Transformer"/> for that. Default: null.
         /// </summary>
         public CoLMModel? Model { get; set; }
 
         /// <summary>
-        /// A fitted transformer whose model and task are taken, with the columns that it reads and writes: of these options
-        /// <see cref="ChainCount"/>, <see cref="Cascade"/>, <see cref="BatchSize"/>, <see cref="Window"/>,
-        /// <see cref="Stride"/> and <see cref="ParseSpecialTokens"/> count; windows that are left out are the transformer's. The weights are shared.
+        /// A fitted transformer whose model, task and columns are used: of these options, only <see cref="ChainCount"/>,
+        /// <see cref="Cascade"/>, <see cref="BatchSize"/>, <see cref="Window"/>, <see cref="Stride"/> and
+        /// <see cref="ParseSpecialTokens"/> apply; windows that are not set are the transformer's. The weights are shared.
         /// Default: null.
         /// </summary>
         public ElasticScoringTransformer? Transformer { get; set; }
 
         /// <summary>
-        /// How many chains to score with; null takes all. Left out with a <see cref="Cascade"/>. Default: null.
+        /// The number of chains to score with; null uses all. Leave unset with a <see cref="Cascade"/>. Default: null.
         /// </summary>
         public int? ChainCount { get; set; }
 
         /// <summary>
-        /// Scores every row with few chains, and only those that are not clear then with more; null scores all rows
-        /// alike. For <see cref="ScoringTask.LanguageModeling"/>, and for the classes of a <see cref="Transformer"/> or of a
-        /// tuned model's folder, which has no cascade of its own. Default: null.
+        /// Scores every row with few chains, and only uncertain ones with more; null scores all rows alike. For
+        /// <see cref="ScoringTask.LanguageModeling"/>, and for classification with a <see cref="Transformer"/> or a tuned
+        /// model's folder, which does not store a cascade. Default: null.
         /// </summary>
         public CascadeOptions? Cascade { get; set; }
 
         /// <summary>
-        /// What to compute, and so which of the output columns there are. Left out, it is what the <see cref="ModelFolder"/>'s
-        /// model was tuned for, or <see cref="ScoringTask.LanguageModeling"/>; once set, to that, too, the folder's head is not
-        /// used. Default: <see cref="ScoringTask.LanguageModeling"/>, where no folder says another.
+        /// What to compute, which determines the output columns. If not set, it is what the <see cref="ModelFolder"/>'s model
+        /// was tuned for, or <see cref="ScoringTask.LanguageModeling"/>; if set, even to that, the folder's head is not used.
+        /// Default: <see cref="ScoringTask.LanguageModeling"/>, unless the folder specifies another.
         /// </summary>
         public ScoringTask Task
         {
@@ -74,26 +74,26 @@ public sealed partial class ElasticScoringEstimator
         };
 
         /// <summary>
-        /// How a text's tokens become one vector, in <see cref="ScoringTask.Features"/>. Default:
-        /// <see cref="FeaturePooling.Mean"/>.
+        /// How a text's token features are pooled into one vector, for <see cref="ScoringTask.Features"/>.
+        /// Default: <see cref="FeaturePooling.Mean"/>.
         /// </summary>
         public FeaturePooling Pooling { get; set; } = FeaturePooling.Mean;
 
         /// <summary>
-        /// Input of <see cref="ScoringTask.MultipleChoice"/>: the text before all choices, or a vector of one before each.
+        /// Input of <see cref="ScoringTask.MultipleChoice"/>: the text before all choices, or a vector of one text per choice.
         /// Default: "Context".
         /// </summary>
         public string ContextColumnName { get; set; } = DefaultColumnNames.Context;
 
         /// <summary>
-        /// Input of <see cref="ScoringTask.MultipleChoice"/>, vector of Text: the choices, at least one; rows may have different
-        /// numbers of them. Default: "Choices".
+        /// Input of <see cref="ScoringTask.MultipleChoice"/>, vector of Text: the choices, at least one; their number may
+        /// differ between rows. Default: "Choices".
         /// </summary>
         public string ChoicesColumnName { get; set; } = DefaultColumnNames.Choices;
 
         /// <summary>
-        /// The column of text to score, of the other tasks. Left out, a tuned model's folder says it; once set, it stands for the
-        /// first, or only one, of that task's columns. Default: "Text".
+        /// The text column to score, for the other tasks. If not set, a tuned model's folder determines it; if set, it replaces
+        /// the first, or only, column of that task. Default: "Text".
         /// </summary>
         public string TextColumnName
         {
@@ -108,18 +108,18 @@ public sealed partial class ElasticScoringEstimator
         public string LogProbabilityColumnName { get; set; } = DefaultColumnNames.LogProbability;
 
         /// <summary>
-        /// Output of <see cref="ScoringTask.LanguageModeling"/>, Int32: tokens scored. Default: "TokenCount".
+        /// Output of <see cref="ScoringTask.LanguageModeling"/>, Int32: the number of tokens scored. Default: "TokenCount".
         /// </summary>
         public string TokenCountColumnName { get; set; } = DefaultColumnNames.TokenCount;
 
         /// <summary>
-        /// Output of <see cref="ScoringTask.LanguageModeling"/>, Single: exp(-log-probability / tokens); NaN where no
-        /// token is scored. Default: "Perplexity".
+        /// Output of <see cref="ScoringTask.LanguageModeling"/>, Single: exp(-log-probability / tokens); NaN if no token is
+        /// scored. Default: "Perplexity".
         /// </summary>
         public string PerplexityColumnName { get; set; } = DefaultColumnNames.Perplexity;
 
         /// <summary>
-        /// Output of a <see cref="Cascade"/>, Int32: the chain count that the row's scores are of; the first for a text
+        /// Output of a <see cref="Cascade"/>, Int32: the chain count that produced the row's scores; the first for a text
         /// without a token to score. Default: "ChainsUsed".
         /// </summary>
         public string ChainsUsedColumnName { get; set; } = DefaultColumnNames.ChainsUsed;
@@ -132,79 +132,79 @@ public sealed partial class ElasticScoringEstimator
 
         /// <summary>
         /// Output of <see cref="ScoringTask.MultipleChoice"/>, vector of Single: for each choice the natural log of its
-        /// probability behind the context, summed over its tokens. Default: "Score".
+        /// probability given the context, summed over its tokens. Default: "Score".
         /// </summary>
         public string ScoreColumnName { get; set; } = DefaultColumnNames.Score;
 
         /// <summary>
-        /// Output of <see cref="ScoringTask.MultipleChoice"/>, vector of Single: the score for each character of the choice, which
-        /// are Unicode's code points; minus infinity for a choice without any. Default: "NormalizedScore".
+        /// Output of <see cref="ScoringTask.MultipleChoice"/>, vector of Single: the score per character (Unicode code point)
+        /// of the choice; negative infinity for an empty choice. Default: "NormalizedScore".
         /// </summary>
         public string NormalizedScoreColumnName { get; set; } = DefaultColumnNames.NormalizedScore;
 
         /// <summary>
-        /// Output of <see cref="ScoringTask.MultipleChoice"/>, Int32: the choice with the greatest score, counted from 0; of
-        /// equal ones the first. Default: "PredictedLabel".
+        /// Output of <see cref="ScoringTask.MultipleChoice"/>, Int32: the index, from 0, of the choice with the highest score,
+        /// the first if several tie. Default: "PredictedLabel".
         /// </summary>
         public string PredictedLabelColumnName { get; set; } = DefaultColumnNames.PredictedLabel;
 
         /// <summary>
-        /// Output of <see cref="ScoringTask.MultipleChoice"/>, Int32: the choice with the greatest normalised score, counted from
-        /// 0; of equal ones the first. Default: "NormalizedPredictedLabel".
+        /// Output of <see cref="ScoringTask.MultipleChoice"/>, Int32: the index, from 0, of the choice with the highest
+        /// normalised score, the first if several tie. Default: "NormalizedPredictedLabel".
         /// </summary>
         public string NormalizedPredictedLabelColumnName { get; set; } = DefaultColumnNames.NormalizedPredictedLabel;
 
         internal const int MaximumBatchSize = 1 << 16;
 
         /// <summary>
-        /// Rows that are scored together, at most 65,536; results do not depend on it beyond rounding. Default: 64.
+        /// The number of rows scored together, at most 65,536; results do not depend on it beyond rounding. Default: 64.
         /// </summary>
         public int BatchSize { get; set; } = 64;
 
         /// <summary>
-        /// Tokens of a window, from 2 to the model's context, which null takes: a longer text is scored in several. Time and
-        /// memory of a token grow with the window, and so does what is known of its past: long texts under a model with a
-        /// context of 128K are scored in a fraction of the time with 4,096. Left out with tuned classes and numbers, which
-        /// read the beginning of a text alone, and with <see cref="ScoringTask.MultipleChoice"/>, which reads the end.
-        /// Default: null.
+        /// The window length in tokens, from 2 to the model's context; null uses the whole context. A longer text is scored in
+        /// several windows. Time and memory per token grow with the window, as does the context that each token sees: with a
+        /// 128K-context model, long texts are scored in a fraction of the time with 4,096. Leave unset with tuned classes and
+        /// numbers, which read only the beginning of a text, and with <see cref="ScoringTask.MultipleChoice"/>, which reads the
+        /// end. Default: null.
         /// </summary>
         public int? Window { get; set; }
 
         /// <summary>
-        /// Tokens that windows advance by, at least 1; null takes half a window. Behind the first window, every token is scored
-        /// after as many others as a window has more than the stride, or more. Default: null.
+        /// The number of tokens that windows advance by, at least 1; null uses half a window. After the first window, every
+        /// token is scored with at least window minus stride tokens of context. Default: null.
         /// </summary>
         /// <remarks>
-        /// Equal to <see cref="Window"/>, or, where that is left out, to the model's context, it divides a text as
-        /// lm-evaluation-harness does for perplexities: each window reads so many tokens and predicts as many, the first from the
-        /// prefix token on, later ones from a single token of the window before, and the last reaches back so far that it reads as
-        /// many as the others. The prefix is the model's beginning-of-text token or, where it has none, its end-of-text token,
-        /// so that every token of the text is scored. It is the fastest way through long texts, and rates them worse than windows
-        /// that overlap. For <see cref="ScoringTask.LanguageModeling"/> alone.
+        /// Equal to <see cref="Window"/> or, if that is not set, to the model's context, it divides a text as
+        /// lm-evaluation-harness does for perplexities: each window reads and predicts that many tokens, the first starting
+        /// from the prefix token, later ones from a single token of the previous window, and the last reaches back far enough
+        /// to read as many as the others. The prefix is the model's beginning-of-text token or, if it has none, its end-of-text
+        /// token, so every token of the text is scored. It is the fastest way through long texts, but scores them worse than
+        /// overlapping windows. For <see cref="ScoringTask.LanguageModeling"/> only.
         /// </remarks>
         public int? Stride { get; set; }
 
         /// <summary>
-        /// Whether text that spells a special token (<c>&lt;/s&gt;</c>, <c>&lt;|eot_id|&gt;</c>) means that token, as Hugging Face's
-        /// tokenizers have it. False takes it for text: nothing in a user's text becomes a special token, while those that the
-        /// tokenizer puts around a text, and those of a template, stay. A <see cref="Transformer"/> or a tuned model's folder that
-        /// was made with false keeps that. Default: true.
+        /// Whether text that spells a special token (<c>&lt;/s&gt;</c>, <c>&lt;|eot_id|&gt;</c>) is encoded as that token, as
+        /// in Hugging Face's tokenizers. False treats it as plain text: nothing in a user's text becomes a special token, while
+        /// those that the tokenizer adds around a text, and those of a template, remain. A <see cref="Transformer"/> or a tuned
+        /// model's folder created with false keeps that. Default: true.
         /// </summary>
         public bool ParseSpecialTokens { get; set; } = true;
 
         /// <summary>Whether special tokens are parsed.</summary>
-        /// <param name="task">The folder's; null where it makes no difference.</param>
+        /// <param name="task">The folder's task; null if it makes no difference.</param>
         internal bool ParsesSpecialTokens(TaskSettings? task) =>
             ParseSpecialTokens && (Transformer?.Settings.ParsesSpecialTokens ?? task?.ParsesSpecialTokens ?? true);
 
-        /// <summary>Whether the task of a tuned model's folder counts.</summary>
+        /// <summary>Whether the task of a tuned model's folder applies.</summary>
         internal bool TakesTaskOfFolder => ModelFolder is not null && _task is null;
 
-        /// <summary>The windows that are asked for, or those of the transformer.</summary>
+        /// <summary>The requested windows, or those of the transformer.</summary>
         internal TextWindows Windows => Transformer?.Settings.Windows is { } fitted && Window is null
             ? new(fitted.Length, Stride ?? fitted.Stride) : new(Window, Stride);
 
-        /// <summary>The depth that is asked for; null leaves it to the model, or the transformer.</summary>
+        /// <summary>The requested depth; null leaves it to the model or the transformer.</summary>
         internal Depth? Depth => Cascade is null ? ChainCount is { } count ? new Depth(count) : null : Cascade.ToDepth();
 
         /// <summary>The columns that the task reads.</summary>
@@ -212,7 +212,7 @@ public sealed partial class ElasticScoringEstimator
             ? new ChoiceColumns(ContextColumnName, ChoicesColumnName) : new TextColumns(TextColumnName));
 
         /// <summary>The columns of a folder's task, with these options.</summary>
-        /// <exception cref="ArgumentException">The first is the second.</exception>
+        /// <exception cref="ArgumentException">Both are the same column.</exception>
         internal TextColumns ColumnsOf(TaskSettings task)
         {
             var columns = _hasTextColumnName ? task.Columns with { First = TextColumnName } : task.Columns;
@@ -220,7 +220,7 @@ public sealed partial class ElasticScoringEstimator
                 $"{nameof(TextColumnName)} must be another column than the second of the folder's task, found '{columns.First}'.");
         }
 
-        /// <summary>What later changes of these options do not reach.</summary>
+        /// <summary>A copy that later changes to these options do not affect.</summary>
         internal Options Copy()
         {
             var copy = (Options)MemberwiseClone();
@@ -280,7 +280,7 @@ public sealed partial class ElasticScoringEstimator
                 throw new ArgumentException($"{nameof(ModelFolder)} must be the name of a folder, found an empty name.", nameof(ModelFolder));
             if (Transformer is not null)
                 return;
-            // What a folder's model was tuned for, and so what its rows stop at, is read when it is fitted.
+            // What a folder's model was tuned for, and so where its rows stop, is read when the estimator is fitted.
             var scorer = TakesTaskOfFolder ? CreateUnchecked(Depth ?? new(ChainCount: 1)) : CreateScorer(modelChains: 1);
             var outputs = scorer.OutputColumns(config: null);
             string[] used = [.. Columns.All, .. outputs.Select(column => column.Name)];
@@ -288,7 +288,7 @@ public sealed partial class ElasticScoringEstimator
                 throw new ArgumentException($"Column names must differ, found {string.Join(", ", used)}.");
         }
 
-        /// <summary>What rows are scored by with these settings, for a model of so many chains.</summary>
+        /// <summary>Creates the row scorer of these settings for a model with this many chains.</summary>
         internal RowScorer CreateScorer(int modelChains) =>
             WithDepth(Transformer?.Settings.Scorer ?? CreateUnchecked(new(ChainCount ?? modelChains)));
 
@@ -301,7 +301,7 @@ public sealed partial class ElasticScoringEstimator
                 ChainsUsedColumnName),
         };
 
-        /// <summary>What is there already, at the depth of these options.</summary>
+        /// <summary>An existing scorer at the depth of these options.</summary>
         internal RowScorer WithDepth(RowScorer scorer) => Depth is { } depth ? scorer.WithDepth(depth) : scorer;
 
         private void CheckCascade()

@@ -9,7 +9,7 @@ using Microsoft.ML.Runtime;
 namespace Microsoft.ML.CoLM;
 
 /// <summary>Loads a model and scores text with its first chains; see <see cref="ElasticScoringTransformer"/>.</summary>
-/// <remarks>Nothing is trained: fitting looks at the data's schema alone.</remarks>
+/// <remarks>Nothing is trained: fitting only checks the data's schema.</remarks>
 /// <example>
 /// <code>
 /// // How probable each text is, by the first chain alone.
@@ -38,10 +38,10 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
     /// <summary>Loads the model.</summary>
     /// <param name="input">Data with the task's text columns; no row is read.</param>
     /// <exception cref="ArgumentException">
-    /// A text column is missing or not text, or the model does not fit, or has weights that are NaN or infinite.
+    /// A text column is missing or not text, or the model does not fit, or has NaN or infinite weights.
     /// </exception>
     /// <exception cref="IOException">The model's folder, or a file in it, is missing.</exception>
-    /// <exception cref="InvalidDataException">A file of the model's folder is broken or not supported.</exception>
+    /// <exception cref="InvalidDataException">A file of the model's folder is invalid or not supported.</exception>
     /// <exception cref="OperationCanceledException">The MLContext's execution was cancelled.</exception>
     /// <exception cref="ObjectDisposedException">The model or transformer to score with was disposed.</exception>
     public ElasticScoringTransformer Fit(IDataView input)
@@ -63,7 +63,7 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
         try
         {
             LoadWarnings.Report(_host, model);
-            // The model that loads without one could not read a text: say which folder lacks it.
+            // The model, which loads without a tokenizer, could not read text: say which folder lacks it.
             model.TokenizerFiles ??= TokenizerFiles.Read(_options.ModelFolder!);
             var task = _options.TakesTaskOfFolder && model.Task is { } tuned
                 ? TaskSettings.Read(tuned.Settings, TaskPath) : null;
@@ -88,11 +88,11 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
 
     private string TaskPath => Path.Combine(_options.ModelFolder!, ModelFiles.TaskHead);
 
-    // Language heads are the model's own: of such a tuning the folder keeps nothing but the column.
+    // Language heads are part of the model: the folder stores only the column for such a tuning.
     private static bool HasHead([NotNullWhen(true)] TaskSettings? task) =>
         task is not null && task.Task != TaskKind.LanguageModeling;
 
-    /// <summary>What the folder's model was tuned for; null where that makes no difference.</summary>
+    /// <summary>What the folder's model was tuned for; null if that makes no difference.</summary>
     private TaskSettings? ReadTask() => _options.TakesTaskOfFolder && ModelFolder.ReadTask(_options.ModelFolder!) is { } json
         ? TaskSettings.Read(json, TaskPath) : null;
 

@@ -18,9 +18,9 @@ namespace Microsoft.ML.CoLM;
 /// | Column | Type | Description |
 /// | -- | -- | -- |
 /// | `LogProbability` | Single | Natural log of the text's probability, summed over every token after the first. |
-/// | `TokenCount` | Int32 | Tokens scored. An empty text scores none. |
-/// | `Perplexity` | Single | exp(-LogProbability / TokenCount); NaN where no token is scored. |
-/// | `ChainsUsed` | Int32 | Only with a cascade: the chain count that the row's scores are of. |
+/// | `TokenCount` | Int32 | The number of tokens scored; 0 for an empty text. |
+/// | `Perplexity` | Single | exp(-LogProbability / TokenCount); NaN if no token is scored. |
+/// | `ChainsUsed` | Int32 | Only with a cascade: the chain count that produced the row's scores. |
 /// ]]></format>
 /// With <see cref="ScoringTask.Features"/>, instead of these:
 /// <format type="text/markdown"><![CDATA[
@@ -28,46 +28,45 @@ namespace Microsoft.ML.CoLM;
 /// | -- | -- | -- |
 /// | `Features` | Vector of Single, of size D_1 + ... + D_k | Normalised features, pooled over the text's tokens. |
 /// ]]></format>
-/// They are what the head would read; an empty text has zeros. The vector at k chains is the beginning of that at more.
-/// Its slots are named, <c>chain2.17</c> for the second chain's feature 17, counted from 0.
-/// With <see cref="ScoringTask.MultipleChoice"/>, which reads a column <c>Context</c>, of Text or a vector of Text, and a vector of
-/// Text <c>Choices</c>:
+/// These are the head's input; zeros for an empty text. The vector at k chains is the beginning of that at more. Its slots are
+/// named, <c>chain2.17</c> for the second chain's feature 17, counted from 0. With <see cref="ScoringTask.MultipleChoice"/>,
+/// which reads a column <c>Context</c> (Text or vector of Text) and a column <c>Choices</c> (vector of Text):
 /// <format type="text/markdown"><![CDATA[
 /// | Column | Type | Description |
 /// | -- | -- | -- |
-/// | `Score` | Vector of Single | Natural log of each choice's probability behind the context, summed over its tokens. |
-/// | `NormalizedScore` | Vector of Single | The same for each character (code point); minus infinity for an empty choice. |
-/// | `PredictedLabel` | Int32 | The index of the greatest score, counted from 0; of equal ones the first. |
-/// | `NormalizedPredictedLabel` | Int32 | The same of the normalised score. |
+/// | `Score` | Vector of Single | Natural log of each choice's probability given the context, summed over its tokens. |
+/// | `NormalizedScore` | Vector of Single | The same per character (code point); negative infinity for an empty choice. |
+/// | `PredictedLabel` | Int32 | The index of the highest score, counted from 0; the first if several tie. |
+/// | `NormalizedPredictedLabel` | Int32 | The same for the normalised score. |
 /// ]]></format>
-/// They are scored by the rules of EleutherAI's lm-evaluation-harness (commit 4e7e0d4), in float32 whatever the weights are: a
-/// space stands before each choice, context and choice are encoded together, and of what is longer than the model's context the
-/// end is kept. What the choices of a row have in common is computed once. <see cref="CoLMOperations.EvaluateMultipleChoice"/>
-/// compares with the answers.
-/// The columns of a tuned task are <see cref="ChainTuningEstimator"/>'s.
+/// Choices are scored by the rules of EleutherAI's lm-evaluation-harness (commit 4e7e0d4), in float32 whatever the weights'
+/// type: each choice is preceded by a space, context and choice are encoded together, and input longer than the model's context
+/// is truncated at the start. What a row's choices have in common is computed once.
+/// <see cref="CoLMOperations.EvaluateMultipleChoice"/> compares with the answers. A tuned task's columns are listed at
+/// <see cref="ChainTuningEstimator"/>.
 /// <para>
-/// Texts longer than a window (<see cref="ElasticScoringEstimator.Options.Window"/>; the model's context where it is left
-/// out) are scored in windows that advance by a stride (<see cref="ElasticScoringEstimator.Options.Stride"/>; half a
-/// window), each token once, with as much of its past as the window holds; a stride as long as the window makes the disjoint
-/// windows of lm-evaluation-harness. A vector's tokens, too, are each taken from the first window that they are
-/// in, so a mean weighs windows by the tokens that are new in them, and the last token is the last window's. Rows are
-/// scored in batches; a row's scores do not depend on the rows beside it, beyond rounding.
+/// Texts longer than a window (<see cref="ElasticScoringEstimator.Options.Window"/>; by default the model's context) are scored
+/// in windows that advance by a stride (<see cref="ElasticScoringEstimator.Options.Stride"/>; by default half a window), each
+/// token once, with as much preceding text as the window holds; a stride equal to the window gives the disjoint windows of
+/// lm-evaluation-harness. For feature vectors, too, each token is taken from the first window that contains it, so a mean
+/// weights windows by their new tokens, and the last token is the last window's. Rows are scored in batches; a row's scores do
+/// not depend on the other rows of its batch, beyond rounding.
 /// </para>
 /// <para>
-/// In a cascade (<see cref="CascadeOptions"/>) the mean loss over all of a row's windows decides where it stops, and
-/// their features are kept until then. Those of rows that are scored together take at most as much memory as the
-/// model's weights, or 256 MiB where that is more; a text that needs more by itself is scored anew at every count.
+/// In a cascade (<see cref="CascadeOptions"/>), the mean loss over all of a row's windows decides where it stops, and their
+/// features are kept until then. The features of a batch take at most as much memory as the model's weights, or 256 MiB if that
+/// is more; a text that needs more by itself is rescored at every count.
 /// </para>
 /// <para>
-/// Transformers made by <see cref="WithChainCount"/> share the weights, which are freed when the last of them is
-/// disposed. Safe for several threads. A PredictionEngine is not, and when it is disposed it disposes its transformer,
-/// unless <see cref="PredictionEngineOptions.OwnsTransformer"/> is false: a service shares engines by
+/// Transformers created by <see cref="WithChainCount"/> share the weights, which are freed when the last of them is disposed.
+/// Thread-safe. A PredictionEngine is not, and it disposes its transformer unless
+/// <see cref="PredictionEngineOptions.OwnsTransformer"/> is false; in a service, share engines through
 /// <see cref="CoLMCatalog.CreatePredictionEnginePool"/>.
 /// </para>
 /// <para>
-/// A zip has the SHA-256 of every entry, and damage is an <see cref="InvalidDataException"/> when it is loaded; one of an
-/// earlier version loads with a warning in the log that nothing vouches for it. ML.NET's <c>Model.Save</c> overwrites a
-/// zip in place, so that a full disk leaves neither the old one nor the new: <see cref="CoLMOperations.Save"/> does not.
+/// A zip stores the SHA-256 of every entry, and loading a damaged one throws an <see cref="InvalidDataException"/>; zips of
+/// earlier versions load with a logged warning that they cannot be verified. ML.NET's <c>Model.Save</c> overwrites a zip in
+/// place, so a full disk can destroy both the old and the new one; <see cref="CoLMOperations.Save"/> avoids this.
 /// </para>
 /// </remarks>
 public sealed class ElasticScoringTransformer : ITransformer, IDisposable
@@ -117,19 +116,19 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
         _lifetime = new Lifetime(this, _shared.Release, DisposedTransformer.Message);
     }
 
-    /// <summary>The model; shared by all transformers made from this one.</summary>
+    /// <summary>The model; shared by all transformers created from this one.</summary>
     public CoLMModel Model => _shared.Model;
 
-    /// <summary>Whether the model is that of its transformers alone, and nobody's beside.</summary>
+    /// <summary>Whether the model is owned by its transformers alone.</summary>
     internal bool OwnsModel => _shared.IsOwned;
 
-    /// <summary>How many chains are scored with; in a cascade, the most that a row may use.</summary>
+    /// <summary>The number of chains to score with; in a cascade, the most that a row may use.</summary>
     public int ChainCount => Settings.Scorer.Depth.ChainCount;
 
     /// <summary>The model's tokenizer.</summary>
     public Tokenizer Tokenizer { get; }
 
-    /// <summary>What the training did that made this transformer; null where it was not trained here.</summary>
+    /// <summary>A summary of the training that produced this transformer; null if it was not trained here.</summary>
     public TrainingSummary? Training { get; }
 
     internal ScoringSettings Settings { get; }
@@ -137,20 +136,24 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     bool ITransformer.IsRowToRowMapper => true;
 
     /// <summary>
-    /// The same model and task at another chain count, for every row: a cascade ends with it, and a vector of features
-    /// has another size. The weights are shared, not copied.
+    /// Returns the same model and task at another chain count for every row; a cascade is replaced, and a feature vector
+    /// changes its size. The weights are shared, not copied.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="chainCount"/> is 0 or above the model's.</exception>
     /// <exception cref="ObjectDisposedException">This transformer was disposed.</exception>
     public ElasticScoringTransformer WithChainCount(int chainCount) => WithDepth(new Depth(chainCount));
 
     /// <summary>
-    /// The same model and task as a cascade: rows begin with few chains, and only those that are not clear go on. The
-    /// weights are shared, not copied.
+    /// Returns the same model and task as a cascade: every row starts with few chains, and only uncertain rows continue with
+    /// more. The weights are shared, not copied.
     /// </summary>
-    /// <param name="cascade">Where rows stop; a column <c>ChainsUsed</c> tells where each did.</param>
-    /// <exception cref="ArgumentException">The cascade is none, or does not fit the model; the message names the option.</exception>
-    /// <exception cref="NotSupportedException">The task has nothing to stop at: features, numbers, completions, choices.</exception>
+    /// <param name="cascade">When rows stop; the column <c>ChainsUsed</c> records where each one did.</param>
+    /// <exception cref="ArgumentException">
+    /// The cascade is invalid or does not fit the model; the message names the option.
+    /// </exception>
+    /// <exception cref="NotSupportedException">
+    /// The task has no stopping criterion: features, numbers, completions, choices.
+    /// </exception>
     /// <exception cref="ObjectDisposedException">This transformer was disposed.</exception>
     public ElasticScoringTransformer WithCascade(CascadeOptions cascade)
     {
@@ -177,8 +180,8 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     }
 
     /// <summary>
-    /// Frees the weights, unless another transformer shares them or they belong to the caller. A forward pass that runs ends
-    /// first; rows that are not scored then get an <see cref="ObjectDisposedException"/>.
+    /// Frees the weights, unless another transformer shares them or the caller owns them. A forward pass in progress completes
+    /// first; rows not yet scored then throw an <see cref="ObjectDisposedException"/>.
     /// </summary>
     public void Dispose() => _lifetime.Dispose();
 

@@ -1,14 +1,14 @@
 namespace Microsoft.ML.CoLM;
 
-/// <summary>What elastic scoring computes of a text, without a head that <see cref="ChainTuningEstimator"/> makes.</summary>
+/// <summary>What elastic scoring computes from a text without a head trained by <see cref="ChainTuningEstimator"/>.</summary>
 public enum ScoringTask
 {
-    /// <summary>How probable the text is: log-probability, token count and perplexity.</summary>
+    /// <summary>The probability of the text: log-probability, token count and perplexity.</summary>
     LanguageModeling = 0,
 
-    /// <summary>A vector of the text's features, for a trainer behind it.</summary>
+    /// <summary>A vector of the text's features, as input of another trainer.</summary>
     Features = 1,
 
-    /// <summary>Which of several choices is the most probable behind a context.</summary>
+    /// <summary>Which of several choices is the most probable given a context.</summary>
     MultipleChoice = 2,
 }

@@ -4,7 +4,7 @@ namespace Microsoft.ML.CoLM;
 public enum TuningTask
 {
     /// <summary>
-    /// A label, whose type says which: a class of a key, true or false of a Boolean, a number of a Single.
+    /// A label, whose type determines the task: a class for a key, true or false for a Boolean, a number for a Single.
     /// </summary>
     Label = 0,
 
@@ -12,8 +12,8 @@ public enum TuningTask
     Completion = 1,
 
     /// <summary>
-    /// To predict text well at every chain count: all chains are frozen, the language heads alone are trained (the
-    /// published recipe for elastic inference).
+    /// Predicting text well at every chain count: all chains are frozen, and only the language heads are trained (the published
+    /// recipe for elastic inference).
     /// </summary>
     LanguageHeads = 2,
 }

@@ -1,18 +1,20 @@
 namespace Microsoft.ML.CoLM;
 
-/// <summary>How far predicted numbers go with the labels.</summary>
+/// <summary>How well predicted numbers correlate with the labels.</summary>
 public sealed class CorrelationMetrics
 {
     internal CorrelationMetrics()
     {
     }
 
-    /// <summary>Pearson's correlation; NaN where a side does not vary.</summary>
+    /// <summary>Pearson correlation; NaN if the labels or the scores are constant.</summary>
     public double PearsonCorrelation { get; internal init; }
 
-    /// <summary>Spearman's correlation of ranks, ties at their mean; NaN where a side does not vary.</summary>
+    /// <summary>
+    /// Spearman rank correlation, with ties at their mean rank; NaN if the labels or the scores are constant.
+    /// </summary>
     public double SpearmanCorrelation { get; internal init; }
 
-    /// <summary>Rows that have a label.</summary>
+    /// <summary>The number of rows that have a label.</summary>
     public int Count { get; internal init; }
 }

@@ -1,15 +1,15 @@
 namespace Microsoft.ML.CoLM;
 
-/// <summary>Published tasks that language models are judged by.</summary>
+/// <summary>Published benchmarks for language models.</summary>
 public enum LanguageBenchmark
 {
-    /// <summary>HellaSwag: how a scene goes on.</summary>
+    /// <summary>HellaSwag: how a scene continues.</summary>
     HellaSwag,
 
     /// <summary>OpenBookQA: elementary science.</summary>
     OpenBookQA,
 
-    /// <summary>ARC-Easy: science of schools.</summary>
+    /// <summary>ARC-Easy: grade-school science.</summary>
     ArcEasy,
 
     /// <summary>ARC-Challenge: the harder questions.</summary>
@@ -51,6 +51,6 @@ public enum LanguageBenchmark
     /// <summary>GLUE's WNLI: what a pronoun refers to.</summary>
     Wnli,
 
-    /// <summary>GLUE's STS-B: how alike two sentences are, a number.</summary>
+    /// <summary>GLUE's STS-B: how similar two sentences are, as a number.</summary>
     StsB,
 }

@@ -1,50 +1,50 @@
 namespace Microsoft.ML.CoLM;
 
-/// <summary>What a sweep judges its trials by.</summary>
+/// <summary>The metric that a sweep ranks its trials by.</summary>
 public enum SweepMetric
 {
-    /// <summary>Mean loss of a scored token, natural log; of language models.</summary>
+    /// <summary>Mean loss per scored token, natural log; for language models.</summary>
     Loss,
 
-    /// <summary>exp(loss); of language models.</summary>
+    /// <summary>exp(loss); for language models.</summary>
     Perplexity,
 
-    /// <summary>Share of right predictions; of binary classification.</summary>
+    /// <summary>Share of correct predictions; for binary classification.</summary>
     Accuracy,
 
-    /// <summary>Share of right predictions; of multiclass classification.</summary>
+    /// <summary>Share of correct predictions; for multiclass classification.</summary>
     MicroAccuracy,
 
-    /// <summary>Mean over classes of the share of right predictions; of multiclass classification.</summary>
+    /// <summary>Per-class share of correct predictions, averaged over classes; for multiclass classification.</summary>
     MacroAccuracy,
 
-    /// <summary>Mean negative log-probability of the true class; of classification.</summary>
+    /// <summary>Mean negative log-probability of the true class; for classification.</summary>
     LogLoss,
 
-    /// <summary>Harmonic mean of precision and recall; of binary classification and of choices between two.</summary>
+    /// <summary>Harmonic mean of precision and recall; for binary classification and two-way choices.</summary>
     F1Score,
 
-    /// <summary>Area under the ROC curve; of binary classification.</summary>
+    /// <summary>Area under the ROC curve; for binary classification.</summary>
     AreaUnderRocCurve,
 
-    /// <summary>Coefficient of determination; of regression.</summary>
+    /// <summary>Coefficient of determination; for regression.</summary>
     RSquared,
 
-    /// <summary>Root of the mean squared error; of regression.</summary>
+    /// <summary>Root-mean-square error; for regression.</summary>
     RootMeanSquaredError,
 
-    /// <summary>Pearson's correlation; of regression.</summary>
+    /// <summary>Pearson correlation; for regression.</summary>
     PearsonCorrelation,
 
-    /// <summary>Spearman's correlation of ranks; of regression.</summary>
+    /// <summary>Spearman rank correlation; for regression.</summary>
     SpearmanCorrelation,
 
-    /// <summary>Matthews' correlation; of classification and of multiple choice.</summary>
+    /// <summary>Matthews correlation; for classification and multiple choice.</summary>
     MatthewsCorrelation,
 
-    /// <summary>Share of items whose most probable choice is right.</summary>
+    /// <summary>Share of items whose most probable choice is correct.</summary>
     MultipleChoiceAccuracy,
 
-    /// <summary>Share of items whose choice with the largest log-probability a character is right.</summary>
+    /// <summary>Share of items whose choice with the highest log-probability per character is correct.</summary>
     MultipleChoiceNormalizedAccuracy,
 }

@@ -5,91 +5,90 @@ namespace Microsoft.ML.CoLM;
 
 /// <summary>How to generate text. Names and meanings are those of Hugging Face's <c>generate</c>.</summary>
 /// <remarks>
-/// The defaults are greedy: the most probable token each time, so that the same prompt gives the same text. To sample,
-/// set <see cref="Temperature"/>. Generation takes a copy of the options when it begins.
+/// The defaults are greedy: the most probable token each time, so the same prompt always yields the same text. To sample, set
+/// <see cref="Temperature"/>. The options are copied when generation begins.
 /// </remarks>
 public sealed class GenerationOptions
 {
     /// <summary>
-    /// The most tokens to generate, at least 1. Where prompt and new tokens would exceed the model's context,
+    /// The maximum number of tokens to generate, at least 1. If prompt and new tokens would exceed the model's context,
     /// generation ends at the context, with <see cref="FinishReason.Length"/>. Default: 128.
     /// </summary>
     public int MaxNewTokens { get; set; } = 128;
 
     /// <summary>
-    /// What logits are divided by before sampling: 1 samples from the model's own distribution, less makes probable
-    /// tokens more so. 0 is greedy: of the most probable token, the one with the lowest id, and
-    /// <see cref="TopK"/>, <see cref="TopP"/>, <see cref="MinP"/> and <see cref="Seed"/> make no difference. Default: 0.
+    /// The divisor of the logits before sampling: 1 samples from the model's own distribution, less favours probable tokens. 0
+    /// is greedy: the most probable token, of equals the one with the lowest id; <see cref="TopK"/>, <see cref="TopP"/>,
+    /// <see cref="MinP"/> and <see cref="Seed"/> then have no effect. Default: 0.
     /// </summary>
     public double Temperature { get; set; }
 
-    /// <summary>Samples from that many most probable tokens; null from all. Default: null.</summary>
+    /// <summary>Samples from this many most probable tokens; null from all. Default: null.</summary>
     public int? TopK { get; set; }
 
     /// <summary>
-    /// Samples from the fewest most probable tokens whose probabilities, after <see cref="TopK"/>, sum up to this;
-    /// above 0, and 1 for all tokens. Default: 1.
+    /// Samples from the fewest most probable tokens whose probabilities, after <see cref="TopK"/>, add up to this; above 0, and
+    /// 1 for all tokens. Default: 1.
     /// </summary>
     public double TopP { get; set; } = 1;
 
     /// <summary>
-    /// Samples from tokens at least this many times as probable as the most probable one, from 0 for all to 1. Default: 0.
+    /// Samples from tokens at least this many times as probable as the most probable one, from 0, for all, to 1. Default: 0.
     /// </summary>
     public double MinP { get; set; }
 
     /// <summary>
-    /// Makes tokens that the prompt or the text already has less probable: their logits are divided by this where they
-    /// are positive and multiplied where they are not. Above 0; 1 is no penalty, and below 1 they are more probable.
-    /// Default: 1.
+    /// Penalizes tokens that the prompt or the text already contains: their logits are divided by this if positive, and
+    /// multiplied by it otherwise. Above 0; 1 is no penalty, and values below 1 make them more probable. Default: 1.
     /// </summary>
     public double RepetitionPenalty { get; set; } = 1;
 
     /// <summary>
-    /// Seed of the random numbers; prompt i of a batch, counted from 0, draws as it would alone with a seed i higher.
-    /// Null draws one. Default: null.
+    /// The seed of the random numbers; prompt i of a batch, counted from 0, draws as it would alone with seed + i. Null draws a
+    /// seed. Default: null.
     /// </summary>
     public int? Seed { get; set; }
 
     /// <summary>
-    /// Texts that end generation where the first of them is complete. The stop text is not part of the result, and
-    /// neither is what follows it in the same token. Where two are complete with the same character, the longer counts.
-    /// Default: none.
+    /// Texts that end generation at the first one to be completed. The stop text is not part of the result, and neither is the
+    /// rest of its token. If two are completed by the same character, the longer one counts. Default: none.
     /// </summary>
     public IReadOnlyList<string> StopTexts { get; set; } = [];
 
     /// <summary>
-    /// Tokens that end generation besides the model's own <see cref="CoLMModel.EndTokenIds"/>. The text of a token
-    /// that ends generation is not part of the result's text. Default: none.
+    /// Tokens that end generation in addition to the model's own <see cref="CoLMModel.EndTokenIds"/>. The text of the ending
+    /// token is not part of the result's text. Default: none.
     /// </summary>
     public IReadOnlyList<int> StopTokenIds { get; set; } = [];
 
     /// <summary>
-    /// Whether a prompt that spells a special token (<c>&lt;/s&gt;</c>, <c>&lt;|eot_id|&gt;</c>) means that token, as with Hugging
-    /// Face's tokenizers. False takes it for text, so that what users write cannot end a turn or begin another. Default: true.
+    /// Whether text in a prompt that spells a special token (<c>&lt;/s&gt;</c>, <c>&lt;|eot_id|&gt;</c>) is encoded as that
+    /// token, as in Hugging Face's tokenizers. False treats it as plain text, so users' input cannot end a turn or begin
+    /// another. Default: true.
     /// </summary>
-    /// <remarks>It counts for tokenizers of <see cref="CoLMTokenizer"/>; any other one decides by itself.</remarks>
+    /// <remarks>Applies to tokenizers from <see cref="CoLMTokenizer"/>; others decide for themselves.</remarks>
     public bool ParseSpecialTokens { get; set; } = true;
 
-    /// <summary>How many chains to compute, from 1 to the model's; null for all. Default: null.</summary>
+    /// <summary>The number of chains to compute, from 1 to the model's; null for all. Default: null.</summary>
     public int? ChainCount { get; set; }
 
     /// <summary>
-    /// Asked before each token how many chains compute it; null for <see cref="ChainCount"/> always. With KV sharing no
-    /// key or value is ever computed again; without, those that later chains lack are computed when they are first
-    /// used. Default: null.
+    /// Called before each token to choose how many chains compute it; null always uses <see cref="ChainCount"/>. With KV
+    /// sharing no key or value is ever recomputed; without it, those that later chains lack are computed when first used.
+    /// Default: null.
     /// </summary>
     public ChainSchedule? ChainSchedule { get; set; }
 
     /// <summary>
-    /// Drafts tokens with the first chain and verifies them with all chains in use, in one pass. Greedy text is the
-    /// same as without, sampled text follows the same distribution (Leviathan et al. 2023). Makes no difference where
-    /// only one chain is in use. The prompts of a batch are then generated one after another. Default: false.
+    /// Drafts tokens with the first chain and verifies them with all chains in use, in one pass. Greedy text is the same as
+    /// without it, and sampled text follows the same distribution (Leviathan et al. 2023). Has no effect if only one chain is
+    /// in use. A batch's prompts are then generated one after another. Default: false.
     /// </summary>
     public bool SpeculativeDecoding { get; set; }
 
     /// <summary>
-    /// The most tokens to draft at once, at least 1; how many are depends on how sure the first chain is, and how often
-    /// it was right. Default: 8.
+    /// The maximum number of tokens to draft at once, at least 1; the actual number depends on the first chain's confidence and
+    /// on how often it was right. Default: 8.
     /// </summary>
     public int MaxDraftTokens { get; set; } = 8;
 
@@ -97,7 +96,7 @@ public sealed class GenerationOptions
 
     internal bool Speculates(CoLMConfig config) => SpeculativeDecoding && ChainsInUse(config) > 1;
 
-    /// <summary>A copy that nobody changes.</summary>
+    /// <summary>A validated copy that later changes do not affect.</summary>
     /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
     internal GenerationOptions Checked(CoLMConfig config)
     {

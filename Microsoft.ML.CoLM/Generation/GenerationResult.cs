@@ -14,23 +14,25 @@ public sealed class GenerationResult
     }
 
     /// <summary>
-    /// The continuation, without the prompt, without a stop text, and without the token that ended it. It is what all
-    /// tokens decode to beyond the prompt.
+    /// The continuation, without the prompt, without a stop text, and without the token that ended it: what all tokens decode
+    /// to beyond the prompt.
     /// </summary>
     public string Text { get; }
 
-    /// <summary>The generated tokens; where an end-of-text or stop token ended them, it is the last one.</summary>
+    /// <summary>
+    /// The ids of the generated tokens; if an end-of-text or stop token ended generation, it is the last one.
+    /// </summary>
     public IReadOnlyList<int> TokenIds { get; }
 
     /// <summary>Why generation ended.</summary>
     public FinishReason FinishReason { get; }
 
-    /// <summary>The prompt's tokens, its beginning-of-text token included.</summary>
+    /// <summary>The ids of the prompt's tokens, including its beginning-of-text token.</summary>
     public int PromptTokenCount { get; }
 
-    /// <summary>What it took.</summary>
+    /// <summary>The statistics of this generation.</summary>
     public GenerationStatistics Statistics { get; }
 
-    /// <summary>The text.</summary>
+    /// <summary>Returns the text.</summary>
     public override string ToString() => Text;
 }

@@ -5,25 +5,25 @@ namespace Microsoft.ML.CoLM;
 public sealed partial class TextGenerator
 {
     /// <summary>
-    /// Reads a prompt into a KV cache, for this process or another one to go on from: with KV sharing (CoLM-Air, arXiv
-    /// 2505.11820) through the first chain alone, whatever the chain count later.
+    /// Reads a prompt into a KV cache, for this process or another one to continue from: with KV sharing (CoLM-Air, arXiv
+    /// 2505.11820) through the first chain alone, whatever the later chain count.
     /// </summary>
-    /// <param name="prompt">The text; an empty one is the beginning-of-text token alone.</param>
+    /// <param name="prompt">The text; an empty one consists of the beginning-of-text token alone.</param>
     /// <param name="capacity">
-    /// Tokens that the cache can hold, prompt and continuation, whose memory is taken at once; null takes what the prompt
-    /// needs, and <see cref="Continue"/> what is generated, up to the model's context.
+    /// The maximum number of tokens of prompt and continuation, which is allocated at once; null allocates what the prompt
+    /// needs, and lets the cache grow in <see cref="Continue"/>, up to the model's context.
     /// </param>
     /// <param name="chainCount">
-    /// Without KV sharing, the chain count to go on with; null for all. With it, it makes no difference.
+    /// Without KV sharing, the chain count to continue with; null for all. Ignored with KV sharing.
     /// </param>
-    /// <param name="cancellationToken">Ends the work between chunks of the prompt.</param>
+    /// <param name="cancellationToken">Cancels between chunks of the prompt.</param>
     /// <returns>The cache, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">
-    /// The prompt has more tokens than the capacity or the context, has tokens outside the vocabulary, or is empty while
-    /// the model has no beginning-of-text token; or the capacity or the chain count is out of range.
+    /// The prompt exceeds the capacity or the context, has tokens outside the vocabulary, or is empty although the model has no
+    /// beginning-of-text token; or the capacity or the chain count is out of range.
     /// </exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The operation was cancelled.</exception>
     public KvCache Prefill(
         string prompt, int? capacity = null, int? chainCount = null, CancellationToken cancellationToken = default)
     {
@@ -51,29 +51,28 @@ public sealed partial class TextGenerator
         }
     }
 
-    /// <summary>Continues the tokens of a cache's first sequence, which grows with them.</summary>
+    /// <summary>Continues the tokens of a cache's first sequence, and appends the new ones to it.</summary>
     /// <param name="cache">
-    /// A cache of this model, with at least one token. Afterwards it holds what was generated, too, but for the last
-    /// token.
+    /// A cache of this model, with at least one token. Afterwards it also holds what was generated, except for the last token.
     /// </param>
     /// <param name="options">
-    /// How. Without KV sharing, the chain count is at most the one that the cache was filled at. Null takes the defaults,
-    /// which are greedy.
+    /// How to generate. Without KV sharing, the chain count is at most the one that the cache was filled at. Null uses the
+    /// defaults, which are greedy.
     /// </param>
-    /// <param name="cancellationToken">Ends generation before the next pass.</param>
+    /// <param name="cancellationToken">Cancels before the next pass.</param>
     /// <returns>
-    /// The continuation; it ends with <see cref="FinishReason.Length"/> where a cache that was made with a capacity is full,
-    /// or at the model's context.
+    /// The continuation; it ends with <see cref="FinishReason.Length"/> when a cache created with a capacity is full, or at the
+    /// model's context.
     /// </returns>
     /// <exception cref="ArgumentException">
-    /// An option is out of range, or the cache is empty, or of another architecture, type, device or rotary embedding.
+    /// An option is out of range, or the cache is empty or for another architecture, type, device or rotary embedding.
     /// </exception>
-    /// <exception cref="ObjectDisposedException">The model or the cache was disposed, before or meanwhile.</exception>
+    /// <exception cref="ObjectDisposedException">The model or the cache was disposed, before or during the call.</exception>
     /// <exception cref="InvalidOperationException">
-    /// The model's logits are not numbers, more chains are asked for than the cache was filled at, or the cache is being
-    /// used by another call.
+    /// The model's logits are NaN or infinite, more chains are requested than the cache was filled at, or another call is using
+    /// the cache.
     /// </exception>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The operation was cancelled.</exception>
     public GenerationResult Continue(
         KvCache cache, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {

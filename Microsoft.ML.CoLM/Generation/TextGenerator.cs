@@ -8,12 +8,12 @@ using Microsoft.ML.Tokenizers;
 namespace Microsoft.ML.CoLM;
 
 /// <summary>
-/// Continues texts with a Chain-of-Model language model, using as many of its chains as the options say.
+/// Continues texts with a Chain-of-Model language model, using as many of its chains as the options specify.
 /// </summary>
 /// <remarks>
-/// A prompt is read as a document: the model's beginning-of-text token (<see cref="CoLMConfig.BosTokenId"/>) stands in
-/// front of it, once. Safe for several threads: every call has a KV cache of its own. Neither the model nor the
-/// tokenizer is disposed.
+/// A prompt is read as a document: it is preceded, once, by the model's beginning-of-text token
+/// (<see cref="CoLMConfig.BosTokenId"/>). Thread-safe: every call has its own KV cache. Neither the model nor the tokenizer is
+/// disposed.
 /// </remarks>
 /// <example>
 /// <code>
@@ -29,29 +29,30 @@ namespace Microsoft.ML.CoLM;
 /// </example>
 public sealed partial class TextGenerator
 {
-    // Texts of a batch that are generated at a time, and so the sequences that there is memory for: as many as a session
-    // runs in one pass.
+    // The number of a batch's texts that are generated at a time, and so the number of sequences in memory: as many as a
+    // session runs in one pass.
     private const int SequencesAtOnce = 16;
 
     private readonly CoLMModel _model;
     private readonly Tokenizer _tokenizer;
     private readonly Func<CoLMModel, int, int, bool, IDecodingSession> _createSession;
 
-    /// <summary>A generator that reads and writes with the tokenizer that came with the model.</summary>
+    /// <summary>Creates a generator that uses the tokenizer that came with the model.</summary>
     /// <param name="model">
-    /// A model that was loaded from a folder with a tokenizer, or grown or tuned from such a one, or is a transformer's.
+    /// A model that was loaded from a folder with a tokenizer, was grown or tuned from such a model, or belongs to a
+    /// transformer.
     /// </param>
     /// <exception cref="ArgumentException">The model came without a tokenizer.</exception>
-    /// <exception cref="InvalidDataException">A file of its tokenizer is damaged, or of a kind that is not supported.</exception>
+    /// <exception cref="InvalidDataException">A tokenizer file is damaged, or of an unsupported kind.</exception>
     public TextGenerator(CoLMModel model)
         : this(model, TokenizerOf(model))
     {
     }
 
-    /// <summary>A generator with a tokenizer of its own.</summary>
+    /// <summary>Creates a generator with a given tokenizer.</summary>
     /// <param name="model">The model.</param>
     /// <param name="tokenizer">
-    /// The model's tokenizer; a model folder's comes from <see cref="CoLMTokenizer.Load(string)"/>.
+    /// The model's tokenizer; use <see cref="CoLMTokenizer.Load(string)"/> to load that of a model folder.
     /// </param>
     public TextGenerator(CoLMModel model, Tokenizer tokenizer)
         : this(model, tokenizer, DecodingSession.Create)
@@ -61,8 +62,8 @@ public sealed partial class TextGenerator
     /// <param name="model">The model.</param>
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="createSession">
-    /// Starts a session for a model, a number of sequences, tokens that each may have, and whether tokens may be run
-    /// through few chains first and more later.
+    /// Starts a session for a model, a number of sequences, the maximum tokens of each, and whether tokens may first be run
+    /// through few chains and later through more.
     /// </param>
     internal TextGenerator(
         CoLMModel model, Tokenizer tokenizer, Func<CoLMModel, int, int, bool, IDecodingSession> createSession)
@@ -76,29 +77,29 @@ public sealed partial class TextGenerator
 
     /// <summary>Continues a prompt.</summary>
     /// <param name="prompt">The text to continue; an empty one begins with the beginning-of-text token alone.</param>
-    /// <param name="options">How; null takes the defaults, which are greedy.</param>
-    /// <param name="cancellationToken">Ends generation before the next pass, or between chunks of the prompt.</param>
+    /// <param name="options">How to generate; null uses the defaults, which are greedy.</param>
+    /// <param name="cancellationToken">Cancels before the next pass, or between chunks of the prompt.</param>
     /// <returns>The continuation, without the prompt.</returns>
     /// <exception cref="ArgumentException">
-    /// An option is out of range; the prompt has more tokens than the model's context, has tokens outside its
-    /// vocabulary, or is empty while the model has no beginning-of-text token.
+    /// An option is out of range; the prompt exceeds the model's context, has tokens outside its vocabulary, or is empty
+    /// although the model has no beginning-of-text token.
     /// </exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
-    /// <exception cref="InvalidOperationException">The model's logits are not numbers.</exception>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="InvalidOperationException">The model's logits are NaN or infinite.</exception>
+    /// <exception cref="OperationCanceledException">The operation was cancelled.</exception>
     public string Generate(
         string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
         GenerateResult(prompt, options, cancellationToken).Text;
 
-    /// <summary>Continues a prompt, and tells tokens, the reason for the end, and what it took.</summary>
+    /// <summary>Continues a prompt, and returns the token ids, the finish reason and statistics with the text.</summary>
     /// <param name="prompt">The text to continue; an empty one begins with the beginning-of-text token alone.</param>
-    /// <param name="options">How; null takes the defaults, which are greedy.</param>
-    /// <param name="cancellationToken">Ends generation before the next pass, or between chunks of the prompt.</param>
+    /// <param name="options">How to generate; null uses the defaults, which are greedy.</param>
+    /// <param name="cancellationToken">Cancels before the next pass, or between chunks of the prompt.</param>
     /// <returns>The continuation.</returns>
-    /// <exception cref="ArgumentException">As <see cref="Generate"/>.</exception>
+    /// <exception cref="ArgumentException">As for <see cref="Generate"/>.</exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
-    /// <exception cref="InvalidOperationException">The model's logits are not numbers.</exception>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="InvalidOperationException">The model's logits are NaN or infinite.</exception>
+    /// <exception cref="OperationCanceledException">The operation was cancelled.</exception>
     public GenerationResult GenerateResult(
         string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
@@ -106,22 +107,22 @@ public sealed partial class TextGenerator
         return Run([Encode(prompt, nameof(prompt), settings)], settings, firstPrompt: 0, onText: null, cancellationToken)[0];
     }
 
-    /// <summary>Continues several prompts side by side.</summary>
+    /// <summary>Continues several prompts together.</summary>
     /// <remarks>
-    /// 16 texts are generated at a time; where one has ended, the next prompt follows. The KV cache has memory for as many,
-    /// each as long as the longest so far.
+    /// 16 texts are generated at a time; when one ends, the next prompt takes its place. The KV cache holds as many sequences,
+    /// each with room for the longest so far.
     /// </remarks>
-    /// <param name="prompts">Texts to continue, of any lengths and any number.</param>
+    /// <param name="prompts">The texts to continue, of any length and number.</param>
     /// <param name="options">
-    /// How; <see cref="GenerationOptions.Seed"/> says how each prompt's random numbers differ. Null takes the defaults, which
-    /// are greedy.
+    /// How to generate; <see cref="GenerationOptions.Seed"/> describes how the prompts' random numbers differ. Null uses the
+    /// defaults, which are greedy.
     /// </param>
-    /// <param name="cancellationToken">Ends generation before the next pass, or between chunks of a prompt.</param>
-    /// <returns>A continuation for each prompt: the one that <see cref="GenerateResult"/> gives it.</returns>
-    /// <exception cref="ArgumentException">As <see cref="Generate"/>; the message names the prompt.</exception>
+    /// <param name="cancellationToken">Cancels before the next pass, or between chunks of a prompt.</param>
+    /// <returns>A continuation for each prompt, the same as <see cref="GenerateResult"/> returns for it.</returns>
+    /// <exception cref="ArgumentException">As for <see cref="Generate"/>; the message names the prompt.</exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
-    /// <exception cref="InvalidOperationException">The model's logits are not numbers.</exception>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="InvalidOperationException">The model's logits are NaN or infinite.</exception>
+    /// <exception cref="OperationCanceledException">The operation was cancelled.</exception>
     public IReadOnlyList<GenerationResult> GenerateBatch(
         IReadOnlyList<string> prompts, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
@@ -135,23 +136,22 @@ public sealed partial class TextGenerator
             : Run(encoded, settings, firstPrompt: 0, onText: null, cancellationToken);
     }
 
-    /// <summary>Continues a prompt on the thread pool, and gives the text as it comes.</summary>
+    /// <summary>Continues a prompt on the thread pool, and streams the text as it is generated.</summary>
     /// <param name="prompt">The text to continue; an empty one begins with the beginning-of-text token alone.</param>
-    /// <param name="options">How; null takes the defaults, which are greedy.</param>
+    /// <param name="options">How to generate; null uses the defaults, which are greedy.</param>
     /// <param name="cancellationToken">
-    /// Ends generation before the next pass, or between chunks of the prompt. Leaving the enumeration early ends it,
-    /// too.
+    /// Cancels before the next pass, or between chunks of the prompt. Leaving the enumeration early also ends generation.
     /// </param>
     /// <returns>
-    /// Pieces that concatenate to what <see cref="Generate"/> returns. None is empty, splits a character, or holds text
-    /// that may still become a stop text. Generation begins with the enumeration, and anew with every further one.
+    /// Pieces that concatenate to what <see cref="Generate"/> returns. None is empty, splits a character, or contains text that
+    /// may still become a stop text. Generation starts with the enumeration, and restarts with every further one.
     /// </returns>
-    /// <exception cref="ArgumentException">As <see cref="Generate"/>; a schedule's during the enumeration.</exception>
+    /// <exception cref="ArgumentException">As for <see cref="Generate"/>; for a schedule, during the enumeration.</exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     /// <exception cref="InvalidOperationException">
-    /// During the enumeration: the model's logits are not numbers.
+    /// During the enumeration: the model's logits are NaN or infinite.
     /// </exception>
-    /// <exception cref="OperationCanceledException">During the enumeration: it was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">During the enumeration: the operation was cancelled.</exception>
     public IAsyncEnumerable<string> GenerateStreamingAsync(
         string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
@@ -160,15 +160,15 @@ public sealed partial class TextGenerator
     }
 
     /// <summary>
-    /// Continues tokens that a session's first sequence may have in its cache already, all or some of them, such as a
-    /// cache that another process filled.
+    /// Continues tokens of which a session's first sequence may already have some or all in its cache, such as a cache that
+    /// another process filled.
     /// </summary>
     /// <param name="session">It is not disposed.</param>
     /// <param name="tokens">The prompt's tokens, beginning-of-text token included.</param>
-    /// <param name="options">How.</param>
+    /// <param name="options">How to generate.</param>
     /// <param name="capacity">Tokens that the session's cache has room for.</param>
-    /// <param name="onText">Gets text as it comes.</param>
-    /// <param name="cancellation">Ends generation before the next pass.</param>
+    /// <param name="onText">Receives text as it is generated.</param>
+    /// <param name="cancellation">Cancels before the next pass.</param>
     internal GenerationResult Resume(
         IDecodingSession session, IReadOnlyList<int> tokens, GenerationOptions? options, int capacity,
         Action<string>? onText = null, CancellationToken cancellation = default)
@@ -194,7 +194,7 @@ public sealed partial class TextGenerator
         }
         finally
         {
-            // Whoever leaves the enumeration may dispose the model next.
+            // A caller that leaves the enumeration may dispose the model next.
             await stop.CancelAsync().ConfigureAwait(false);
             await generation.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }

@@ -1,6 +1,6 @@
 namespace Microsoft.ML.CoLM;
 
-/// <summary>What the weights of new chains are before training. Their language heads are zero in either case.</summary>
+/// <summary>How the weights of new chains are initialized. Their language heads are zero in either case.</summary>
 public enum ChainInitialization
 {
     /// <summary>Normal with mean 0 and deviation 0.02, norms of 1: the paper's Chain Expansion.</summary>
@@ -8,8 +8,8 @@ public enum ChainInitialization
 
     /// <summary>
     /// A copy of the first chain's, with zeros where an earlier chain is read, so that the new chain's features are the
-    /// first's: tuning starts from what the model knows, instead of from nothing. Not in the paper. Each new chain must be
-    /// as wide as the first.
+    /// first's: tuning starts from what the model knows instead of from scratch. Not in the paper. Each new chain must be as
+    /// wide as the first.
     /// </summary>
     CopyFirstChain = 1,
 }

@@ -8,19 +8,19 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM;
 
-/// <summary>What is made from the weights and kept: none of it may outlive them.</summary>
+/// <summary>Data derived from the weights and cached: it must not outlive them.</summary>
 public sealed partial class CoLMModel
 {
     private readonly Lock _mergeGate = new();
     private CoLMModel? _merged;
     private ulong _mergedFrom;
 
-    /// <summary>What inference keeps with this model.</summary>
+    /// <summary>What inference caches with this model.</summary>
     internal EngineSlot Engine { get; } = new();
 
     /// <summary>
-    /// The model that computes the same without adapters, for kernels that read weights alone: this one, or one that is kept
-    /// as long as weights and adapters stay as they are, and disposed with this one.
+    /// The model that computes the same without adapters, for kernels that read only weights: this one, or one that is cached
+    /// as long as weights and adapters do not change, and disposed with this one.
     /// </summary>
     internal CoLMModel WithoutAdapters()
     {
@@ -51,7 +51,7 @@ public sealed partial class CoLMModel
         }
     }
 
-    /// <summary>Gives up what was made from the weights; who uses it still may, until it is done.</summary>
+    /// <summary>Releases what was derived from the weights; current users may finish with it.</summary>
     internal void ForgetDerived()
     {
         Engine.Replace(null);

@@ -8,25 +8,25 @@ namespace Microsoft.ML.CoLM;
 
 public sealed partial class CoLMModel
 {
-    // The paper's Chain Expansion: new chains start as a LLaMA's weights do, and with a head of zeros.
+    // The paper's Chain Expansion: new chains are initialized like a LLaMA's weights, with a head of zeros.
     private const double InitialDeviation = 0.02;
 
-    /// <summary>Grows the model by further chains without changing what it computes (Chain Expansion).</summary>
-    /// <param name="addedChains">Attention heads of each new chain.</param>
+    /// <summary>Adds chains to the model without changing what it computes (Chain Expansion).</summary>
+    /// <param name="addedChains">The number of attention heads of each new chain.</param>
     /// <param name="kvSharing">
     /// Whether the chains share the first one's keys and values; a model of several chains keeps its own setting.
     /// </param>
-    /// <param name="seed">Seed of the new weights that are random; null draws one.</param>
-    /// <param name="initialization">What the new chains' weights are.</param>
+    /// <param name="seed">The seed of the new random weights; null draws one.</param>
+    /// <param name="initialization">How the new chains' weights are initialized.</param>
     /// <returns>
-    /// A model of its own, on the same device: this one's chains, copied and frozen, then the new ones, with heads of 0, so
-    /// that its logits at every chain count are this model's. The head of a task that this model was tuned for is not taken
-    /// over: the new chains have none.
+    /// An independent model on the same device: this one's chains, copied and frozen, followed by the new ones with zero heads,
+    /// so its logits at every chain count are this model's. The head of a task that this model was tuned for is not copied,
+    /// because it has no part for the new chains.
     /// </returns>
     /// <exception cref="ArgumentException">
-    /// There is no new chain, a division of the grown layout is not exact, the model has several chains and
-    /// <paramref name="kvSharing"/> is not what they were made with, a new chain is to be a copy of the first and has not as
-    /// many heads, or <paramref name="initialization"/> is none that there is.
+    /// There is no new chain, a division of the grown layout is not exact, the model has several chains and another
+    /// <paramref name="kvSharing"/>, a new chain is to be a copy of the first but has another number of heads, or
+    /// <paramref name="initialization"/> is not a defined value.
     /// </exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public CoLMModel Expand(
@@ -88,8 +88,8 @@ public sealed partial class CoLMModel
     }
 
     /// <summary>
-    /// Makes the features of a chain and all after it the first chain's: its weights, and zeros for what earlier chains
-    /// give.
+    /// Makes the features of a chain and all later ones equal to the first chain's: its weights, with zeros for the
+    /// contribution of earlier chains.
     /// </summary>
     private void CopyFirstChain(int firstChain)
     {
@@ -107,21 +107,23 @@ public sealed partial class CoLMModel
         }
     }
 
-    /// <summary>Makes a model with random weights, for a training loop of one's own.</summary>
+    /// <summary>Creates a model with random weights, for a custom training loop.</summary>
     /// <param name="config">The architecture.</param>
-    /// <param name="seed">Seed of the weights, which are the same on every device; null draws one.</param>
-    /// <param name="device">Where the weights go; null is the CPU.</param>
+    /// <param name="seed">The seed of the weights, which are the same on every device; null draws one.</param>
+    /// <param name="device">The device of the weights; null is the CPU.</param>
     /// <param name="dtype">Float32, BFloat16 or Float16.</param>
     /// <returns>
-    /// The model, which the caller disposes: all chains trainable, with heads of their own, and without a tokenizer.
-    /// <see cref="ChainExpansionEstimator.Options.Architecture"/> makes one and trains it.
+    /// The model, which the caller disposes: all chains are trainable and have their own heads; there is no tokenizer. To
+    /// create and train one in a single step, use <see cref="ChainExpansionEstimator.Options.Architecture"/>.
     /// </returns>
     /// <exception cref="ArgumentException">
-    /// The architecture cannot be built, or <paramref name="dtype"/> is no type of weights; the message says why.
+    /// The architecture cannot be built, or <paramref name="dtype"/> is not a weight type; the message says why.
     /// </exception>
-    /// <exception cref="InsufficientMemoryException">There is no memory for a weight; the message has its shape.</exception>
+    /// <exception cref="InsufficientMemoryException">A weight does not fit in memory; the message has its shape.</exception>
     /// <exception cref="DllNotFoundException">TorchSharp's native libraries cannot be loaded.</exception>
-    /// <exception cref="NotSupportedException">TorchSharp or ML.NET is of another version than this library needs.</exception>
+    /// <exception cref="NotSupportedException">
+    /// The version of TorchSharp or ML.NET is not the one that this library requires.
+    /// </exception>
     public static CoLMModel Create(
         CoLMConfig config, int? seed = null, Device? device = null, ScalarType dtype = ScalarType.Float32)
     {
@@ -142,7 +144,7 @@ public sealed partial class CoLMModel
         }
     }
 
-    /// <summary>Gives the parameters of a chain and all after it their initial values.</summary>
+    /// <summary>Sets the initial values of the parameters of a chain and all later ones.</summary>
     private void Initialise(int firstChain, int? seed)
     {
         using var noGradients = no_grad();

@@ -8,14 +8,13 @@ namespace Microsoft.ML.CoLM;
 
 public sealed partial class CoLMModel
 {
-    /// <summary>A model of its own whose weights have the adapters of this one in them.</summary>
+    /// <summary>Creates a model that has this one's adapters merged into its weights.</summary>
     /// <returns>
     /// The model, which the caller disposes. Chains without an adapter share their memory with this model's.
     /// </returns>
     /// <remarks>
-    /// W_i + alpha / rank · B_i · A_i (Hu et al. 2021): it computes the same, to rounding, without the adapters' cost. A
-    /// model without adapters gives one that shares all its weights. The head of a task that the model was tuned for is
-    /// copied.
+    /// W_i + alpha / rank · B_i · A_i (Hu et al. 2021): it computes the same, up to rounding, without the adapters' cost.
+    /// Without adapters, the result shares all weights. The head of a task that the model was tuned for is copied.
     /// </remarks>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public CoLMModel MergeAdapters()
@@ -28,15 +27,15 @@ public sealed partial class CoLMModel
     }
 
     /// <summary>
-    /// A model whose first chains are this one's, not copied and frozen, and whose later chains are copies of their own.
+    /// A model that shares this one's first chains, frozen, and has its own copies of the later ones.
     /// </summary>
     /// <param name="sharedChains">How many chains to share.</param>
     internal CoLMModel Share(int sharedChains) =>
         Share(Config, name => ParameterName.Parse(name).Chain < sharedChains);
 
     /// <summary>
-    /// A model whose chains are this one's, not copied and frozen, with language heads of their own: copies, the first
-    /// chain's of the embedding that it was tied to.
+    /// A model that shares this one's chains, frozen, but has its own language heads: copies, with the first chain's untied
+    /// from the embedding.
     /// </summary>
     internal CoLMModel ShareAllButHeads() => Share(
         Config with { TieWordEmbeddings = false }, name => ParameterName.Parse(name).Module != ParameterName.Head);
@@ -51,7 +50,7 @@ public sealed partial class CoLMModel
         foreach (var (name, parameter) in model.named_parameters())
         {
             var source = sources.GetValueOrDefault(name) ?? Head.HeadWeight(ParameterName.Parse(name).Chain);
-            // libtorch counts who uses a tensor's memory: either model may be disposed first.
+            // libtorch counts references to a tensor's memory: either model may be disposed first.
             if (isShared(name))
                 parameter.set_(source.detach());
             else
@@ -62,14 +61,14 @@ public sealed partial class CoLMModel
     }
 
     /// <summary>
-    /// Gives up the memory of every weight that is the same, to the bit, in another model, and uses the other's.
+    /// Frees every weight that is bit-for-bit the same in another model, and uses the other model's instead.
     /// </summary>
-    /// <param name="other">A model on the same device; it stays as it is.</param>
-    /// <returns>Bytes of the weights that both now use.</returns>
+    /// <param name="other">A model on the same device; it is not changed.</param>
+    /// <returns>The size, in bytes, of the weights that are now shared.</returns>
     /// <remarks>
-    /// Tasks that were tuned from one model share its frozen weights; read from zips of their own, each has a copy of them,
-    /// until this is called. Either model may be disposed first. Not while this model is in use by another thread, and not
-    /// for models whose weights a program changes: both would change.
+    /// Tasks tuned from one model share its frozen weights; loaded from separate zips, each has its own copy until this is
+    /// called. Either model may be disposed first. Do not call it while another thread uses this model, or on models whose
+    /// weights a program modifies: both would change.
     /// </remarks>
     /// <exception cref="ArgumentException">The models are on different devices.</exception>
     /// <exception cref="InvalidOperationException">This model is in use.</exception>
@@ -92,7 +91,7 @@ public sealed partial class CoLMModel
         {
             if (!sources.TryGetValue(name, out var source) || !TensorMemory.HaveSameBits(parameter, source))
                 continue;
-            // libtorch counts who uses a tensor's memory: either model may be disposed first.
+            // libtorch counts references to a tensor's memory: either model may be disposed first.
             parameter.set_(source.detach());
             bytes += parameter.numel() * parameter.ElementSize;
         }

@@ -6,12 +6,12 @@ namespace Microsoft.ML.CoLM;
 
 public sealed partial class CoLMModel
 {
-    /// <summary>How many chains the model has.</summary>
+    /// <summary>The number of chains in the model.</summary>
     public int ChainCount => Config.ChainCount;
 
     /// <summary>
-    /// What the model consists of, as a table: the parameters of each module and chain, their totals, and those of the first
-    /// chains together.
+    /// Returns a table of the model's parameters: those of each module and chain, their totals, and cumulative totals of the
+    /// first chains.
     /// </summary>
     public override string ToString()
     {
@@ -59,7 +59,7 @@ public sealed partial class CoLMModel
         return count == 0 ? "" : $"; beside them {Number(count)} of {what}";
     }
 
-    // All layers are alike, and stand in one line.
+    // All layers are alike, so one row describes them all.
     private string ModuleOf(string path) => path.Split('.') is ["layers", _, var part, ..]
         ? string.Create(CultureInfo.InvariantCulture, $"{Config.LayerCount} x {part}") : path;
 

@@ -7,20 +7,20 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM;
 
 /// <summary>
-/// A LLaMA-style decoder made of Chain-of-Layers (arXiv 2505.11820): chains 1..k are a complete model for every k, all
-/// from one set of weights.
+/// A LLaMA-style decoder made of Chain-of-Layers (arXiv 2505.11820): chains 1..k are a complete model for every k, all from one
+/// set of weights.
 /// </summary>
 /// <remarks>
-/// Parameters are named like Hugging Face's, with one for each chain in place of <c>weight</c>, for example
-/// <c>layers.0.self_attn.q_proj.chain_1</c>; a tuned model's adapters and its task's head follow, as <c>adapters</c> and
-/// <c>task_head</c>, in float32 whatever type the model is converted to. Several threads may score with a model at once.
-/// To move or convert it (<c>to</c>) while it is being used is an <see cref="InvalidOperationException"/>.
-/// Dispose it to free its weights: what is being computed with it ends well, or with an
-/// <see cref="ObjectDisposedException"/>, and its memory is freed after that.
+/// Parameters are named as in Hugging Face's models, with one per chain in place of <c>weight</c>, for example
+/// <c>layers.0.self_attn.q_proj.chain_1</c>; a tuned model's adapters and task head follow as <c>adapters</c> and
+/// <c>task_head</c>, in float32 even if the model is converted to another type. Several threads may score with a model at once.
+/// Moving or converting it (<c>to</c>) while it is in use throws an <see cref="InvalidOperationException"/>. Dispose it to free
+/// its weights: operations in progress complete or throw an <see cref="ObjectDisposedException"/>, and the memory is freed
+/// after that.
 /// </remarks>
 public sealed partial class CoLMModel : nn.Module<Tensor, int, Tensor>
 {
-    // A GPU wants as many times the work at once.
+    // A GPU needs this many times more work at once.
     private const int GpuBlocks = 8;
 
     private readonly ChainEmbedding _embedding;
@@ -31,7 +31,7 @@ public sealed partial class CoLMModel : nn.Module<Tensor, int, Tensor>
     private LowRankAdapters? _adapters;
     private TunedTask? _task;
 
-    /// <summary>A model whose parameters have no values yet.</summary>
+    /// <summary>Creates a model whose parameters have no values yet.</summary>
     internal CoLMModel(CoLMConfig config, Device device, ScalarType dtype) : base(NameOfLoaded())
     {
         Config = config.Validated();
@@ -45,7 +45,7 @@ public sealed partial class CoLMModel : nn.Module<Tensor, int, Tensor>
         Rotary = new RotaryEmbedding(config);
     }
 
-    // Not in a static constructor, which wraps what it throws.
+    // Not in a static constructor, which would wrap the exception.
     private static string NameOfLoaded()
     {
         TorchLibrary.EnsureLoaded();
@@ -55,12 +55,13 @@ public sealed partial class CoLMModel : nn.Module<Tensor, int, Tensor>
     /// <summary>The model's architecture.</summary>
     public CoLMConfig Config { get; }
 
-    /// <summary>Where the weights are.</summary>
+    /// <summary>The device of the weights.</summary>
     public Device Device => _embedding.Weight(0).device;
 
     /// <summary>
-    /// Tokens of one sequence that go through a layer at once, where no gradients are needed: of a longer one, only the
-    /// features between two layers and one layer's keys and values are ever there as a whole. On a GPU eight times as many.
+    /// The number of tokens of one sequence that go through a layer at once when no gradients are needed: for a longer one,
+    /// only the features between two layers and one layer's keys and values are ever in memory as a whole. Eight times as many
+    /// on a GPU.
     /// </summary>
     internal int BlockLength { get; set; } = 2048;
 
@@ -77,7 +78,9 @@ public sealed partial class CoLMModel : nn.Module<Tensor, int, Tensor>
 
     internal ChainHead Head => _head;
 
-    /// <summary>What is added to the weights of the later chains, or null; set once, and disposed with the model.</summary>
+    /// <summary>
+    /// The adapters added to the weights of the later chains, or null; set once, and disposed with the model.
+    /// </summary>
     internal LowRankAdapters? Adapters
     {
         get => _adapters;
@@ -90,8 +93,8 @@ public sealed partial class CoLMModel : nn.Module<Tensor, int, Tensor>
     }
 
     /// <summary>
-    /// What the model was tuned for, or null; set once. Its head is a part of the model, which moves to other devices and is
-    /// disposed with it.
+    /// The task that the model was tuned for, or null; set once. Its head is part of the model: it moves to other devices and
+    /// is disposed with it.
     /// </summary>
     internal TunedTask? Task
     {
@@ -106,19 +109,21 @@ public sealed partial class CoLMModel : nn.Module<Tensor, int, Tensor>
 
     /// <summary>
     /// What came with the weights and is stored with them; a model that is grown from this one, or shares its weights, has the
-    /// same. Nothing here looks into it.
+    /// same. Not interpreted here.
     /// </summary>
     internal object? Companions { get; set; }
 
-    /// <summary>The parameters of the chains: all but those of adapters and of a task's head.</summary>
+    /// <summary>The parameters of the chains: all but those of adapters and of a task head.</summary>
     internal IEnumerable<(string name, TorchSharp.Modules.Parameter parameter)> ChainParameters() =>
         named_parameters().Where(entry => ParameterName.IsOfChains(entry.name));
 
-    /// <summary>The type that the model computes in and its chains' weights are of.</summary>
+    /// <summary>The type that the model computes in, which is that of its chains' weights.</summary>
     public ScalarType DataType => _embedding.Weight(0).dtype;
 
-    /// <summary>Parameters of the first chains: what a model of that many chains consists of.</summary>
-    /// <param name="chainCount">How many chains.</param>
+    /// <summary>
+    /// Returns the number of parameters of the first chains, which is the size of a model of that many chains.
+    /// </summary>
+    /// <param name="chainCount">The number of chains.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="chainCount"/> is 0 or above the model's.</exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public long ParameterCount(int chainCount)
@@ -130,14 +135,14 @@ public sealed partial class CoLMModel : nn.Module<Tensor, int, Tensor>
             .Sum(entry => entry.parameter.numel());
     }
 
-    /// <summary>Logits of the next token at every position, computed from the first chains alone.</summary>
+    /// <summary>Computes the logits of the next token at every position from the first chains alone.</summary>
     /// <param name="tokenIds">[batch, length], Int64, on the model's device.</param>
-    /// <param name="chainCount">How many chains to use; the weights of later ones are not read.</param>
+    /// <param name="chainCount">The number of chains to use; the weights of later ones are not read.</param>
     /// <returns>[batch, length, vocabulary], in the model's type; the caller disposes it.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="chainCount"/> is 0 or above the model's.</exception>
     /// <exception cref="ArgumentException">
-    /// The ids are not [batch, length] of Int64, are longer than the model's context (with <see cref="DynamicRopeScaling"/>,
-    /// here and nowhere else, they may be), or are outside its vocabulary.
+    /// The ids are not [batch, length] of Int64, exceed the model's context (allowed only here, with
+    /// <see cref="DynamicRopeScaling"/>), or are outside its vocabulary.
     /// </exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public override Tensor forward(Tensor tokenIds, int chainCount)
@@ -156,8 +161,8 @@ public sealed partial class CoLMModel : nn.Module<Tensor, int, Tensor>
     /// <param name="chains">The chains to compute.</param>
     /// <param name="earlier">Features of all chains before them, from a pass over the same ids; null for none.</param>
     /// <param name="kept">Where to keep this pass's features; null to keep none.</param>
-    /// <param name="cache">The tokens before these, of one sequence; null where sequences begin here.</param>
-    /// <param name="lengths">Tokens of each sequence without padding; null where there is none.</param>
+    /// <param name="cache">The tokens before these, of one sequence; null if sequences begin here.</param>
+    /// <param name="lengths">The number of tokens of each sequence without padding; null if there is none.</param>
     /// <returns>[batch · length, width of the chains].</returns>
     internal Tensor Features(
         Tensor tokenIds, ChainRange chains, ChainFeatures? earlier = null, ChainFeatures? kept = null,
@@ -204,7 +209,7 @@ public sealed partial class CoLMModel : nn.Module<Tensor, int, Tensor>
         return _norm.forward(x, pass.Chains);
     }
 
-    /// <summary>Puts in the embeddings' place what the layers make of them, layer by layer and block by block.</summary>
+    /// <summary>Replaces the embeddings by the layers' output, layer by layer and block by block.</summary>
     private void WalkInBlocks(Tensor x, ForwardPass pass, long block)
     {
         using var cache = new LayerCache(Config, pass, x.dtype, x.device);
@@ -278,18 +283,18 @@ public sealed partial class CoLMModel : nn.Module<Tensor, int, Tensor>
     /// <summary>The features of the first chains, computed without gradients and kept for the chains after them.</summary>
     /// <param name="tokenIds">[batch, length], checked.</param>
     /// <param name="chainCount">How many chains, at least 1.</param>
-    /// <param name="lengths">Tokens of each sequence without padding; null where there is none.</param>
+    /// <param name="lengths">The number of tokens of each sequence without padding; null if there is none.</param>
     internal ChainFeatures Prefix(Tensor tokenIds, int chainCount, IReadOnlyList<int>? lengths = null)
     {
         using var noGradients = no_grad();
         return Keep(tokenIds, chainCount, rows: null, lengths);
     }
 
-    /// <summary>The features of the first chains, with gradients where they are on, kept for the chains after them.</summary>
+    /// <summary>The features of the first chains, with gradients if they are enabled, kept for the chains after them.</summary>
     /// <param name="tokenIds">[batch, length], checked.</param>
     /// <param name="chainCount">How many chains, at least 1.</param>
     /// <param name="rows">[kept], Int64: the rows to keep, all keys and values beside them; null for all.</param>
-    /// <param name="lengths">Tokens of each sequence without padding; null where there is none.</param>
+    /// <param name="lengths">The number of tokens of each sequence without padding; null if there is none.</param>
     internal ChainFeatures Keep(Tensor tokenIds, int chainCount, Tensor? rows, IReadOnlyList<int>? lengths = null)
     {
         var kept = new ChainFeatures(Config.LayerCount, rows);
@@ -365,7 +370,7 @@ public sealed partial class CoLMModel : nn.Module<Tensor, int, Tensor>
     }
 
     /// <inheritdoc/>
-    /// <remarks>TorchSharp takes it that modules begin on the CPU, and would leave what began elsewhere where it is.</remarks>
+    /// <remarks>TorchSharp assumes that modules begin on the CPU, and would not move those that begin elsewhere.</remarks>
     protected override nn.Module _to(DeviceType deviceType, int deviceIndex, bool non_blocking) =>
         _to(new Device(deviceType, deviceIndex), DataType, non_blocking);
 

@@ -1,11 +1,11 @@
 namespace Microsoft.ML.CoLM;
 
-/// <summary>How the features of a text's tokens become one vector.</summary>
+/// <summary>How the features of a text's tokens are pooled into one vector.</summary>
 public enum FeaturePooling
 {
-    /// <summary>The mean over all tokens, the one for the beginning of the text among them.</summary>
+    /// <summary>The mean over all tokens, including the beginning-of-text token.</summary>
     Mean = 0,
 
-    /// <summary>The last token's, which is the only one that has read all of the text.</summary>
+    /// <summary>The last token's features; it is the only token that has seen the whole text.</summary>
     LastToken = 1,
 }

@@ -9,41 +9,41 @@ using Microsoft.ML.Runtime;
 namespace Microsoft.ML.CoLM;
 
 /// <summary>
-/// Tries chain counts and candidates, and finds which to deploy: the metric, latency, memory and parameters of each.
+/// Tries chain counts and candidates to find which to deploy, by the metric, latency, memory and parameters of each.
 /// </summary>
 /// <remarks>
 /// There are two kinds. <see cref="SetModel"/> sweeps the chain counts of a fitted model, and nothing is trained.
-/// <see cref="SetPipeline"/> fits candidates of a <see cref="SweepSpace"/>, and scores each at every chain count, since these
-/// cost no training: a trial is a candidate at one of its chain counts. Where what follows the model in a pipeline was
-/// trained on its features, other chain counts do not fit, and the candidate's own is its only trial.
+/// <see cref="SetPipeline"/> fits the candidates of a <see cref="SweepSpace"/> and scores each at every chain count, since
+/// these need no further training: a trial is a candidate at one of its chain counts. If a trainer that follows the model in a
+/// pipeline was trained on its features, other chain counts do not fit it, and the candidate's own is its only trial.
 /// <para>
-/// A trial that throws is recorded as failed, with the exception's type and message, and the sweep goes on, whether others
-/// succeeded before it or not. One whose time is over, or whose training a token of its own options ended, is recorded as
-/// stopped, one that takes more memory than is allowed as refused; these are not ranked. A candidate that never gave a model
-/// is one trial, with chain count 0.
+/// A trial that throws is recorded as failed, with the exception's type and message, and the sweep continues in any case. A
+/// trial that exceeds its time limit, or whose training was ended by a token in its own options, is recorded as stopped; one
+/// that takes more memory than allowed, as refused. These are not ranked. A candidate that never produced a model is one trial
+/// with chain count 0.
 /// </para>
 /// <para>
-/// Limits and cancellation reach this library's estimators in a candidate's pipeline by themselves, also in pipelines in it,
-/// and end their training after a step, and every reading of rows after a row. Code of others is waited for, unless it reads
-/// rows or was handed <see cref="SweepSettings.CancellationToken"/>. What was done until then is returned.
+/// Limits and cancellation automatically reach this library's estimators in a candidate's pipeline, even in nested pipelines;
+/// they end training after the current step, and reading after the current row. The sweep waits for other code, unless it reads
+/// rows or was given <see cref="SweepSettings.CancellationToken"/>. What has been completed is returned.
 /// </para>
 /// <para>
-/// Models are kept (<see cref="ChainTrial.Model"/>) of trials that no other beats in metric and latency, in metric and
-/// parameters, or in metric and memory, so that the answer to a budget of one of these is ready to score; all others are
-/// disposed when they are known not to be among these. Differences in memory of less than a megabyte, or a fifth, are
-/// noise, and keep no model. The trials of one candidate share its weights, and with other candidates those that are the
-/// same, which are freed with the last of their models; those of <see cref="SetModel"/> share the model's own.
+/// Models are kept (<see cref="ChainTrial.Model"/>) for trials that no other beats in metric and latency, in metric and
+/// parameters, or in metric and memory, so the best trial for a budget on one of these is ready to score; all others are
+/// disposed once it is known that they are not among these. Memory differences below a megabyte or a fifth are noise, and keep
+/// no model. The trials of one candidate share its weights, and share identical weights with other candidates; they are freed
+/// with the last of their models. Those of <see cref="SetModel"/> share the model's own.
 /// </para>
 /// <para>
-/// With folds, a trial's metric is the mean over the folds, each judged by a model that was fitted to the others, and its
-/// latency that of the first fold's model. A candidate whose models are to be kept is fitted once more, to all rows, and
-/// those are its models. <see cref="ChainTrial.TrainingSeconds"/> counts all fits.
+/// With folds, a trial's metric is the mean over the folds, each evaluated by a model that was fitted to the others, and its
+/// latency is that of the first fold's model. A candidate whose models are to be kept is fitted once more, to all rows, which
+/// yields its models. <see cref="ChainTrial.TrainingSeconds"/> includes all fits.
 /// </para>
 /// <para>
-/// <see cref="ChainTrial.PeakMemory"/> is the largest of what fitting added to the process's memory and of what scoring
-/// takes: the weights that the chain count reads and what was added beside them. Of a GPU's memory the weights alone count.
+/// <see cref="ChainTrial.PeakMemory"/> is the larger of what fitting added to the process's memory and what scoring takes: the
+/// weights that the chain count reads and what was added beside them. On a GPU, only the weights count.
 /// </para>
-/// <para>A sweep runs once at a time. Messages go to the MLContext's log.</para>
+/// <para>A sweep cannot run twice at the same time. Messages go to the MLContext's log.</para>
 /// </remarks>
 public sealed class ChainSweep
 {
@@ -75,13 +75,15 @@ public sealed class ChainSweep
         _host = ((IHostEnvironment)mlContext).Register(nameof(ChainSweep));
     }
 
-    /// <summary>What measures latency; tests have no time for it.</summary>
+    /// <summary>Measures latency; replaced in tests, which have no time for it.</summary>
     internal Func<ITransformer, IDataView, int, CancellationToken, Latency> MeasureLatency { get; set; } = LatencyMeter.Measure;
 
     /// <summary>Sweeps the chain counts of a fitted model; nothing is trained.</summary>
-    /// <param name="model">A fitted or loaded pipeline, which stays the caller's.</param>
+    /// <param name="model">A fitted or loaded pipeline; the caller still owns it.</param>
     /// <returns>This sweep.</returns>
-    /// <exception cref="ArgumentException">It holds no <see cref="ElasticScoringTransformer"/>, or more than one.</exception>
+    /// <exception cref="ArgumentException">
+    /// It contains no <see cref="ElasticScoringTransformer"/>, or more than one.
+    /// </exception>
     public ChainSweep SetModel(ITransformer model)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -91,11 +93,11 @@ public sealed class ChainSweep
     }
 
     /// <summary>Sweeps candidates, each fitted and then scored at every chain count.</summary>
-    /// <param name="space">The candidates; later changes of it do not count.</param>
+    /// <param name="space">The candidates; later changes to it have no effect.</param>
     /// <param name="create">
-    /// Makes a candidate's pipeline of its settings: any estimator whose fitted pipeline holds one
-    /// <see cref="ElasticScoringTransformer"/>, with <c>MapValueToKey</c> around it, too. It is fitted to the training rows;
-    /// the validation rows go through what was fitted.
+    /// Creates a candidate's pipeline from its settings: any estimator whose fitted pipeline contains one
+    /// <see cref="ElasticScoringTransformer"/>, possibly with <c>MapValueToKey</c> around it. It is fitted to the training
+    /// rows; the validation rows go through the fitted pipeline.
     /// </param>
     /// <returns>This sweep.</returns>
     /// <exception cref="ArgumentException">The space is empty.</exception>
@@ -112,9 +114,9 @@ public sealed class ChainSweep
         return this;
     }
 
-    /// <summary>Trains on some rows and judges by others.</summary>
-    /// <param name="train">Rows to train on; not read where a model's chain counts are swept.</param>
-    /// <param name="validation">Rows to judge by and to measure latency with, as raw as the training rows.</param>
+    /// <summary>Trains on some rows and evaluates on others.</summary>
+    /// <param name="train">Rows to train on; not read if a model's chain counts are swept.</param>
+    /// <param name="validation">Rows to evaluate and to measure latency on, in the same raw form as the training rows.</param>
     /// <returns>This sweep.</returns>
     public ChainSweep SetDataset(IDataView train, IDataView validation)
     {
@@ -124,12 +126,16 @@ public sealed class ChainSweep
         return this;
     }
 
-    /// <summary>Trains and judges by cross-validation; the MLContext's seed divides the rows, or 1 where it has none.</summary>
+    /// <summary>
+    /// Trains and evaluates by cross-validation; rows are split by the MLContext's seed, or 1 if it has none.
+    /// </summary>
     /// <param name="data">All rows.</param>
-    /// <param name="fold">How many folds, at least 2.</param>
-    /// <param name="samplingKeyColumnName">Rows with equal values of this column stay in one fold; null divides all rows.</param>
+    /// <param name="fold">The number of folds, at least 2.</param>
+    /// <param name="samplingKeyColumnName">
+    /// Rows with equal values in this column stay in one fold; null splits all rows.
+    /// </param>
     /// <returns>This sweep.</returns>
-    /// <exception cref="ArgumentException">There are fewer than 2 folds, or no such column.</exception>
+    /// <exception cref="ArgumentException">There are fewer than 2 folds, or the column does not exist.</exception>
     public ChainSweep SetDataset(IDataView data, int fold, string? samplingKeyColumnName = null)
     {
         ArgumentNullException.ThrowIfNull(data);
@@ -140,11 +146,15 @@ public sealed class ChainSweep
         return this;
     }
 
-    /// <summary>Judges by a metric.</summary>
-    /// <param name="metric">The metric, which fits the task of the models.</param>
-    /// <param name="labelColumnName">The column of the truth, in the validation rows once they went through the pipeline.</param>
+    /// <summary>Evaluates by a metric.</summary>
+    /// <param name="metric">The metric, which must fit the task of the models.</param>
+    /// <param name="labelColumnName">
+    /// The column of true labels, in the validation rows after they went through the pipeline.
+    /// </param>
     /// <returns>This sweep.</returns>
-    /// <exception cref="ArgumentException">There is no such metric, or the column's name is empty.</exception>
+    /// <exception cref="ArgumentException">
+    /// <paramref name="metric"/> is not a defined value, or the column name is empty.
+    /// </exception>
     [SuppressMessage("ApiDesign", "RS0027", Justification = "The overloads differ in their first argument's type.")]
     public ChainSweep SetMetric(SweepMetric metric, string labelColumnName = "Label")
     {
@@ -161,10 +171,12 @@ public sealed class ChainSweep
         return this;
     }
 
-    /// <summary>Judges by a metric of one's own.</summary>
-    /// <param name="name">What it is called in tables.</param>
-    /// <param name="evaluate">Gives it, of the validation rows once they went through the pipeline. NaN is a failure.</param>
-    /// <param name="isMaximized">Whether more is better.</param>
+    /// <summary>Evaluates by a custom metric.</summary>
+    /// <param name="name">Its name in tables.</param>
+    /// <param name="evaluate">
+    /// Computes it from the validation rows after they went through the pipeline. NaN is a failure.
+    /// </param>
+    /// <param name="isMaximized">Whether higher is better.</param>
     /// <returns>This sweep.</returns>
     /// <exception cref="ArgumentException">The name is empty.</exception>
     public ChainSweep SetMetric(string name, Func<IDataView, double> evaluate, bool isMaximized)
@@ -178,7 +190,7 @@ public sealed class ChainSweep
         return this;
     }
 
-    /// <summary>Tries every combination, in order; so it is by default.</summary>
+    /// <summary>Tries every combination, in order; this is the default.</summary>
     /// <returns>This sweep.</returns>
     public ChainSweep SetGridSearch()
     {
@@ -186,8 +198,8 @@ public sealed class ChainSweep
         return this;
     }
 
-    /// <summary>Tries combinations at random, none twice, until there is none left; see <see cref="SweepSpace"/>.</summary>
-    /// <param name="seed">Decides which, and in which order.</param>
+    /// <summary>Tries random combinations without repetition until none is left; see <see cref="SweepSpace"/>.</summary>
+    /// <param name="seed">Determines which combinations, and their order.</param>
     /// <returns>This sweep.</returns>
     public ChainSweep SetRandomSearch(int seed)
     {
@@ -195,8 +207,10 @@ public sealed class ChainSweep
         return this;
     }
 
-    /// <summary>Limits how many candidates are fitted; without, all of the space are, and a random search may not end.</summary>
-    /// <param name="count">At least 1. Each is a trial for every chain count.</param>
+    /// <summary>
+    /// Limits how many candidates are fitted; without a limit, the whole space is, and a random search may not end.
+    /// </summary>
+    /// <param name="count">At least 1. Each candidate is a trial for every chain count.</param>
     /// <returns>This sweep.</returns>
     public ChainSweep SetMaxModelToExplore(int count)
     {
@@ -205,8 +219,8 @@ public sealed class ChainSweep
         return this;
     }
 
-    /// <summary>Limits the time of the whole sweep: of fitting, scoring and measuring.</summary>
-    /// <param name="seconds">More than 0. Of a sweep with a checkpoint folder, what earlier runs of it took counts.</param>
+    /// <summary>Limits the time of the whole sweep, including fitting, scoring and measuring.</summary>
+    /// <param name="seconds">More than 0. With a checkpoint folder, the time of earlier runs counts.</param>
     /// <returns>This sweep.</returns>
     public ChainSweep SetTrainingTimeInSeconds(double seconds)
     {
@@ -215,7 +229,7 @@ public sealed class ChainSweep
         return this;
     }
 
-    /// <summary>Limits the time of a candidate, with all its trials, or of a chain count of a fitted model.</summary>
+    /// <summary>Limits the time of a candidate with all its trials, or of one chain count of a fitted model.</summary>
     /// <param name="seconds">More than 0.</param>
     /// <returns>This sweep.</returns>
     public ChainSweep SetTrialTimeInSeconds(double seconds)
@@ -226,8 +240,8 @@ public sealed class ChainSweep
     }
 
     /// <summary>
-    /// Limits the memory that a trial may add. What this library's estimators are going to take is estimated, and a
-    /// candidate refused before it is fitted; all else is measured, and refused afterwards.
+    /// Limits the memory that a trial may add. For this library's estimators it is estimated, and a candidate that exceeds it
+    /// is refused before it is fitted; everything else is measured, and refused afterwards.
     /// </summary>
     /// <param name="megabytes">More than 0; a megabyte is 1,048,576 bytes.</param>
     /// <returns>This sweep.</returns>
@@ -238,7 +252,7 @@ public sealed class ChainSweep
         return this;
     }
 
-    /// <summary>Sets how many rows are scored together where latency is measured; 1 by default.</summary>
+    /// <summary>Sets how many rows are scored together when latency is measured; 1 by default.</summary>
     /// <param name="rows">From 1 to 65,536.</param>
     /// <returns>This sweep.</returns>
     public ChainSweep SetLatencyBatchSize(int rows)
@@ -249,14 +263,14 @@ public sealed class ChainSweep
         return this;
     }
 
-    /// <summary>Adds a cascade to every model's trials for each tolerance, where the model has several chains.</summary>
-    /// <param name="data">Rows to find thresholds by, neither trained nor judged on.</param>
+    /// <summary>Adds a cascade to every model's trials for each tolerance, if the model has several chains.</summary>
+    /// <param name="data">Rows to find thresholds on, used neither for training nor for evaluation.</param>
     /// <param name="tolerances">
-    /// How much worse than with all chains the calibrated metric may be, each at least 0 and there once: the loss of language
-    /// models, and of classification the accuracy, or the log-loss where that is the sweep's metric.
+    /// How much worse than with all chains the calibrated metric may be, each at least 0 and listed once: the loss for language
+    /// models; for classification the accuracy, or the log-loss if that is the sweep's metric.
     /// </param>
     /// <returns>This sweep.</returns>
-    /// <exception cref="ArgumentException">There is no tolerance, or one that is none.</exception>
+    /// <exception cref="ArgumentException">There is no tolerance, or an invalid one.</exception>
     public ChainSweep SetCascadeCalibration(IDataView data, params double[] tolerances)
     {
         ArgumentNullException.ThrowIfNull(data);
@@ -272,8 +286,8 @@ public sealed class ChainSweep
     }
 
     /// <summary>
-    /// Tells of every trial when it has ended and, with a checkpoint folder, is on the disk; on the thread of the sweep. A
-    /// trial whose model is kept has it then.
+    /// Reports every trial when it has ended and, with a checkpoint folder, is on disk; called on the sweep's thread. The model
+    /// of a trial that is kept is available then.
     /// </summary>
     /// <returns>This sweep.</returns>
     public ChainSweep SetMonitor(IProgress<ChainTrial> monitor)
@@ -284,16 +298,16 @@ public sealed class ChainSweep
     }
 
     /// <summary>
-    /// Keeps trials in a folder as they end, from which the same sweep goes on after a kill or a cancellation: with the next
-    /// candidate, with the best so far and its model, and with the same trials in the end.
+    /// Stores trials in a folder as they end, so that the same sweep can resume after a kill or a cancellation: with the next
+    /// candidate, the best so far and its model, and the same trials in the end.
     /// </summary>
     /// <remarks>
-    /// The folder has <c>sweep.json</c>, which says what is swept, <c>sweep-trials.jsonl</c>, and a zip for each candidate of
-    /// which models are kept. A candidate that the sweep's end cut short is tried anew. Limits may be others when a sweep
-    /// goes on; all else that decides its trials must be the same, and rows are compared by their columns and the first
-    /// hundred. Of a candidate that was being fitted when the process was killed, nothing is left.
+    /// The folder contains <c>sweep.json</c>, which describes the sweep, <c>sweep-trials.jsonl</c>, and a zip for each
+    /// candidate with kept models. A candidate that was interrupted is tried again. Limits may differ when a sweep resumes;
+    /// everything else that determines its trials must be the same, and rows are compared by their columns and the first
+    /// hundred. Nothing remains of a candidate that was being fitted when the process was killed.
     /// </remarks>
-    /// <param name="folder">The folder, which is created where it is missing; one for each sweep.</param>
+    /// <param name="folder">The folder, created if missing; one per sweep.</param>
     /// <returns>This sweep.</returns>
     /// <exception cref="ArgumentException">The name is empty.</exception>
     public ChainSweep SetCheckpoint(string folder)
@@ -306,24 +320,26 @@ public sealed class ChainSweep
     }
 
     /// <summary>Runs the sweep.</summary>
-    /// <param name="cancellationToken">Ends it after the step or row that it is in, with the trials that are done.</param>
-    /// <returns>The trials, with their models: disposing it disposes these.</returns>
+    /// <param name="cancellationToken">Ends the sweep after the current step or row, and returns the completed trials.</param>
+    /// <returns>The trials with their models, which are disposed with it.</returns>
     /// <exception cref="InvalidOperationException">
-    /// A model or a pipeline, the data or the metric was not set, or both model and pipeline; it runs already; or no trial
-    /// completed: the message has the reason of each.
+    /// A model or a pipeline, the data or the metric was not set, or both a model and a pipeline were; the sweep is already
+    /// running; or no trial completed: the message has the reason for each.
     /// </exception>
     /// <exception cref="ArgumentException">
-    /// The metric does not fit the model that is swept, or its validation rows; or a fold has no rows; or the checkpoint folder
-    /// is of another sweep, and the message says what differs.
+    /// The metric does not fit the swept model or its validation rows; a fold has no rows; or the checkpoint folder belongs to
+    /// another sweep, and the message says what differs.
     /// </exception>
-    /// <exception cref="InvalidDataException">The checkpoint folder is damaged; the message names the file, and the line.</exception>
-    /// <exception cref="IOException">The checkpoint folder cannot be written, or another sweep writes to it.</exception>
-    /// <exception cref="UnauthorizedAccessException">The checkpoint folder may not be written.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The checkpoint folder is damaged; the message names the file and the line.
+    /// </exception>
+    /// <exception cref="IOException">The checkpoint folder cannot be written, or another sweep is writing to it.</exception>
+    /// <exception cref="UnauthorizedAccessException">The checkpoint folder is not writable.</exception>
     public ChainSweepResult Run(CancellationToken cancellationToken = default) => Enter(plan => Run(plan, cancellationToken));
 
-    /// <summary>Runs the sweep on a thread of its own; see <see cref="Run(CancellationToken)"/> for what it throws.</summary>
-    /// <param name="cancellationToken">Ends it after the step or row that it is in, with the trials that are done.</param>
-    /// <returns>The trials, with their models: disposing it disposes these.</returns>
+    /// <summary>Runs the sweep on its own thread; see <see cref="Run(CancellationToken)"/> for its exceptions.</summary>
+    /// <param name="cancellationToken">Ends the sweep after the current step or row, and returns the completed trials.</param>
+    /// <returns>The trials with their models, which are disposed with it.</returns>
     public Task<ChainSweepResult> RunAsync(CancellationToken cancellationToken = default) => Enter(plan => Task.Factory.StartNew(
         () => Run(plan, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default));
 

@@ -7,26 +7,28 @@ public sealed class SweepSettings
 {
     private readonly List<KeyValuePair<string, object>> _values = [];
 
-    /// <summary>Settings without a value: <see cref="Set"/> adds them.</summary>
+    /// <summary>Creates settings without values; use <see cref="Set"/> to add them.</summary>
     public SweepSettings()
     {
     }
 
     /// <summary>
-    /// Ends with the sweep, and with the trial's limit of time. Estimators of this library get it from the sweep, others
-    /// where the candidate's code hands it on. Settings of a trial that ended have none.
+    /// Cancelled with the sweep, and at the trial's time limit. This library's estimators receive it from the sweep, others
+    /// only if the candidate's code passes it on. The settings of a trial that has ended have none.
     /// </summary>
     public CancellationToken CancellationToken { get; internal init; }
 
-    /// <summary>The values in the space's order, each of the type that the space has it in.</summary>
+    /// <summary>The values in the space's order, each of the type that it has in the space.</summary>
     internal IReadOnlyList<KeyValuePair<string, object>> Values => _values;
 
-    /// <summary>The value of a name, exactly as the space, or <see cref="Set"/>, was given it; an array is a copy.</summary>
-    /// <typeparam name="T">The type that the space has it in.</typeparam>
+    /// <summary>
+    /// Returns the value of a name, exactly as it was added to the space or by <see cref="Set"/>; an array is a copy.
+    /// </summary>
+    /// <typeparam name="T">The value's type in the space.</typeparam>
     /// <param name="name">The name in the space.</param>
     /// <exception cref="ArgumentException">
-    /// There is no such name, and the message lists those that there are; or its value is of another type, and the message
-    /// names both.
+    /// The name does not exist, and the message lists those that do; or its value is of another type, and the message names
+    /// both.
     /// </exception>
     public T Get<T>(string name)
     {
@@ -44,11 +46,13 @@ public sealed class SweepSettings
             $"The setting '{name}' is of type {value.GetType()}, but was asked for as {typeof(T)}.", nameof(name));
     }
 
-    /// <summary>Gives a name a value, in place of what it had: what a trial had can be repeated so, without a sweep.</summary>
+    /// <summary>
+    /// Sets the value of a name, replacing any previous one; this repeats a trial's settings without a sweep.
+    /// </summary>
     /// <param name="name">The name.</param>
-    /// <param name="value">Bool, a number, a text, an enum, or an array of these, which is copied.</param>
+    /// <param name="value">A Boolean, number, string or enum, or an array of these, which is copied.</param>
     /// <returns>These settings.</returns>
-    /// <exception cref="ArgumentException">The name is empty, or the value of a type that no space has.</exception>
+    /// <exception cref="ArgumentException">The name is empty, or the value's type is not supported.</exception>
     public SweepSettings Set<T>(string name, T value)
     {
         SweepValue.CheckName(name);
@@ -57,7 +61,7 @@ public sealed class SweepSettings
         return this;
     }
 
-    /// <summary>The same values with a token, or without.</summary>
+    /// <summary>Returns the same values with another token, or none.</summary>
     internal SweepSettings With(CancellationToken cancellationToken)
     {
         var copy = new SweepSettings { CancellationToken = cancellationToken };
@@ -65,7 +69,7 @@ public sealed class SweepSettings
         return copy;
     }
 
-    /// <summary>Gives a name a value that was checked.</summary>
+    /// <summary>Sets a value that was already checked.</summary>
     internal void Put(string name, object value)
     {
         var (index, entry) = (IndexOf(name), KeyValuePair.Create(name, SweepValue.Copy(value)));
@@ -75,10 +79,10 @@ public sealed class SweepSettings
             _values[index] = entry;
     }
 
-    /// <summary>The values as exact texts.</summary>
+    /// <summary>The values as exact strings.</summary>
     internal Dictionary<string, string> Texts() => _values.ToDictionary(value => value.Key, value => SweepValue.TextOf(value.Value));
 
-    /// <summary>For example <c>learningRate = 0.001, chains = [4, 4]</c>; empty without values.</summary>
+    /// <summary>Returns, for example, <c>learningRate = 0.001, chains = [4, 4]</c>; empty without values.</summary>
     internal string Describe() => string.Join(", ", _values.Select(value => $"{value.Key} = {SweepValue.TextOf(value.Value)}"));
 
     private int IndexOf(string name) => _values.FindIndex(value => value.Key == name);

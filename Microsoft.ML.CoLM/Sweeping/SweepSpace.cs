@@ -5,9 +5,9 @@ namespace Microsoft.ML.CoLM;
 
 /// <summary>The candidates of a sweep: every combination of the values of its names.</summary>
 /// <remarks>
-/// A grid search goes through all combinations in order, the last name's values fastest; a range counts with its steps. A
-/// random search draws a choice among its values, and a range's values from the whole range, evenly or, with a logarithmic
-/// one, evenly in the logarithm: its steps then count for nothing.
+/// A grid search tries all combinations in order, the last name's values varying fastest; a range contributes its steps. A
+/// random search draws one of the listed values, or any value of a range, uniformly or, with a logarithmic one, uniformly in
+/// the logarithm; its steps are then ignored.
 /// </remarks>
 public sealed class SweepSpace
 {
@@ -15,12 +15,12 @@ public sealed class SweepSpace
 
     internal IReadOnlyList<SweepDimension> Dimensions => _dimensions;
 
-    /// <summary>Adds a name with some values: bool, numbers, text, enums, or arrays of these, which are copied.</summary>
-    /// <param name="name">A name that the space does not have yet.</param>
-    /// <param name="values">One value or more, each once.</param>
+    /// <summary>Adds a name with its values: Booleans, numbers, strings, enums, or arrays of these, which are copied.</summary>
+    /// <param name="name">A name that is not in the space yet.</param>
+    /// <param name="values">One or more distinct values.</param>
     /// <returns>This space.</returns>
     /// <exception cref="ArgumentException">
-    /// The name is empty or taken, there is no value, one is null or there twice, or of another type than these.
+    /// The name is empty or taken, there is no value, or one is null, a duplicate, or of another type.
     /// </exception>
     public SweepSpace Choice<T>(string name, IReadOnlyList<T> values)
     {
@@ -28,10 +28,10 @@ public sealed class SweepSpace
         return Add(name, () => ChoiceDimension.Of(name, values));
     }
 
-    /// <summary>Adds a name with some values: bool, numbers, text, enums, or arrays of these, which are copied.</summary>
+    /// <summary>Adds a name with its values: Booleans, numbers, strings, enums, or arrays of these, which are copied.</summary>
     /// <returns>This space.</returns>
     /// <exception cref="ArgumentException">
-    /// The name is empty or taken, a value is null or there twice, or of another type than these.
+    /// The name is empty or taken, or a value is null, a duplicate, or of another type.
     /// </exception>
     public SweepSpace Choice<T>(string name, T first, T second, params T[] more)
     {
@@ -40,29 +40,34 @@ public sealed class SweepSpace
     }
 
     /// <summary>Adds a name with a range of numbers.</summary>
-    /// <param name="name">A name that the space does not have yet.</param>
-    /// <param name="min">The least, one of the steps.</param>
-    /// <param name="max">The largest, one of the steps where there are two or more.</param>
-    /// <param name="logBase">Whether steps are even in the logarithm; <paramref name="min"/> is then above 0.</param>
+    /// <param name="name">A name that is not in the space yet.</param>
+    /// <param name="min">The minimum, which is the first step.</param>
+    /// <param name="max">The maximum, which is the last step if there are two or more.</param>
+    /// <param name="logBase">
+    /// Whether steps are evenly spaced in the logarithm; <paramref name="min"/> must then be above 0.
+    /// </param>
     /// <param name="steps">
-    /// Values of a grid search, from 1 to 65,536, the ends among them; those between are rounded to 15 digits.
+    /// The number of values in a grid search, from 1 to 65,536, including both ends; those in between are rounded to 15 digits.
     /// </param>
     /// <returns>This space.</returns>
-    /// <exception cref="ArgumentException">The name is empty or taken, or the range is none.</exception>
+    /// <exception cref="ArgumentException">The name is empty or taken, or the range is invalid.</exception>
     [SuppressMessage("ApiDesign", "RS0026", Justification = "The overloads differ in the type of their numbers.")]
     public SweepSpace Range(string name, double min, double max, bool logBase = false, int steps = 5) =>
         Add(name, () => new NumberDimension(name, min, max, logBase, steps));
 
     /// <summary>Adds a name with a range of whole numbers.</summary>
-    /// <param name="name">A name that the space does not have yet.</param>
-    /// <param name="min">The least, one of the steps.</param>
-    /// <param name="max">The largest, one of the steps where there are two or more.</param>
-    /// <param name="logBase">Whether steps are even in the logarithm; <paramref name="min"/> is then above 0.</param>
+    /// <param name="name">A name that is not in the space yet.</param>
+    /// <param name="min">The minimum, which is the first step.</param>
+    /// <param name="max">The maximum, which is the last step if there are two or more.</param>
+    /// <param name="logBase">
+    /// Whether steps are evenly spaced in the logarithm; <paramref name="min"/> must then be above 0.
+    /// </param>
     /// <param name="steps">
-    /// Values of a grid search, from 1 to 65,536, the ends among them; fewer where the range has fewer whole numbers.
+    /// The number of values in a grid search, from 1 to 65,536, including both ends; fewer if the range has fewer whole
+    /// numbers.
     /// </param>
     /// <returns>This space.</returns>
-    /// <exception cref="ArgumentException">The name is empty or taken, or the range is none.</exception>
+    /// <exception cref="ArgumentException">The name is empty or taken, or the range is invalid.</exception>
     [SuppressMessage("ApiDesign", "RS0026", Justification = "The overloads differ in the type of their numbers.")]
     public SweepSpace Range(string name, int min, int max, bool logBase = false, int steps = 5) =>
         Add(name, () => new IntegerDimension(name, min, max, logBase, steps));

@@ -3,15 +3,17 @@ namespace Microsoft.ML.CoLM;
 /// <summary>How a trial of a sweep ended.</summary>
 public enum SweepTrialState
 {
-    /// <summary>It was fitted and measured.</summary>
+    /// <summary>The candidate was fitted and measured.</summary>
     Completed,
 
-    /// <summary>It threw; <see cref="ChainTrial.Error"/> says what.</summary>
+    /// <summary>The trial threw an exception; see <see cref="ChainTrial.Error"/>.</summary>
     Failed,
 
-    /// <summary>A limit or a cancellation ended it; it is not ranked.</summary>
+    /// <summary>A limit or a cancellation ended the trial; it is not ranked.</summary>
     Stopped,
 
-    /// <summary>It would have taken more memory than is allowed, or did; <see cref="ChainTrial.Error"/> says how much.</summary>
+    /// <summary>
+    /// The trial exceeded the memory limit, or would have; see <see cref="ChainTrial.Error"/> for the amount.
+    /// </summary>
     Refused,
 }

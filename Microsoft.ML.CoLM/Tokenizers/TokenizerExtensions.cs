@@ -2,37 +2,38 @@ using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Tokenizers;
 
-/// <summary>How documents become token ids and token ids become text, whichever tokenizer it is.</summary>
+/// <summary>Encodes documents to token ids and decodes token ids to text, with any tokenizer.</summary>
 internal static class TokenizerExtensions
 {
-    /// <summary>The token ids of a document.</summary>
+    /// <summary>Returns the token ids of a document.</summary>
     /// <param name="tokenizer">Any tokenizer.</param>
     /// <param name="text">
-    /// The text. Where it spells a special token (<c>&lt;/s&gt;</c>, <c>&lt;|eot_id|&gt;</c>), it means that token, as
-    /// in Hugging Face's tokenizers, unless the tokenizer says otherwise. Other than there, a beginning-of-text token that it begins
-    /// with is not doubled. Half a surrogate pair, which is no Unicode text, counts as U+FFFD.
+    /// The text. If it spells a special token (<c>&lt;/s&gt;</c>, <c>&lt;|eot_id|&gt;</c>), it is encoded as that token, as in
+    /// Hugging Face's tokenizers, unless the tokenizer decides otherwise. In contrast to these, a beginning-of-text token at
+    /// its start is not doubled. An unpaired surrogate, which is not valid Unicode, counts as U+FFFD.
     /// </param>
     /// <param name="bosTokenId">
-    /// The model's beginning-of-text token; null when it has none. A model folder's own tokenizer says by itself what stands around
-    /// a text, so that this token is only what an empty text consists of where nothing does; with any other tokenizer, the document
-    /// begins with it exactly once, or, without one, as the tokenizer has it, and has no end token.
+    /// The model's beginning-of-text token; null if it has none. A model folder's own tokenizer determines what is added around
+    /// a text, so this token is used only for an empty text to which nothing is added; with any other tokenizer, the document
+    /// begins with it exactly once or, without one, as the tokenizer encodes it, and has no end token.
     /// </param>
     /// <param name="checkAlive">
-    /// Called first, and with a model folder's tokenizer every few milliseconds; what it throws ends encoding.
+    /// Called first, and with a model folder's tokenizer every few milliseconds; an exception from it ends encoding.
     /// </param>
     public static int[] EncodeDocument(
         this Tokenizer tokenizer, string text, int? bosTokenId, Action? checkAlive = null) =>
         tokenizer.Encode(text, bosTokenId, ends: true, checkAlive);
 
     /// <summary>
-    /// As <see cref="EncodeDocument"/>, for a text that goes on: a prompt, or what stands before a choice. It has no end token.
+    /// As <see cref="EncodeDocument"/>, for a text that will be continued: a prompt, or what precedes a choice. It has no end
+    /// token.
     /// </summary>
     public static int[] EncodePrompt(
         this Tokenizer tokenizer, string text, int? bosTokenId, Action? checkAlive = null) =>
         tokenizer.Encode(text, bosTokenId, ends: false, checkAlive);
 
     /// <summary>As <see cref="EncodePrompt(Tokenizer, string, int?, Action?)"/>, for a text in parts.</summary>
-    /// <remarks>Only a model folder's own tokenizer knows parts; any other takes them for one text.</remarks>
+    /// <remarks>Only a model folder's own tokenizer supports parts; any other encodes them as one text.</remarks>
     public static int[] EncodePrompt(
         this Tokenizer tokenizer, IReadOnlyList<TextPart> parts, int? bosTokenId, Action? checkAlive = null)
     {
@@ -67,22 +68,22 @@ internal static class TokenizerExtensions
 
     /// <summary>The token ids of rows of a column, as documents; an empty text has none.</summary>
     /// <exception cref="ArgumentException">
-    /// A token is outside the model's vocabulary: the tokenizer is another model's.
+    /// A token is outside the model's vocabulary: the tokenizer belongs to another model.
     /// </exception>
     public static int[][] EncodeRows(
         this Tokenizer tokenizer, IReadOnlyList<string> texts, CoLMConfig config, string columnName,
         Action? checkAlive = null) =>
         [.. texts.Select(text => text.Length == 0 ? [] : tokenizer.EncodeRow(text, config, columnName, checkAlive))];
 
-    /// <summary>As <see cref="EncodeDocument"/>, for a text of a column and the model that is to read it.</summary>
+    /// <summary>As <see cref="EncodeDocument"/>, for a text in a column and the model that will read it.</summary>
     /// <exception cref="ArgumentException">
-    /// A token is outside the model's vocabulary: the tokenizer is another model's.
+    /// A token is outside the model's vocabulary: the tokenizer belongs to another model.
     /// </exception>
     public static int[] EncodeRow(
         this Tokenizer tokenizer, string text, CoLMConfig config, string columnName, Action? checkAlive = null) =>
         config.CheckedTokenIds(tokenizer.EncodeDocument(text, config.BosTokenId, checkAlive), columnName);
 
-    /// <summary>The token that a tokenizer by itself puts in front of a text; null for none.</summary>
+    /// <summary>The token that a tokenizer itself puts before a text; null for none.</summary>
     public static int? BeginningOfText(this Tokenizer tokenizer) => tokenizer switch
     {
         ModelTokenizer model => model.Template.Before is [.., var last] ? last : null,
@@ -91,9 +92,9 @@ internal static class TokenizerExtensions
         _ => tokenizer.EncodeToIds("") is [var first, ..] ? first : null,
     };
 
-    /// <summary>The ids of a text of a column, refused where the model does not have them.</summary>
+    /// <summary>Returns the ids of a text in a column, and rejects those that the model does not have.</summary>
     /// <exception cref="ArgumentException">
-    /// A token is outside the model's vocabulary: the tokenizer is another model's.
+    /// A token is outside the model's vocabulary: the tokenizer belongs to another model.
     /// </exception>
     public static int[] CheckedTokenIds(this CoLMConfig config, int[] ids, string columnName)
     {
@@ -109,11 +110,11 @@ internal static class TokenizerExtensions
     }
 
     /// <summary>
-    /// The text of token ids without special tokens, as Hugging Face's <c>decode(skip_special_tokens=True)</c> has it.
+    /// Returns the text of token ids without special tokens, like Hugging Face's <c>decode(skip_special_tokens=True)</c>.
     /// </summary>
     /// <remarks>
-    /// A SentencePiece document begins with a space that this takes away, so the text of a document's continuation is
-    /// what decoding all of it adds to decoding its beginning.
+    /// A SentencePiece document begins with a space that this removes, so the text of a document's continuation is what
+    /// decoding all of it adds to decoding its beginning.
     /// </remarks>
     public static string DecodeDocument(this Tokenizer tokenizer, IEnumerable<int> ids) => tokenizer switch
     {

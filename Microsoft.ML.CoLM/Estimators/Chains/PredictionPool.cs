@@ -3,14 +3,14 @@ using System.Collections.Concurrent;
 namespace Microsoft.ML.CoLM;
 
 /// <summary>
-/// Predictions of one model for many threads at once, such as a web service's requests: a PredictionEngine serves one
-/// thread at a time, so there are as many of them as were ever needed together.
+/// Makes one model's predictions available to many threads at once, such as a web service's requests. A PredictionEngine serves
+/// one thread at a time, so the pool creates as many as are needed simultaneously.
 /// </summary>
-/// <typeparam name="TSrc">A row.</typeparam>
-/// <typeparam name="TDst">A prediction.</typeparam>
+/// <typeparam name="TSrc">The type of an input row.</typeparam>
+/// <typeparam name="TDst">The type of a prediction.</typeparam>
 /// <remarks>
-/// Made by <see cref="CoLMCatalog.CreatePredictionEnginePool"/>. All engines share the transformer's weights; one by itself
-/// takes little more than its buffers. Safe for several threads.
+/// Created by <see cref="CoLMCatalog.CreatePredictionEnginePool"/>. All engines share the transformer's weights; each takes
+/// little more than its buffers. Thread-safe.
 /// <format type="text/markdown"><![CDATA[
 /// ```csharp
 /// var model = mlContext.Model.Load("model.zip", out _);
@@ -27,17 +27,17 @@ public sealed class PredictionPool<TSrc, TDst> : IDisposable
     private readonly ConcurrentBag<PredictionEngine<TSrc, TDst>> _free;
     private volatile bool _disposed;
 
-    /// <param name="create">Makes an engine that does not own its transformer.</param>
+    /// <param name="create">Creates an engine that does not own its transformer.</param>
     internal PredictionPool(Func<PredictionEngine<TSrc, TDst>> create)
     {
         _create = create;
         _free = [create()]; // a transformer or a row that does not fit is refused here, not in the first request
     }
 
-    /// <summary>Engines that wait for a row.</summary>
+    /// <summary>Idle engines.</summary>
     internal int FreeEngines => _free.Count;
 
-    /// <summary>Predicts of one row.</summary>
+    /// <summary>Returns the prediction for one row.</summary>
     /// <param name="example">The row.</param>
     /// <returns>A new object for every call.</returns>
     /// <exception cref="ObjectDisposedException">The pool or the transformer was disposed.</exception>
@@ -62,7 +62,9 @@ public sealed class PredictionPool<TSrc, TDst> : IDisposable
         return prediction;
     }
 
-    /// <summary>Frees the engines, those that predict as soon as they have; the transformer stays the caller's.</summary>
+    /// <summary>
+    /// Disposes the engines, those in use as soon as they finish; the transformer still belongs to the caller.
+    /// </summary>
     public void Dispose()
     {
         _disposed = true;

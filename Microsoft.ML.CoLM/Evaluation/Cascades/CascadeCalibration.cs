@@ -4,7 +4,7 @@ using Microsoft.ML.CoLM.Text;
 namespace Microsoft.ML.CoLM;
 
 /// <summary>
-/// The cheapest cascade found whose metric stays near that of all chains, and what it is to be expected of it; see
+/// The cheapest cascade found whose metric stays close to that of all chains, and its expected performance; see
 /// <see cref="CoLMOperations.CalibrateCascade"/>.
 /// </summary>
 public sealed class CascadeCalibration
@@ -14,44 +14,44 @@ public sealed class CascadeCalibration
     }
 
     /// <summary>
-    /// The cascade, for <see cref="CoLMCatalog.WithCascade"/>; a single chain count without thresholds where all rows are to be
+    /// The cascade, for <see cref="CoLMCatalog.WithCascade"/>; a single chain count without thresholds if all rows are to be
     /// scored with it.
     /// </summary>
     public CascadeOptions Cascade { get; internal init; } = new();
 
     /// <summary>
-    /// Whether a cascade keeps the promise and costs less than all chains. Where none does, <see cref="Cascade"/> scores every
+    /// Whether a cascade meets the guarantee and costs less than all chains. If none does, <see cref="Cascade"/> scores every
     /// row with all chains.
     /// </summary>
     public bool IsFound { get; internal init; }
 
-    /// <summary>What <see cref="Metric"/> is.</summary>
+    /// <summary>Which metric <see cref="Metric"/> is.</summary>
     public SweepMetric Kind { get; internal init; }
 
-    /// <summary>The cascade's metric on the rows that it was calibrated on.</summary>
+    /// <summary>The cascade's metric on the calibration rows.</summary>
     public double Metric { get; internal init; }
 
-    /// <summary>The same rows' metric with all chains.</summary>
+    /// <summary>The metric of the same rows with all chains.</summary>
     public double AllChainsMetric { get; internal init; }
 
     /// <summary>
-    /// How much worse than with all chains the metric may be on as many further rows of the same kind, at most, with the
-    /// <see cref="CascadeCalibrationOptions.Confidence"/> that was asked for; infinite where rows are too few to say.
+    /// An upper bound on how much worse than with all chains the metric is on equally many new rows of the same kind, at the
+    /// requested <see cref="CascadeCalibrationOptions.Confidence"/>; infinite if there are too few rows to tell.
     /// </summary>
     public double DifferenceBound { get; internal init; }
 
-    /// <summary>Chain counts that the rows stop at, on average.</summary>
+    /// <summary>The mean chain count at which the rows stop.</summary>
     public double MeanChainsUsed { get; internal init; }
 
     /// <summary>
-    /// Parameters in use at a token, on average, as a share of those of all chains: at most 1, about what time it takes.
+    /// Mean parameters in use per token, as a share of those of all chains: at most 1, and roughly the relative running time.
     /// </summary>
     public double RelativeCost { get; internal init; }
 
-    /// <summary>Rows that it was calibrated on.</summary>
+    /// <summary>The number of calibration rows.</summary>
     public int RowCount { get; internal init; }
 
-    /// <summary>The cascade and what it costs, as a sentence.</summary>
+    /// <summary>Returns the cascade and its cost as a sentence.</summary>
     public override string ToString()
     {
         var figures = string.Create(CultureInfo.InvariantCulture,

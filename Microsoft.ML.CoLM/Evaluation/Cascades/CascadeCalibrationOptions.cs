@@ -1,29 +1,29 @@
 namespace Microsoft.ML.CoLM;
 
-/// <summary>How thresholds of a cascade are found; see <see cref="CoLMOperations.CalibrateCascade"/>.</summary>
+/// <summary>How a cascade's thresholds are found; see <see cref="CoLMOperations.CalibrateCascade"/>.</summary>
 public sealed class CascadeCalibrationOptions
 {
     /// <summary>
-    /// Chain counts that the cascade may stop at, each more than the one before; the last stands for all chains, which the
-    /// metric is compared with. Null takes 1, 2 and so on up to the model's. The search decides which of them pay.
+    /// The chain counts at which the cascade may stop, in increasing order; the last one stands for all chains, which the
+    /// metric is compared with. Null uses 1, 2 and so on up to the model's. The search decides which of them pay off.
     /// Default: null.
     /// </summary>
     public IReadOnlyList<int>? ChainCounts { get; set; }
 
-    /// <summary>How sure the promise is to be, from 0.5, which leaves no margin, to less than 1. Default: 0.95.</summary>
+    /// <summary>The confidence of the guarantee, from 0.5, which leaves no margin, to less than 1. Default: 0.95.</summary>
     public double Confidence { get; set; } = 0.95;
 
     /// <summary>
-    /// What is to stay near that of all chains: <see cref="SweepMetric.Loss"/> of language models, which null takes there;
-    /// <see cref="SweepMetric.Accuracy"/> of classification, which null takes there (<see cref="SweepMetric.MicroAccuracy"/> is
-    /// the same), or its <see cref="SweepMetric.LogLoss"/>, natural log. Default: null.
+    /// The metric to preserve: <see cref="SweepMetric.Loss"/> for language models; <see cref="SweepMetric.Accuracy"/>
+    /// (<see cref="SweepMetric.MicroAccuracy"/> is the same) or <see cref="SweepMetric.LogLoss"/>, natural log, for
+    /// classification. Null uses the loss or the accuracy, respectively. Default: null.
     /// </summary>
     public SweepMetric? Metric { get; set; }
 
-    /// <summary>The label of classification, of the type that the model was tuned for. Default: "Label".</summary>
+    /// <summary>The label column for classification, of the type that the model was tuned for. Default: "Label".</summary>
     public string LabelColumnName { get; set; } = "Label";
 
-    /// <summary>What later changes of these options do not reach.</summary>
+    /// <summary>A copy that later changes to these options do not affect.</summary>
     internal CascadeCalibrationOptions Copy()
     {
         var copy = (CascadeCalibrationOptions)MemberwiseClone();
@@ -31,7 +31,7 @@ public sealed class CascadeCalibrationOptions
         return copy;
     }
 
-    /// <summary>Refuses what no model has.</summary>
+    /// <summary>Rejects options that are invalid for every model.</summary>
     /// <exception cref="ArgumentException">The message names the option.</exception>
     internal void Check()
     {

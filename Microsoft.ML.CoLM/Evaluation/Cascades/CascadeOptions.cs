@@ -4,34 +4,33 @@ using Microsoft.ML.CoLM.Text;
 namespace Microsoft.ML.CoLM;
 
 /// <summary>
-/// Computes every row with few chains, and only those that are not clear then with more, on top of what is there.
+/// Computes every row with few chains, and only uncertain rows with more, reusing what has been computed.
 /// </summary>
 /// <remarks>
-/// Goes beyond the paper, whose structure allows it: chains that are added read the features of earlier ones and change
-/// none (arXiv 2505.11820, section 3). A row that stops at a count costs the chains up to it, one that goes on pays the
-/// chains that are added, and each has the scores of the count at which it ends. <see cref="CoLMOperations.CalibrateCascade"/>
-/// finds the thresholds that keep a metric at the least cost.
+/// Goes beyond the paper, whose structure permits it: added chains read the features of earlier ones and change none (arXiv
+/// 2505.11820, section 3). A row that stops at a count costs the chains up to it, a row that continues costs only the added
+/// chains, and each row gets the scores of the count at which it stops. <see cref="CoLMOperations.CalibrateCascade"/> finds the
+/// cheapest thresholds that preserve a metric.
 /// </remarks>
 public sealed class CascadeOptions
 {
-    /// <summary>The chain counts, each more than the one before; rows begin with the first. Default: none, which is refused.</summary>
+    /// <summary>The chain counts, in increasing order; rows start with the first. Default: none, which is rejected.</summary>
     public IReadOnlyList<int> ChainCounts { get; set; } = [];
 
     /// <summary>
-    /// Of language modelling, for every count but the last: the mean loss of a row's scored tokens (natural log) at or below
-    /// which the row goes no further. None is less than the one before; infinity stops all rows, a negative number none.
-    /// Default: none.
+    /// For language modelling, one per count but the last: a row stops if the mean loss of its scored tokens (natural log) is
+    /// at or below the threshold. Thresholds must not decrease; infinity stops all rows, a negative number none. Default: none.
     /// </summary>
     public IReadOnlyList<double> MaximumLosses { get; set; } = [];
 
     /// <summary>
-    /// Of classification, for every count but the last: the margin, which is the most probable class's probability less the
-    /// next one's, at or above which a row goes no further. None is less than the one before; 0 stops all rows, more than 1
+    /// For classification, one per count but the last: a row stops if its margin, the probability of the most probable class
+    /// minus that of the next one, is at or above the threshold. Thresholds must not decrease; 0 stops all rows, more than 1
     /// none. Default: none.
     /// </summary>
     public IReadOnlyList<double> MinimumMargins { get; set; } = [];
 
-    /// <summary>What a row must reach at every count but the last, a loss or a margin.</summary>
+    /// <summary>The threshold for stopping at every count but the last, a loss or a margin.</summary>
     internal IReadOnlyList<double> Thresholds => MaximumLosses.Count > 0 ? MaximumLosses : MinimumMargins;
 
     /// <summary>A cascade of a task.</summary>
@@ -45,7 +44,7 @@ public sealed class CascadeOptions
         MinimumMargins = stopsByLoss ? [] : thresholds,
     };
 
-    /// <summary>Refuses a cascade that is none, with a message that names the option.</summary>
+    /// <summary>Rejects an invalid cascade with a message that names the option.</summary>
     internal void Check()
     {
         ArgumentNullException.ThrowIfNull(ChainCounts);
@@ -64,7 +63,7 @@ public sealed class CascadeOptions
         });
     }
 
-    /// <summary>A copy that later changes do not reach; not checked yet.</summary>
+    /// <summary>A copy that later changes do not affect; not validated yet.</summary>
     internal CascadeOptions Copy() => new()
     {
         ChainCounts = ChainCounts is null ? null! : [.. ChainCounts],
@@ -72,8 +71,8 @@ public sealed class CascadeOptions
         MinimumMargins = MinimumMargins is null ? null! : [.. MinimumMargins],
     };
 
-    /// <summary>As deep as the options say, which later changes do not reach.</summary>
-    /// <exception cref="ArgumentException">They are no cascade; the message names the option.</exception>
+    /// <summary>The depth that the options describe, which later changes do not affect.</summary>
+    /// <exception cref="ArgumentException">The options are not a valid cascade; the message names the option.</exception>
     internal Depth ToDepth()
     {
         var copy = Copy();
@@ -84,7 +83,7 @@ public sealed class CascadeOptions
         });
     }
 
-    /// <summary>Refuses thresholds of another kind than rows stop at.</summary>
+    /// <summary>Rejects thresholds of another kind than the task's.</summary>
     /// <param name="cascade">The cascade.</param>
     /// <param name="stopsByLoss">Whether rows stop at a loss, not at a margin.</param>
     /// <exception cref="ArgumentException">They are of the other kind.</exception>
@@ -128,7 +127,7 @@ public sealed class CascadeOptions
         }
     }
 
-    /// <summary>The cascade in a line.</summary>
+    /// <summary>Returns the cascade in one line.</summary>
     public override string ToString() => $"{nameof(ChainCounts)} {List(ChainCounts)}" +
         (MaximumLosses?.Count > 0 ? $", {nameof(MaximumLosses)} {List(MaximumLosses)}" : "") +
         (MinimumMargins?.Count > 0 ? $", {nameof(MinimumMargins)} {List(MinimumMargins)}" : "");

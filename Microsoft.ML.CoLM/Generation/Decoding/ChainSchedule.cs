@@ -1,6 +1,6 @@
 namespace Microsoft.ML.CoLM;
 
-/// <summary>Says how many chains compute the next token.</summary>
-/// <param name="step">Where generation stands.</param>
+/// <summary>Chooses how many chains compute the next token.</summary>
+/// <param name="step">The current state of generation.</param>
 /// <returns>A chain count from 1 to the model's.</returns>
 public delegate int ChainSchedule(ChainScheduleStep step);

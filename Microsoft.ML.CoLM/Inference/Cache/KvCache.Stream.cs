@@ -13,26 +13,26 @@ public sealed partial class KvCache
 {
     private const int Version = 2; // 1 had no digest of keys and values
 
-    // What a header can be at most: 16 bytes, and the ids of all tokens.
+    // The largest possible header: 16 bytes, and the ids of all tokens.
     private const int LongestHeader = 1 << 28;
 
-    // The cache's memory is taken when this share of what it takes has arrived: what a stream claims costs nothing, and
-    // what is kept until then is little beside the cache.
+    // The cache is allocated once this share of its bytes has arrived: a stream's mere claims cost nothing, and what is
+    // buffered until then is small beside the cache.
     private const int ArrivedShare = 16;
 
-    // Memory of several sequences for each byte that follows, where it is much: empty ones cost a header little.
+    // The most memory per byte that follows, for large caches of several sequences: empty ones take few bytes in a header.
     private const int LargestRatio = 1024;
     private const long AlwaysTaken = 64 << 20;
 
     private static ReadOnlySpan<byte> Magic => "COLMKVC\0"u8;
 
     /// <summary>
-    /// Writes the cached tokens with their keys and values, for another process to go on from: a prefill process needs
-    /// the chains that have keys of their own, with KV sharing the first alone.
+    /// Writes the cached tokens with their keys and values, for another process to continue from. A prefill process needs only
+    /// the chains with their own keys, which with KV sharing is the first alone.
     /// </summary>
-    /// <param name="stream">Written from where it stands, and left open.</param>
-    /// <param name="model">The model that the cache was filled by; its fingerprint is written.</param>
-    /// <exception cref="ArgumentException">The cache is of another architecture.</exception>
+    /// <param name="stream">Written at its current position, and left open.</param>
+    /// <param name="model">The model that filled the cache; its fingerprint is written.</param>
+    /// <exception cref="ArgumentException">The cache is for another architecture.</exception>
     /// <exception cref="IOException">The stream cannot be written.</exception>
     /// <exception cref="ObjectDisposedException">The cache or the model was disposed.</exception>
     /// <exception cref="InvalidOperationException">The cache is being continued.</exception>
@@ -61,30 +61,30 @@ public sealed partial class KvCache
         stream.Write(hashed.Hash());
     }
 
-    /// <summary>Reads what <see cref="Save"/> wrote.</summary>
+    /// <summary>Reads a cache written by <see cref="Save"/>.</summary>
     /// <remarks>
-    /// A SHA-256 vouches for all of it. What the stream claims is checked before memory is taken: against its length, if
-    /// it can seek, and against what has arrived, if it cannot.
+    /// The data is verified with a SHA-256. The sizes that the stream claims are checked before memory is allocated: against
+    /// its length if it can seek, otherwise against what has arrived.
     /// </remarks>
     /// <param name="stream">
-    /// Read from where it stands, and left open. One that can seek must end with the cache; of one that cannot, such as
-    /// a network's, no byte behind the cache is read.
+    /// Read from its current position, and left open. A seekable stream must end with the cache; from one that cannot seek,
+    /// such as a network stream, no byte after the cache is read.
     /// </param>
     /// <param name="model">
-    /// The model to go on with: one whose keys and values are those of the model that filled the cache, for example that
-    /// one grown or tuned behind its first chain with KV sharing, on any device.
+    /// The model to continue with: one with the same keys and values as the model that filled the cache, for example that model
+    /// grown or tuned after its first chain with KV sharing, on any device.
     /// </param>
     /// <param name="capacity">
-    /// Tokens that a sequence can have, whose memory is taken at once; null goes on as the written cache would: with room for
-    /// what is in it, and as many tokens as that one could have.
+    /// The maximum length of a sequence, in tokens, which is allocated at once; null continues like the written cache: with
+    /// room for its contents, and the same limit.
     /// </param>
     /// <exception cref="InvalidDataException">
-    /// The stream holds no cache, or one of another version or another model; it is damaged, ends too early or goes on,
-    /// or its keys and values are not all finite numbers.
+    /// The stream contains no cache, or one of another version or model; it is damaged, ends too early or continues after the
+    /// cache; or its keys and values are not all finite.
     /// </exception>
-    /// <exception cref="InsufficientMemoryException">There is no memory for it; the message has its bytes.</exception>
+    /// <exception cref="InsufficientMemoryException">There is not enough memory; the message has the size in bytes.</exception>
     /// <exception cref="ArgumentOutOfRangeException">
-    /// <paramref name="capacity"/> is less than the longest sequence has, or above the model's context.
+    /// <paramref name="capacity"/> is less than the longest sequence, or above the model's context.
     /// </exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public static KvCache Load(Stream stream, CoLMModel model, int? capacity = null)
@@ -231,7 +231,7 @@ public sealed partial class KvCache
         return bytes.ToArray();
     }
 
-    /// <summary>Keys or values of the cached tokens, [heads, length, d], whatever order they are kept in.</summary>
+    /// <summary>Keys or values of the cached tokens, [heads, length, d], whatever their layout in memory.</summary>
     private Tensor Part(CachePart part)
     {
         var tensor = TensorOf(part);
@@ -259,8 +259,8 @@ public sealed partial class KvCache
 
     private Tensor TensorOf(CachePart part) => part.IsKey ? Keys(part.Layer, part.Chain) : Values(part.Layer, part.Chain);
 
-    /// <summary>Refuses a model whose keys and values would be others, or lie elsewhere.</summary>
-    /// <exception cref="ArgumentException">The cache is of another one; the message names the difference.</exception>
+    /// <summary>Rejects a model with different keys and values, or on another device.</summary>
+    /// <exception cref="ArgumentException">The cache is for another model; the message names the difference.</exception>
     /// <exception cref="ObjectDisposedException">The cache or the model was disposed.</exception>
     internal void CheckFits(CoLMModel model)
     {
@@ -290,7 +290,7 @@ public sealed partial class KvCache
         }
     }
 
-    /// <summary>Bytes that are left of a stream; null of one that does not know.</summary>
+    /// <summary>The number of bytes left in a stream; null if it does not know.</summary>
     private static long? Left(Stream stream)
     {
         try
@@ -305,7 +305,7 @@ public sealed partial class KvCache
 
     private static byte[] ReadExactly(BinaryReader reader, int count)
     {
-        // In steps, so that a stream that is shorter than it says ends this before the memory is taken.
+        // In steps, so that a stream that is shorter than it claims fails before the memory is allocated.
         var bytes = new byte[Math.Min(1 << 16, count)];
         for (var filled = 0; filled < count;)
         {

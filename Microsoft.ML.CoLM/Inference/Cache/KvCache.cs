@@ -8,23 +8,23 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM;
 
 /// <summary>
-/// Keys and values of the tokens that sequences consist of so far, so that none is computed again. With KV sharing
-/// (CoLM-Air, arXiv 2505.11820) they are the first chain's alone, and what one chain count cached serves every other.
+/// The keys and values of the tokens of one or more sequences, so that none is recomputed. With KV sharing (CoLM-Air, arXiv
+/// 2505.11820) they are the first chain's alone, and what one chain count has cached serves every other.
 /// </summary>
 /// <remarks>
-/// For each layer and each chain with keys of its own it has memory for keys and values of every key-value head, for
-/// <see cref="Capacity"/> tokens of each sequence, in the model's type. Where a capacity is asked for, all of that is taken
-/// at once and is the most that a sequence can have. A cache that <see cref="TextGenerator.Prefill"/> makes without one has
-/// room for the prompt and a little more, and grows in <see cref="TextGenerator.Continue"/>, up to the model's context.
-/// Disposed while it is used, a cache is freed when that ends, with an <see cref="ObjectDisposedException"/> where more
-/// was to follow. One call at a time continues or trims it, and none reads it meanwhile: others get an
-/// <see cref="InvalidOperationException"/>. Any number may <see cref="Clone"/> or <see cref="Save"/> it at once.
-/// <see cref="Tokens"/> is a view of what a call may be adding to.
+/// For each layer and each chain with its own keys, it stores the keys and values of every key-value head, for
+/// <see cref="Capacity"/> tokens of each sequence, in the model's type. A requested capacity is allocated at once and is the
+/// limit of each sequence. A cache that <see cref="TextGenerator.Prefill"/> creates without one has room for the prompt and a
+/// little more, and grows in <see cref="TextGenerator.Continue"/>, up to the model's context. A cache that is disposed while in
+/// use is freed when the operation ends, which throws an <see cref="ObjectDisposedException"/> if it had more to do. Only one
+/// call at a time may continue or trim it, and none may read it meanwhile: others throw an
+/// <see cref="InvalidOperationException"/>. Any number of calls may <see cref="Clone"/> or <see cref="Save"/> it at once.
+/// <see cref="Tokens"/> is a view of data that another call may be extending.
 /// </remarks>
 public sealed partial class KvCache : IDisposable
 {
-    // More room each time: at least for so many tokens, and a quarter of what there is. So all that is ever copied is some
-    // times the cache, which every token that is generated reads once, and a quarter is the most that stands empty.
+    // Grows by at least this many tokens, and by a quarter of its size. So all copying together costs a few times the cache,
+    // which every generated token reads once, and at most a quarter is unused.
     private const int LeastGrowth = 256;
     private const int GrowthShare = 4;
 
@@ -34,25 +34,27 @@ public sealed partial class KvCache : IDisposable
     private readonly Tensor[,] _keys;
     private readonly Tensor[,] _values;
 
-    /// <summary>An empty cache.</summary>
-    /// <param name="model">The model it is for.</param>
-    /// <param name="capacity">Tokens that a sequence can have, at most the model's context.</param>
-    /// <param name="sequenceCount">Sequences.</param>
+    /// <summary>Creates an empty cache.</summary>
+    /// <param name="model">The model that it is for.</param>
+    /// <param name="capacity">The maximum length of a sequence, in tokens; at most the model's context.</param>
+    /// <param name="sequenceCount">The number of sequences.</param>
     /// <exception cref="ArgumentOutOfRangeException">
-    /// <paramref name="capacity"/> is below 1 or above the model's context, or there is no sequence, or more bytes than can be
-    /// counted.
+    /// <paramref name="capacity"/> is below 1 or above the model's context, <paramref name="sequenceCount"/> is below 1, or the
+    /// size overflows.
     /// </exception>
-    /// <exception cref="InsufficientMemoryException">There is no memory of that size; the message has its bytes.</exception>
+    /// <exception cref="InsufficientMemoryException">There is not enough memory; the message has the size in bytes.</exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public KvCache(CoLMModel model, int capacity, int sequenceCount = 1)
         : this(model, capacity, sequenceCount, room: capacity, isBlocked: true)
     {
     }
 
-    /// <param name="model">As of the public one.</param>
-    /// <param name="capacity">As of the public one.</param>
-    /// <param name="sequenceCount">As of the public one.</param>
-    /// <param name="isBlocked">False for <see cref="ModuleSession"/>'s layout where the CPU's kernels could read theirs.</param>
+    /// <param name="model">As for the public constructor.</param>
+    /// <param name="capacity">As for the public constructor.</param>
+    /// <param name="sequenceCount">As for the public constructor.</param>
+    /// <param name="isBlocked">
+    /// False for <see cref="ModuleSession"/>'s layout even if the CPU's kernels could read theirs.
+    /// </param>
     internal KvCache(CoLMModel model, int capacity, int sequenceCount, bool isBlocked)
         : this(model, capacity, sequenceCount, room: capacity, isBlocked)
     {
@@ -78,27 +80,26 @@ public sealed partial class KvCache : IDisposable
         _lengths = new int[sequenceCount, Config.KeyValueChains];
     }
 
-    /// <summary>A cache with little memory, which takes more as its sequences need it.</summary>
-    /// <param name="model">The model it is for.</param>
-    /// <param name="limit">The most tokens that a sequence can have, at most the model's context.</param>
-    /// <param name="sequenceCount">Sequences.</param>
-    /// <exception cref="ArgumentOutOfRangeException">As the constructor's.</exception>
+    /// <summary>Creates a small cache that grows as its sequences need it.</summary>
+    /// <param name="model">The model that it is for.</param>
+    /// <param name="limit">The maximum length of a sequence, in tokens; at most the model's context.</param>
+    /// <param name="sequenceCount">The number of sequences.</param>
+    /// <exception cref="ArgumentOutOfRangeException">As for the constructor.</exception>
     internal static KvCache Growing(CoLMModel model, int limit, int sequenceCount = 1) =>
         new(model, limit, sequenceCount, room: LeastGrowth, isBlocked: true);
 
     /// <summary>
-    /// Tokens of a sequence that there is room for. That of a cache which was made without a capacity becomes more when it
-    /// is needed.
+    /// The number of tokens per sequence that fit without growing. A cache created without a capacity grows as needed.
     /// </summary>
     public int Capacity { get; private set; }
 
-    /// <summary>Sequences.</summary>
+    /// <summary>The number of sequences.</summary>
     public int SequenceCount { get; }
 
-    /// <summary>Bytes that keys and values have, for <see cref="Capacity"/> tokens of each sequence.</summary>
+    /// <summary>The size of the keys and values in bytes, for <see cref="Capacity"/> tokens of each sequence.</summary>
     public long SizeInBytes => SizeOf(Config, DataType, IsBlocked, Capacity, SequenceCount);
 
-    /// <summary>The most tokens that a sequence can have.</summary>
+    /// <summary>The maximum length of a sequence, in tokens.</summary>
     internal int Limit { get; }
 
     internal CoLMConfig Config { get; }
@@ -107,14 +108,16 @@ public sealed partial class KvCache : IDisposable
 
     internal Device Device { get; }
 
-    /// <summary>Whether keys and values lie as <see cref="CachedAttention"/> reads them, or [sequences, heads, capacity, d].</summary>
+    /// <summary>
+    /// Whether keys and values are laid out as <see cref="CachedAttention"/> reads them, or [sequences, heads, capacity, d].
+    /// </summary>
     internal bool IsBlocked { get; }
 
-    /// <summary>The bytes a cache will take, before it is made.</summary>
-    /// <param name="model">The model it is for.</param>
-    /// <param name="capacity">Tokens that a sequence can have.</param>
-    /// <param name="sequenceCount">Sequences.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A number is below 1, or a cache of that size has no number of bytes.</exception>
+    /// <summary>Returns the size of a cache in bytes before it is created.</summary>
+    /// <param name="model">The model that it is for.</param>
+    /// <param name="capacity">The maximum length of a sequence, in tokens.</param>
+    /// <param name="sequenceCount">The number of sequences.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is below 1, or the size overflows.</exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public static long SizeFor(CoLMModel model, int capacity, int sequenceCount = 1)
     {
@@ -127,12 +130,12 @@ public sealed partial class KvCache : IDisposable
         return SizeOf(model.Config, model.DataType, isBlocked, capacity, sequenceCount);
     }
 
-    /// <summary>Tokens of a sequence that are cached.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such sequence.</exception>
+    /// <summary>Returns the number of cached tokens of a sequence.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The sequence does not exist.</exception>
     public int Length(int sequence = 0) => Tokens(sequence).Count;
 
-    /// <summary>Ids of the tokens of a sequence that are cached.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such sequence.</exception>
+    /// <summary>Returns the ids of a sequence's cached tokens.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The sequence does not exist.</exception>
     public IReadOnlyList<int> Tokens(int sequence = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(sequence);
@@ -140,17 +143,17 @@ public sealed partial class KvCache : IDisposable
         return _tokens[sequence].AsReadOnly();
     }
 
-    /// <summary>Forgets a sequence's tokens from a length on; no memory is moved or freed.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such sequence, or it is not that long.</exception>
+    /// <summary>Truncates a sequence to a length; no memory is moved or freed.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The sequence does not exist, or is shorter.</exception>
     /// <exception cref="ObjectDisposedException">The cache was disposed.</exception>
-    /// <exception cref="InvalidOperationException">It is being used by another call.</exception>
+    /// <exception cref="InvalidOperationException">Another call is using the cache.</exception>
     public void Trim(int length, int sequence = 0)
     {
         using var use = EnterAlone();
         Forget(length, sequence);
     }
 
-    /// <summary>As <see cref="Trim"/>, for who uses the cache alone.</summary>
+    /// <summary>As <see cref="Trim"/>, for callers with exclusive use of the cache.</summary>
     internal void Forget(int length, int sequence)
     {
         _ = Length(sequence);
@@ -162,9 +165,9 @@ public sealed partial class KvCache : IDisposable
             _lengths[sequence, chain] = Math.Min(_lengths[sequence, chain], length);
     }
 
-    /// <summary>A copy with memory of its own.</summary>
+    /// <summary>Returns a copy with its own memory.</summary>
     /// <exception cref="ObjectDisposedException">The cache was disposed.</exception>
-    /// <exception cref="InvalidOperationException">It is being continued.</exception>
+    /// <exception cref="InvalidOperationException">The cache is being continued.</exception>
     public KvCache Clone()
     {
         using var use = Enter();
@@ -176,17 +179,17 @@ public sealed partial class KvCache : IDisposable
         return copy;
     }
 
-    /// <summary>Frees the memory, or leaves that to the end of what is being done with it.</summary>
+    /// <summary>Frees the memory, or, if the cache is in use, lets the operation in progress do so when it ends.</summary>
     public void Dispose() => _lifetime.Dispose();
 
     /// <summary>Begins a use: until it is disposed, the memory is not freed.</summary>
     /// <exception cref="ObjectDisposedException">The cache was disposed.</exception>
-    /// <exception cref="InvalidOperationException">It is being continued.</exception>
+    /// <exception cref="InvalidOperationException">The cache is being continued.</exception>
     internal Lifetime.Use Enter() => _lifetime.Enter();
 
-    /// <summary>Begins a use that adds tokens, or takes some away: nobody else may read them meanwhile.</summary>
+    /// <summary>Begins an exclusive use that adds or removes tokens.</summary>
     /// <exception cref="ObjectDisposedException">The cache was disposed.</exception>
-    /// <exception cref="InvalidOperationException">It is being used.</exception>
+    /// <exception cref="InvalidOperationException">The cache is in use.</exception>
     internal Lifetime.Use EnterAlone() => _lifetime.EnterAlone();
 
     internal void CheckUsable() => _lifetime.Check();
@@ -197,16 +200,16 @@ public sealed partial class KvCache : IDisposable
     /// <summary>Values of a layer: [sequences, heads, capacity, d] in whole vectors when blocked.</summary>
     internal Tensor Values(int layer, int chain) => _values[layer, chain];
 
-    /// <summary>Tokens whose keys and values a chain has cached: the first ones of the sequence.</summary>
+    /// <summary>The number of tokens, from the start of the sequence, whose keys and values a chain has cached.</summary>
     internal int CachedLength(int sequence, int chain) => _lengths[sequence, chain];
 
-    /// <summary>A chain has cached a sequence's tokens up to a length.</summary>
+    /// <summary>Records that a chain has cached a sequence's tokens up to a length.</summary>
     internal void SetCachedLength(int sequence, int chain, int length) => _lengths[sequence, chain] = length;
 
     /// <summary>
-    /// Makes room for a sequence of so many tokens. What is cached stays, but the tensors may be others than before.
+    /// Makes room for a sequence of a given length. What is cached stays, but the tensors may be replaced.
     /// </summary>
-    /// <exception cref="ArgumentOutOfRangeException">It is more than a sequence can have.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The length exceeds a sequence's maximum.</exception>
     internal void Reserve(int length)
     {
         if (length <= Capacity)
@@ -215,7 +218,7 @@ public sealed partial class KvCache : IDisposable
         Grow((int)Math.Min(Limit, Math.Max((long)length + LeastGrowth, (long)Capacity + Capacity / GrowthShare)));
     }
 
-    /// <summary>Adds a token to a sequence's end; its keys and values are the caller's to write.</summary>
+    /// <summary>Appends a token to a sequence; the caller writes its keys and values.</summary>
     internal void Append(int sequence, int token) => _tokens[sequence].Add(token);
 
     private KvCache(KvCache source)
@@ -253,7 +256,7 @@ public sealed partial class KvCache : IDisposable
             : [sequenceCount, heads, padded, CachedAttention.Padded((int)width)];
     }
 
-    // Zeros, since attention multiplies what lies behind the last position by zero.
+    // Zeros, because attention multiplies what follows the last position by zero.
     private (Tensor[,] Keys, Tensor[,] Values) Allocate()
     {
         var (keys, values) = Allocate(Capacity);
@@ -269,7 +272,7 @@ public sealed partial class KvCache : IDisposable
             tensor.Dispose();
     }
 
-    /// <summary>Memory for so many tokens of each sequence, whatever is in it.</summary>
+    /// <summary>Uninitialized memory for the given number of tokens of each sequence.</summary>
     private (Tensor[,] Keys, Tensor[,] Values) Allocate(int capacity)
     {
         var size = SizeOf(Config, DataType, IsBlocked, capacity, SequenceCount);
@@ -305,8 +308,8 @@ public sealed partial class KvCache : IDisposable
     private void Grow(int capacity)
     {
         using var noGradients = no_grad();
-        // All before any is copied, so that the cache stays as it was where memory is short. The CPU's is there when it is
-        // written: of what is copied, never more than one tensor exists twice.
+        // All are allocated before any is copied, so that the cache stays as it was if memory runs out. The CPU commits memory
+        // only when it is written: of what is copied, no more than one tensor exists twice.
         var (keys, values) = Allocate(capacity);
         foreach (var (own, grown) in new[] { (_keys, keys), (_values, values) })
         {

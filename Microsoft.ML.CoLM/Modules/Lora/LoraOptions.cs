@@ -4,22 +4,22 @@ using Microsoft.ML.CoLM.Text;
 namespace Microsoft.ML.CoLM;
 
 /// <summary>
-/// Low-rank adapters (LoRA, Hu et al. 2021): instead of a matrix W_i, two narrow ones are trained, and alpha / rank · B_i ·
-/// A_i is added to it. A_i is [rank, inputs] and B_i is [outputs, rank].
+/// Low-rank adapters (LoRA, Hu et al. 2021): instead of a matrix W_i, two narrow ones are trained, and alpha / rank · B_i · A_i
+/// is added to it. A_i is [rank, inputs] and B_i is [outputs, rank].
 /// </summary>
 /// <remarks>Chain i's adapter reads chains 1 to i, as its weight does (arXiv 2505.11820, section 4.4).</remarks>
 public sealed class LoraOptions
 {
     /// <summary>
-    /// Rows of A and columns of B; at most the smaller side of every matrix that gets an adapter. Default: 8.
+    /// The rank: rows of A and columns of B; at most the smaller dimension of every adapted matrix. Default: 8.
     /// </summary>
     public int Rank { get; set; } = 8;
 
-    /// <summary>The adapters count alpha / rank times. Default: 16.</summary>
+    /// <summary>The adapters' output is scaled by alpha / rank. Default: 16.</summary>
     public double Alpha { get; set; } = 16;
 
     /// <summary>
-    /// In training, the share of the adapters' inputs that is set to zero, the others made up for it. Default: 0.
+    /// Dropout: the share of the adapters' inputs set to zero in training, with the others scaled up to compensate. Default: 0.
     /// </summary>
     public double Dropout { get; set; }
 
@@ -27,13 +27,13 @@ public sealed class LoraOptions
     public LoraProjections Projections { get; set; } = LoraProjections.All;
 
     /// <summary>
-    /// Whether the adapters are added to the weights when training ends: the model then costs no more than without, and has
-    /// weights of its own in the tuned chains. Otherwise they stay apart, and the weights are shared with the model that was
-    /// tuned. Default: false.
+    /// Whether the adapters are merged into the weights when training ends: the model then runs as fast as without them, and
+    /// has its own weights in the tuned chains. Otherwise they stay separate, and the weights are shared with the model that
+    /// was tuned. Default: false.
     /// </summary>
     public bool MergeIntoWeights { get; set; }
 
-    /// <summary>What later changes of these options do not reach.</summary>
+    /// <summary>A copy that later changes to these options do not affect.</summary>
     internal LoraOptions Copy() => (LoraOptions)MemberwiseClone();
 
     internal bool Covers(Projection projection) => Projections.HasFlag(projection switch
@@ -59,7 +59,7 @@ public sealed class LoraOptions
             throw OptionCheck.Wrong($"Lora.{nameof(Projections)}", $"some of {LoraProjections.All}", Projections);
     }
 
-    /// <summary>Refuses a model that has no place for such adapters on its chains from one on.</summary>
+    /// <summary>Rejects a model that has no place for such adapters in its chains from a given one on.</summary>
     /// <exception cref="ArgumentException">A matrix is too small, or there is none.</exception>
     internal void CheckFits(CoLMModel model, int firstChain)
     {

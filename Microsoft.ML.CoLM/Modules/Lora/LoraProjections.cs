@@ -1,19 +1,19 @@
 namespace Microsoft.ML.CoLM;
 
-/// <summary>The matrices of a decoder layer that get adapters.</summary>
+/// <summary>The weight matrices of a decoder layer that get adapters.</summary>
 [Flags]
 public enum LoraProjections
 {
-    /// <summary>None, which is refused.</summary>
+    /// <summary>None, which is rejected.</summary>
     None = 0,
 
     /// <summary><c>q_proj</c>.</summary>
     Query = 1,
 
-    /// <summary><c>k_proj</c>, of chains that have keys of their own.</summary>
+    /// <summary><c>k_proj</c>, for chains with their own keys.</summary>
     Key = 2,
 
-    /// <summary><c>v_proj</c>, of chains that have values of their own.</summary>
+    /// <summary><c>v_proj</c>, for chains with their own values.</summary>
     Value = 4,
 
     /// <summary><c>o_proj</c>.</summary>
