@@ -156,6 +156,24 @@ public sealed class AtomicSaveTests
         Assert.Contains(true, outcomes);
     }
 
+    // As two saves in a row leave it where the file system's clock ticks slowly.
+    [TestMethod]
+    [OSCondition(ConditionMode.Exclude, OperatingSystems.Windows, IgnoreMessage = "Windows has no inodes.")]
+    public void AFileInAnothersPlaceIsSeenThoughNameLengthAndTimeAreTheSame()
+    {
+        using var models = new Models();
+        using var folder = models.OldFolder();
+        var before = ModelFolder.StateOf(folder.Path);
+        Assert.AreEqual(before, ModelFolder.StateOf(folder.Path));
+        var (path, copy) = (folder["model.safetensors"], folder["copy"]);
+        var time = File.GetLastWriteTimeUtc(path);
+        File.Copy(path, copy);
+        File.SetLastWriteTimeUtc(copy, time);
+        File.Move(copy, path, overwrite: true);
+        Assert.AreEqual(time, File.GetLastWriteTimeUtc(path));
+        Assert.AreNotEqual(before, ModelFolder.StateOf(folder.Path));
+    }
+
     [TestMethod]
     public void SavesOfSeveralThreadsFollowEachOther()
     {

@@ -145,12 +145,16 @@ internal static class ModelFolder
         }
     }
 
-    /// <summary>Names, lengths and times of a model's files; null while some are those of a save, and some are not.</summary>
-    private static string? StateOf(string folder) => FolderSave.HasPlan(folder) ? null : string.Join('\n',
+    /// <summary>
+    /// Names, lengths, times and inodes of a model's files, since two saves within a tick of the file system's clock leave equal
+    /// times; null while some are those of a save, and some are not.
+    /// </summary>
+    internal static string? StateOf(string folder) => FolderSave.HasPlan(folder) ? null : string.Join('\n',
         new DirectoryInfo(folder).EnumerateFiles()
             .Where(file => file.Name == ModelFiles.Config || ModelFiles.IsWeights(file.Name) || ModelFiles.IsSideFile(file.Name))
             .OrderBy(file => file.Name, StringComparer.Ordinal)
-            .Select(file => $"{file.Name} {(file.Exists ? file.Length : -1)} {file.LastWriteTimeUtc.Ticks}"));
+            .Select(file => $"{file.Name} {(file.Exists ? file.Length : -1)} {file.LastWriteTimeUtc.Ticks} " +
+                $"{(UnixFile.IsSupported ? UnixFile.Describe(file.FullName)?.Inode : 0)}"));
 
     private static OpenModel OpenFiles(string folder, int? chainCount)
     {
