@@ -13,6 +13,11 @@ public sealed class ItemListTests
         Assert.IsNotInstanceOfType<int[]>(new ChainLayout(32, 8).Heads);
         using var model = Generators.EndlessModel(kvSharing: true, 4, 4);
         Assert.AreEqual("[]", $"{model.EndTokenIds}");
+        Assert.AreEqual("[]", $"{model.Warnings}");
+        model.Warnings = ["one", "another"];
+        Assert.AreEqual("[one, another]", $"{model.Warnings}");
+        using var cache = new TextGenerator(model).Prefill("ab");
+        Assert.AreEqual($"[{string.Join(", ", cache.Tokens())}]", $"{cache.Tokens()}");
         var result = new TextGenerator(model).GenerateResult("ab", new() { MaxNewTokens = 3, ChainCount = 2 });
         Assert.AreEqual($"[{string.Join(", ", result.TokenIds)}]", $"{result.TokenIds}");
         Assert.AreEqual("3 tokens in 3 full passes, 0 of 0 drafted tokens accepted, chains of the tokens [2, 2, 2], " +

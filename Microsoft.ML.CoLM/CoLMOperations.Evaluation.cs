@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Estimators;
+using Microsoft.ML.CoLM.Text;
 
 namespace Microsoft.ML.CoLM;
 
@@ -61,6 +62,7 @@ public sealed partial class CoLMOperations
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
-        return ChainCountEvaluation.Of(_mlContext, model, Stoppable(data, cancellationToken));
+        return new ItemList<LanguageModelMetrics>(
+            ChainCountEvaluation.Of(_mlContext, model, Stoppable(data, cancellationToken)));
     }
 }

@@ -15,7 +15,7 @@ public sealed partial class CoLMModel
     /// <remarks>
     /// Estimators that load a folder, and transformers loaded from a zip, log them as warnings of the MLContext.
     /// </remarks>
-    public IReadOnlyList<string> Warnings { get; internal set; } = [];
+    public IReadOnlyList<string> Warnings { get; internal set => field = new ItemList<string>(value); } = new ItemList<string>([]);
 
     /// <summary>
     /// The ids of the tokens that end generation: those of the <c>generation_config.json</c> that came with the model, even if

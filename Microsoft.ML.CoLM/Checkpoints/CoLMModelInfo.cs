@@ -11,16 +11,17 @@ public sealed class CoLMModelInfo
 {
     internal CoLMModelInfo(OpenModel files)
     {
-        (Config, TaskSettings, Warnings) = (files.Config, files.Task?.Settings, files.Warnings);
+        (Config, TaskSettings, Warnings) = (files.Config, files.Task?.Settings, new ItemList<string>(files.Warnings));
         EndTokenIds = files.EndTokenIds is { } ids ? new ItemList<int>(ids) : Config.EosTokenIds;
         var embedding = files.Weights.Select(entry => entry.File.StoredType(ChainTensors.EmbeddingOf(Config))).First(type => type is not null);
-        DataTypes = [.. files.Weights.SelectMany(entry => entry.File.StoredTypes).Prepend(embedding!.Value).Distinct()];
+        DataTypes = new ItemList<ScalarType>(
+            files.Weights.SelectMany(entry => entry.File.StoredTypes).Prepend(embedding!.Value).Distinct());
         Tokenizer = files.Tokenizer?.CreateTokenizer();
         if (Tokenizer is not ModelTokenizer tokenizer)
             return;
         TokenizerSize = tokenizer.Tokens.Count;
-        SpecialTokens = tokenizer.Tokens.Where(entry => entry.Value.IsSpecial).OrderBy(entry => entry.Key)
-            .Select(entry => KeyValuePair.Create(entry.Key, entry.Value.Name)).ToArray();
+        SpecialTokens = new ItemList<KeyValuePair<int, string>>(tokenizer.Tokens.Where(entry => entry.Value.IsSpecial)
+            .OrderBy(entry => entry.Key).Select(entry => KeyValuePair.Create(entry.Key, entry.Value.Name)));
     }
 
     /// <summary>The model's architecture.</summary>

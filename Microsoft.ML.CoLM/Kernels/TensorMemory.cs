@@ -19,9 +19,11 @@ internal static unsafe class TensorMemory
         ? TensorData.AddressOf(tensor)
         : throw new InvalidOperationException($"A tensor must be on the CPU to be read in place, found it on {tensor.device}.");
 
-    /// <summary>A hash of a tensor's elements; elsewhere than on the CPU of their <see cref="Sums"/>.</summary>
+    /// <summary>A hash of a tensor's elements, elsewhere than on the CPU of their <see cref="Sums"/>; 0 where it has none.</summary>
     public static ulong Hash(Tensor tensor)
     {
+        if (tensor.device_type == DeviceType.META)
+            return 0;
         if (tensor.device_type != DeviceType.CPU)
             return XxHash3.HashToUInt64(MemoryMarshal.AsBytes<double>(Sums(tensor)));
         using var detached = tensor.detach();
@@ -43,8 +45,7 @@ internal static unsafe class TensorMemory
         var (rows, columns) = (matrix.sum(1, type: ScalarType.Float64), matrix.sum(0, type: ScalarType.Float64));
         return [rows.sum().item<double>(), Weighted(rows), Weighted(columns)];
 
-        static double Weighted(Tensor sums) =>
-            sums.mul(arange(1, sums.numel() + 1, dtype: ScalarType.Float64, device: sums.device)).sum().item<double>();
+        static double Weighted(Tensor sums) => sums.mul(ones_like(sums).cumsum(0)).sum().item<double>();
     }
 
     /// <summary>Whether contiguous tensors have one shape and type, and the same elements, to the bit.</summary>

@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.Data.Analysis;
 using Microsoft.ML.CoLM.Checkpoints;
 using Microsoft.ML.CoLM.Sweeping;
+using Microsoft.ML.CoLM.Text;
 
 namespace Microsoft.ML.CoLM;
 
@@ -21,11 +22,11 @@ public sealed class ChainSweepResult : IDisposable
     /// <param name="latencyBatchSize">The number of rows scored together when latency was measured.</param>
     internal ChainSweepResult(IReadOnlyList<ChainTrial> trials, string metric, bool isMaximized, int latencyBatchSize)
     {
-        Trials = Array.AsReadOnly([.. trials]);
+        Trials = new ItemList<ChainTrial>(trials);
         (Metric, IsMaximized, LatencyBatchSize) = (metric, isMaximized, latencyBatchSize);
         _order = new TrialOrder(isMaximized);
         _ranked = [.. trials.Where(TrialOrder.IsRanked)];
-        Frontier = Array.AsReadOnly(_order.Frontier(_ranked));
+        Frontier = new ItemList<ChainTrial>(_order.Frontier(_ranked));
     }
 
     /// <summary>All trials, in their order.</summary>

@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Globalization;
 
 namespace Microsoft.ML.CoLM.Text;
 
@@ -7,7 +8,6 @@ namespace Microsoft.ML.CoLM.Text;
 /// compare as users expect.
 /// </summary>
 internal sealed class ItemList<T> : IReadOnlyList<T>, IEquatable<ItemList<T>>
-    where T : struct, IEquatable<T>, IFormattable
 {
     private readonly IReadOnlyList<T> _items;
 
@@ -32,9 +32,12 @@ internal sealed class ItemList<T> : IReadOnlyList<T>, IEquatable<ItemList<T>>
 
     public override int GetHashCode() => _items.Aggregate(Count, HashCode.Combine);
 
-    public override string ToString() => $"[{ListText.Of(_items)}]";
+    public override string ToString() => $"[{string.Join(", ", _items.Select(Text))}]";
 
     public IEnumerator<T> GetEnumerator() => _items.GetEnumerator();
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    private static string? Text(T item) =>
+        item is IFormattable number ? number.ToString(format: null, CultureInfo.InvariantCulture) : item?.ToString();
 }

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Microsoft.ML.CoLM.Inference;
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Kernels;
+using Microsoft.ML.CoLM.Text;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -140,7 +141,7 @@ public sealed partial class KvCache : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(sequence);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(sequence, SequenceCount);
-        return _tokens[sequence].AsReadOnly();
+        return ItemList<int>.Over(_tokens[sequence]);
     }
 
     /// <summary>Truncates a sequence to a length; no memory is moved or freed.</summary>
