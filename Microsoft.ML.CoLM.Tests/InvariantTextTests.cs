@@ -8,7 +8,7 @@ using Microsoft.ML.CoLM.Tests.Interop;
 namespace Microsoft.ML.CoLM.Tests;
 
 /// <summary>Texts are the same wherever the library runs.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class InvariantTextTests
 {
     private static readonly Type[] WholeNumbers = [typeof(byte), typeof(int), typeof(uint), typeof(long), typeof(Int128)];

@@ -3,7 +3,7 @@ using Microsoft.ML.CoLM.Tests.Generation;
 namespace Microsoft.ML.CoLM.Tests;
 
 /// <summary>Lists of results print what they hold, in every culture alike, and nobody changes them.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ItemListTests
 {
     [TestMethod]

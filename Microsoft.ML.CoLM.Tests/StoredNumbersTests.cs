@@ -4,7 +4,7 @@ using Microsoft.ML.CoLM.Modules;
 namespace Microsoft.ML.CoLM.Tests;
 
 /// <summary>Numbers that stand in zips which are there already.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class StoredNumbersTests
 {
     [TestMethod]

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Chains;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class CoLMConfigTests
 {
     /// <summary>The published LLaMA-3.2-1B, which the numbers of the paper are about.</summary>

@@ -3,7 +3,7 @@ using Microsoft.ML.CoLM.Checkpoints;
 
 namespace Microsoft.ML.CoLM.Tests.Checkpoints;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class AtomicSaveTests
 {
     private static readonly FaultyFiles.Point[] Points = Enum.GetValues<FaultyFiles.Point>();

@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Checkpoints;
 
 /// <summary>Configurations and weight files as real folders have them, beside what transformers computes of each.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class CheckpointCasesTests
 {
     private const double Tolerance = 2e-4;

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Checkpoints;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ConfigJsonTests
 {
     private const string Minimal =

@@ -3,7 +3,7 @@ using Microsoft.ML.CoLM.Checkpoints;
 namespace Microsoft.ML.CoLM.Tests.Checkpoints;
 
 /// <summary>Folders as a stranger may give them: nothing outside them is changed, and inside them only a model's files.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ForeignFolderTests
 {
     private const string Suffix = ".0123456789abcdef0123456789abcdef.colm-tmp";

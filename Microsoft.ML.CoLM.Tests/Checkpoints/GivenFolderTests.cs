@@ -3,7 +3,7 @@ using Microsoft.ML.CoLM.Tests.Estimators;
 namespace Microsoft.ML.CoLM.Tests.Checkpoints;
 
 /// <summary>What people give in place of a model's folder: the message says what it is, and what to do.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class GivenFolderTests
 {
     private readonly MLContext _mlContext = new(seed: 1);

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Checkpoints;
 
 /// <summary>One model's weights in the forms that other tools write them in.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class GivenWeightsTests : IDisposable
 {
     private const string Head = "lm_head.weight";

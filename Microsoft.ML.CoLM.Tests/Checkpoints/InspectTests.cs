@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Checkpoints;
 
 /// <summary>What <see cref="CoLMModel.Inspect"/> says of folders, and what it refuses.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class InspectTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();

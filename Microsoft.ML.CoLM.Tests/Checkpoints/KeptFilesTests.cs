@@ -3,7 +3,7 @@ using Microsoft.ML.CoLM.Tests.Estimators;
 
 namespace Microsoft.ML.CoLM.Tests.Checkpoints;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class KeptFilesTests
 {
     private static readonly string[] Kept =

@@ -2,7 +2,7 @@ using Microsoft.ML.CoLM.Interop;
 
 namespace Microsoft.ML.CoLM.Tests.Checkpoints;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class MemoryTests
 {
     private const double AllowedShare = 0.3;

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Checkpoints;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ModelFolderTests
 {
     public static IEnumerable<CoLMConfig> Architectures { get; } =

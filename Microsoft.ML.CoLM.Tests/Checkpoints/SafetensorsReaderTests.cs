@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Checkpoints;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class SafetensorsReaderTests
 {
     private const long Megabyte = 1 << 20;

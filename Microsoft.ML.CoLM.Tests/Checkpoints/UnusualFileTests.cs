@@ -5,7 +5,7 @@ using Microsoft.ML.CoLM.Tests.Tokenizers;
 namespace Microsoft.ML.CoLM.Tests.Checkpoints;
 
 /// <summary>What may be found under a file's name: far too much, something that never ends, or nothing that answers.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class UnusualFileTests
 {
     private const string Index = "model.safetensors.index.json";

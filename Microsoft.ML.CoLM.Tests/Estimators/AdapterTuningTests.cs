@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>Chain Tuning with low-rank adapters.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class AdapterTuningTests
 {
     private readonly MLContext _mlContext = new(seed: 1);

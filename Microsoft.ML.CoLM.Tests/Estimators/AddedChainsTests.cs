@@ -3,7 +3,7 @@ using Microsoft.ML.CoLM.Tests.Checkpoints;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>Chains that a model cannot be grown by are refused before anything is trained.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class AddedChainsTests : IDisposable
 {
     private readonly MLContext _mlContext = new(seed: 1);

@@ -5,7 +5,7 @@ using Microsoft.ML.Data;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>How trainings and scorings are ended: by the options' token, and by the MLContext as ML.NET's own are.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class CancellationTests
 {
     private const int ManySteps = 100_000;

@@ -1,7 +1,7 @@
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>Evaluations end when their caller says so.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class CancelledEvaluationTests
 {
     [TestMethod]

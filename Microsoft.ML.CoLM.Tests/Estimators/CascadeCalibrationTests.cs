@@ -5,7 +5,7 @@ using Microsoft.ML.Data;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>Cascades that are found from rows: what is claimed of them is what scoring gives.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class CascadeCalibrationTests
 {
     private static readonly string?[] Texts =

@@ -4,7 +4,7 @@ using Microsoft.ML.CoLM.Sweeping;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>A cascade says whether its rows stop at losses or at margins.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class CascadeKindTests : IDisposable
 {
     private readonly MLContext _mlContext = new(seed: 1);

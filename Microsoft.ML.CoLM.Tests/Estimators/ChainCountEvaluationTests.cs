@@ -3,7 +3,7 @@ using Microsoft.ML.CoLM.Tests.Checkpoints;
 
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ChainCountEvaluationTests
 {
     private readonly MLContext _mlContext = new(seed: 1);

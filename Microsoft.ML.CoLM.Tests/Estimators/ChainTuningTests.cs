@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>What Chain Tuning changes, and what it leaves as it was.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ChainTuningTests
 {
     private readonly MLContext _mlContext = new(seed: 1);

@@ -5,7 +5,7 @@ using Microsoft.ML.Data;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>Cascades of tuned classifiers.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ClassificationCascadeTests
 {
     private readonly MLContext _mlContext = new(seed: 1);

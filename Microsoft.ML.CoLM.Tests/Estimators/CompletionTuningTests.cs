@@ -10,7 +10,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>Chain Tuning on responses to prompts.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class CompletionTuningTests
 {
     private static readonly CompletionRow[] Data =

@@ -4,7 +4,7 @@ using Microsoft.ML.Runtime;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>A tuned transformer reads no more of a text than it was tuned on, and says of how many rows.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class CutRowsTests
 {
     private const int Length = 16;

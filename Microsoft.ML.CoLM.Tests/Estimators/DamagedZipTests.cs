@@ -4,7 +4,7 @@ using Microsoft.ML.CoLM.Tests.Checkpoints;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>Single bits of a zip that are not what was written: never another score.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class DamagedZipTests
 {
     private const int Flips = 300;

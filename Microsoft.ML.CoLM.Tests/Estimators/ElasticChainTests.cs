@@ -5,7 +5,7 @@ using Microsoft.ML.Data;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>The elastic switch on whole pipelines.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ElasticChainTests
 {
     private readonly MLContext _mlContext = new(seed: 1);

@@ -4,7 +4,7 @@ using Microsoft.ML.Data;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>Names of a feature vector's slots.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class FeatureSlotTests
 {
     private readonly MLContext _mlContext = new(seed: 1);

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>Weights that are numbers, but give none: no score is made of that, and no prediction.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class FiniteScoreTests
 {
     private readonly MLContext _mlContext = new(seed: 1);

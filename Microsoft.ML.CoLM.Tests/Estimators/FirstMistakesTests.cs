@@ -3,7 +3,7 @@ using Microsoft.ML.CoLM.Tests.Checkpoints;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>What a newcomer gets wrong first: the message names it, and what to do.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class FirstMistakesTests
 {
     private readonly MLContext _mlContext = new(seed: 1);

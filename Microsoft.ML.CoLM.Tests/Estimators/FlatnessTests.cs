@@ -6,7 +6,7 @@ namespace Microsoft.ML.CoLM.Tests.Estimators;
 /// <summary>
 /// Long runs, each in a process of its own: what other tests left would be freed, compiled or collected meanwhile.
 /// </summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class FlatnessTests
 {
     private const long Megabyte = 1 << 20;

@@ -4,7 +4,7 @@ using Microsoft.ML.CoLM.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class GoldenScoringTests
 {
     private const double RowTolerance = 1e-3;

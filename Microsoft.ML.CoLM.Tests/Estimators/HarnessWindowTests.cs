@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class HarnessWindowTests
 {
     private const int Window = 8;

@@ -3,7 +3,7 @@ using TorchSharp;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>The learning rate of a label's head alone.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class HeadRateTests
 {
     private readonly MLContext _mlContext = new(seed: 1);

@@ -6,7 +6,7 @@ using Microsoft.ML.Data;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>Labels of every kind, with what ML.NET does with their predictions.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class LabelKindsTests
 {
     private readonly MLContext _mlContext = new(seed: 1);

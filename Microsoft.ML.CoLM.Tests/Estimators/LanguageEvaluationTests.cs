@@ -5,7 +5,7 @@ using Microsoft.ML.CoLM.Tests.Checkpoints;
 
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class LanguageEvaluationTests
 {
     private const double Tolerance = 1e-12;

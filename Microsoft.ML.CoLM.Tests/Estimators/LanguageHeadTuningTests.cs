@@ -5,7 +5,7 @@ using Microsoft.ML.CoLM.Tests.Training;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>Tuning the language heads alone.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class LanguageHeadTuningTests
 {
     private readonly MLContext _mlContext = new(seed: 1);

@@ -5,7 +5,7 @@ using Microsoft.ML.Runtime;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>What loading a model passed over is said once, in the log.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class LoadWarningTests : IDisposable
 {
     private const string Eos = "\"eos_token_id\" -1 is outside the vocabulary";

@@ -3,7 +3,7 @@ using Microsoft.ML.Data;
 
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class MultipleChoiceEvaluationTests
 {
     private const double Exact = 1e-12;

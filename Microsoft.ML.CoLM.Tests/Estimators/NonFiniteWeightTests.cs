@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>Weights that are no numbers are refused wherever a model comes from, by the tensor's name.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class NonFiniteWeightTests
 {
     private const string Name = "model.layers.1.mlp.up_proj.weight";

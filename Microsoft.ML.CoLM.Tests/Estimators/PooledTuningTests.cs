@@ -6,7 +6,7 @@ using Microsoft.ML.Data;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>Labels that are read from the mean of all tokens' features.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class PooledTuningTests
 {
     private readonly MLContext _mlContext = new(seed: 1);

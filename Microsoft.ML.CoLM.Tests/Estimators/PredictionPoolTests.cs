@@ -3,7 +3,7 @@ using Microsoft.ML.Data;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>Engines in a service: whose transformer is whose, and many threads at once.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class PredictionPoolTests
 {
     private const int Threads = 8;

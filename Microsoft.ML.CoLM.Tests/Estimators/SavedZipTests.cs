@@ -7,7 +7,7 @@ using Microsoft.ML.Data;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>Zips that <see cref="CoLMOperations"/> writes and reads: what is lost when something goes wrong, and left.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class SavedZipTests
 {
     private readonly MLContext _mlContext = new(seed: 1);

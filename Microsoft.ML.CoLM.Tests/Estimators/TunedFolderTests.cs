@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>A tuned model's folder gives the transformer that was tuned.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class TunedFolderTests : IDisposable
 {
     private const string TaskHead = "task-head.safetensors";

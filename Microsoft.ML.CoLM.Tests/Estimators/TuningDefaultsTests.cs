@@ -1,7 +1,7 @@
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>What tuning does where nothing is said of it.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class TuningDefaultsTests
 {
     private const double OfTrainedWeights = 2e-5;

@@ -1,7 +1,7 @@
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>A validation set that does not fit the training data is named as such, with what was expected and found.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ValidationSetTests
 {
     private const string Advice = "The validation set must go through the same transforms as the training data";

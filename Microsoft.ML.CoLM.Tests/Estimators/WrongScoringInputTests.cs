@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class WrongScoringInputTests
 {
     private readonly MLContext _mlContext = new(seed: 1);

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class WrongTrainingInputTests
 {
     private static readonly Dictionary<string, (Action<ChainExpansionEstimator.Options>, string[])> Wrong = new()

@@ -5,7 +5,7 @@ using Microsoft.ML.CoLM.Tests.Checkpoints;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>Folders whose <c>task-head.safetensors</c> is not that of their model, or nobody's.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class WrongTunedFolderTests
 {
     private const string TaskHead = "task-head.safetensors";

@@ -7,7 +7,7 @@ using Microsoft.ML.Data;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>Zips of tuned models that are wrong where they are more than a model, without digests that would tell.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class WrongTunedZipTests
 {
     private static readonly Dictionary<string, (string, Func<byte[], byte[]?>, string[])> Changes = new()

@@ -10,7 +10,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>What Chain Tuning refuses, and by what name.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class WrongTuningInputTests
 {
     private static readonly Dictionary<string, (Action<ChainTuningEstimator.Options>, string[])> Wrong = new()

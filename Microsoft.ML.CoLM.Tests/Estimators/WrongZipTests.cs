@@ -8,7 +8,7 @@ using Microsoft.ML.CoLM.Tests.Checkpoints;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>Zips that are wrong, without digests that would tell: what their parts say must fit together.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class WrongZipTests
 {
     // Where ML.NET's header has what these tests change, counted from the component's own signature.

@@ -7,7 +7,7 @@ using Microsoft.ML.Data;
 namespace Microsoft.ML.CoLM.Tests.Estimators;
 
 /// <summary>Zips that are small and ask for much: refused before it is read.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ZipBombTests
 {
     // Where a record of the archive's directory has the entry's length, and its name.

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Evaluation;
 
 /// <summary>Classification that goes on with more chains only where the margin is small.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class CascadePredictorTests
 {
     [TestMethod]

@@ -6,7 +6,7 @@ using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Tests.Evaluation;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ChoiceEncoderTests
 {
     private const int Bos = ByteTokenizer.BeginningOfTextId;

@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Evaluation;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ChoiceScorerTests
 {
     private const int ContextLength = 400;

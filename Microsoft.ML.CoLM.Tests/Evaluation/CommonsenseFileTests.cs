@@ -5,7 +5,7 @@ using Microsoft.ML.Data;
 namespace Microsoft.ML.CoLM.Tests.Evaluation;
 
 /// <summary>Files of commonsense tasks: what a language model is asked, to the letter.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class CommonsenseFileTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();

@@ -3,7 +3,7 @@ using Microsoft.ML.CoLM.Evaluation;
 namespace Microsoft.ML.CoLM.Tests.Evaluation;
 
 /// <summary>Pearson's and Spearman's correlations of a column of scores with one of labels.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class CorrelationTests
 {
     private readonly MLContext _mlContext = new(seed: 1);

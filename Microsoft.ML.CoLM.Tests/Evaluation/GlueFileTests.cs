@@ -4,7 +4,7 @@ using Microsoft.ML.Data;
 namespace Microsoft.ML.CoLM.Tests.Evaluation;
 
 /// <summary>GLUE's files: what a language model is asked, to the letter, and what a classifier is.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class GlueFileTests : IDisposable
 {
     private const string MnliHeader = "index\tpromptID\tpairID\tgenre\tsentence1_binary_parse\tsentence2_binary_parse\t" +

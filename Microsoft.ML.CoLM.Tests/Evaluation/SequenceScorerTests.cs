@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Evaluation;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class SequenceScorerTests
 {
     private const double Tolerance = 2e-5;

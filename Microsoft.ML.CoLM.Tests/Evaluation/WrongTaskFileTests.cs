@@ -4,7 +4,7 @@ using Microsoft.ML.CoLM.Tests.Checkpoints;
 namespace Microsoft.ML.CoLM.Tests.Evaluation;
 
 /// <summary>Files that are no task's: the message says where, what was expected there and what was found.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class WrongTaskFileTests : IDisposable
 {
     private const string Good = """{"goal": "g", "sol1": "a", "sol2": "b", "label": 1}""" + "\n";

@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Fuzzing;
 
 /// <summary>Streams of caches that are not what they were.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class CacheFuzzTests
 {
     private const int HeaderBegin = 16;

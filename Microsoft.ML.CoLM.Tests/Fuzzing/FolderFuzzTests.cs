@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Fuzzing;
 
 /// <summary>Model folders of which one file is not what it was.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class FolderFuzzTests
 {
     private const string Config = "config.json";

@@ -5,7 +5,7 @@ using Microsoft.ML.CoLM.Tests.Checkpoints;
 namespace Microsoft.ML.CoLM.Tests.Fuzzing;
 
 /// <summary>Published tasks' files that are not what they were.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class TaskFileFuzzTests : IDisposable
 {
     private const string Labels = "1\n0\n";

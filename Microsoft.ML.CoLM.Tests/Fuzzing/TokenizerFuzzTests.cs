@@ -6,7 +6,7 @@ using Microsoft.ML.CoLM.Tokenizers;
 namespace Microsoft.ML.CoLM.Tests.Fuzzing;
 
 /// <summary>Tokenizers' files that are not what they were.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class TokenizerFuzzTests
 {
     private const string Text = "The cat's 123 mats,\n\n  a  b: Häuser, 猫 und 🐈 <s> </s> aaaaaaaaaaaaaaaaaaaaaaaaaaaa!";

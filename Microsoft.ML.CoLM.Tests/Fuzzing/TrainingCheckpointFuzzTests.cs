@@ -7,7 +7,7 @@ using Microsoft.ML.CoLM.Tests.Training;
 namespace Microsoft.ML.CoLM.Tests.Fuzzing;
 
 /// <summary>Checkpoints of a training that are not what they were, with and without checksums that say so.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class TrainingCheckpointFuzzTests
 {
     private static readonly string[] Extensions = ["safetensors", "json", "sha256"];

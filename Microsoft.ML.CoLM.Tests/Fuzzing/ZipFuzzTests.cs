@@ -4,7 +4,7 @@ using Microsoft.ML.CoLM.Tests.Estimators;
 namespace Microsoft.ML.CoLM.Tests.Fuzzing;
 
 /// <summary>Zips that are not what they were, as bytes and by their entries.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ZipFuzzTests
 {
     // A header may name an assembly that is not there, or none at all; everything else is damage.

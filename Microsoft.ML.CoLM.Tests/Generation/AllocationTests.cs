@@ -5,7 +5,7 @@ using Microsoft.ML.CoLM.Tests.Estimators;
 
 namespace Microsoft.ML.CoLM.Tests.Generation;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class AllocationTests
 {
     // An id and a character are 6. What holds them all grows by doubling, and has one size for both counts below.

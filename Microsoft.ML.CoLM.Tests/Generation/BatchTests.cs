@@ -3,7 +3,7 @@ using Microsoft.ML.CoLM.Tests.Inference;
 
 namespace Microsoft.ML.CoLM.Tests.Generation;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class BatchTests
 {
     [TestMethod]

@@ -2,7 +2,7 @@ using Microsoft.ML.CoLM.Tests.Inference;
 
 namespace Microsoft.ML.CoLM.Tests.Generation;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ChainScheduleTests
 {
     // Chains of each token, one after another.

@@ -7,7 +7,7 @@ using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Tests.Generation;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class DetokenizerTests
 {
     private static readonly string[] Pieces = ["▁", "a", "b", "▁a", "猫", "ab"];

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Generation;
 
 /// <summary>Models and caches that are disposed while they are used: an error, never memory that is gone.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class DisposalTests
 {
     // Float16 takes the session of the modules.

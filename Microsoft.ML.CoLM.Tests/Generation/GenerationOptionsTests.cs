@@ -2,7 +2,7 @@ using Microsoft.ML.CoLM.Tests.Estimators;
 
 namespace Microsoft.ML.CoLM.Tests.Generation;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class GenerationOptionsTests
 {
     private static readonly CoLMConfig Config = TextModels.Config(4, 2, 4);

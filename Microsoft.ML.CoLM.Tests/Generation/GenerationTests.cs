@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Generation;
 
 /// <summary>Text generation on the sessions that users get.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class GenerationTests
 {
     [TestMethod]

@@ -3,7 +3,7 @@ using Microsoft.ML.CoLM.Tests.Estimators;
 namespace Microsoft.ML.CoLM.Tests.Generation;
 
 /// <summary>A prompt that one generator reads and another one continues.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class PrefillTests
 {
     private const string Text = "The cat";

@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Generation;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class SpeculationTests
 {
     [TestMethod]

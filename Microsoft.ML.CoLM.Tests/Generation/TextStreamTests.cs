@@ -5,7 +5,7 @@ using Microsoft.ML.CoLM.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Tests.Generation;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class TextStreamTests
 {
     [TestMethod]

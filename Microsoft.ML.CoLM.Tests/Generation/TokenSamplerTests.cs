@@ -2,7 +2,7 @@ using Microsoft.ML.CoLM.Generation;
 
 namespace Microsoft.ML.CoLM.Tests.Generation;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class TokenSamplerTests
 {
     private const double Tolerance = 2e-5;

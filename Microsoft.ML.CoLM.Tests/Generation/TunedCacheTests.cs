@@ -5,7 +5,7 @@ namespace Microsoft.ML.CoLM.Tests.Generation;
 /// <summary>
 /// With KV sharing and a frozen first chain, a tuned model's keys and values are the original's: one prefill serves all.
 /// </summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class TunedCacheTests
 {
     private const string Text = "The cat sat on the mat";

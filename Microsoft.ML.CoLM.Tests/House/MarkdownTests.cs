@@ -6,7 +6,7 @@ using Microsoft.CodeAnalysis.CSharp;
 namespace Microsoft.ML.CoLM.Tests.House;
 
 /// <summary>What the pages show compiles, and where they lead there is something.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed partial class MarkdownTests
 {
     // What a page's code takes for granted; what it declares itself comes before these.

@@ -6,7 +6,7 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 namespace Microsoft.ML.CoLM.Tests.House;
 
 /// <summary>The public types are shaped alike.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class SurfaceTests
 {
     private static readonly Type[] Public = typeof(CoLMModel).Assembly.GetExportedTypes();

@@ -10,7 +10,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Inference;
 
 /// <summary>The sessions that generation runs on, beside the modules without a cache.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class DecodingSessionTests
 {
     // A whole chunk, another one, and tokens so few that they are run as rows.

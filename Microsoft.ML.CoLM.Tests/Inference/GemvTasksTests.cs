@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Inference;
 
 /// <summary>How products are divided among threads.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class GemvTasksTests
 {
     private const int Small = 2;

@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Inference;
 
 /// <summary>What a model's sessions share, and for how long.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class InferenceEngineTests
 {
     private const string Layout = "96,48";

@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Inference;
 
 /// <summary>Streams that hold no cache, or one that was damaged: nothing is believed of them.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class KvCacheStreamTests
 {
     // What stands before the header: the format, its version and the header's length.

@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Inference;
 
 /// <summary>What a cache holds, how large it is, and how it goes from one process to another.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class KvCacheTests
 {
     public static IEnumerable<object[]> Models => SessionModels.All;

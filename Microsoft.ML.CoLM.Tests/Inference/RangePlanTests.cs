@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Inference;
 
 /// <summary>Which passes are left to one thread.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class RangePlanTests
 {
     [TestMethod]

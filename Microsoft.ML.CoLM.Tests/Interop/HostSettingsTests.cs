@@ -7,7 +7,7 @@ using TorchSharp;
 
 namespace Microsoft.ML.CoLM.Tests.Interop;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class HostSettingsTests
 {
     [TestMethod]

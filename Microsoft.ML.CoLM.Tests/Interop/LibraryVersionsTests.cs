@@ -6,7 +6,7 @@ using TorchSharp;
 namespace Microsoft.ML.CoLM.Tests.Interop;
 
 /// <summary>The versions of the libraries whose internals are used.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class LibraryVersionsTests
 {
     private static readonly Assembly Torch = typeof(torch).Assembly;

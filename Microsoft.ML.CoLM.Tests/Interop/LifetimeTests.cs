@@ -3,7 +3,7 @@ using Microsoft.ML.CoLM.Interop;
 namespace Microsoft.ML.CoLM.Tests.Interop;
 
 /// <summary>Memory that goes with the last user.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class LifetimeTests
 {
     [TestMethod]

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Interop;
 
 /// <summary>Work of libtorch's that stays on the thread that asks for it.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class OwnThreadTests
 {
     private const string PartVariable = "COLM_TEST_OWN_THREAD";

@@ -2,7 +2,7 @@ using Microsoft.ML.CoLM.Interop;
 
 namespace Microsoft.ML.CoLM.Tests.Interop;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ProcessMemoryTests
 {
     [TestMethod]

@@ -3,7 +3,7 @@ using Microsoft.ML.CoLM.Tests.Checkpoints;
 
 namespace Microsoft.ML.CoLM.Tests.Interop;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class TorchLibraryTests
 {
     private const string FolderVariable = "COLM_LIBTORCH";

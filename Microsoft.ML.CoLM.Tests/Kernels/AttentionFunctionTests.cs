@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Kernels;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class AttentionFunctionTests
 {
     // A few hundred float32 additions, each within 6e-8 of its result.

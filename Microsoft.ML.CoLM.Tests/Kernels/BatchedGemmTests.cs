@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Kernels;
 
 /// <summary>Sums of products in packed blocks.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class BatchedGemmTests
 {
     private delegate void Kernel(

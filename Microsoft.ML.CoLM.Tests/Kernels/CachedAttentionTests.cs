@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Kernels;
 
 /// <summary>Attention of a few queries to cached keys and values.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed unsafe class CachedAttentionTests
 {
     private delegate void Kernel(

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Kernels;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ChainRmsNormFunctionTests
 {
     // The kernel computes in float32 whatever it is given: a few units in the last place (1.2e-7).

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Kernels;
 
 /// <summary>Products of a few rows with weights that are read in place.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed unsafe class GemvTests
 {
     private delegate void Kernel(

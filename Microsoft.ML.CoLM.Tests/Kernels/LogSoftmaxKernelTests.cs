@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Kernels;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed unsafe class LogSoftmaxKernelTests
 {
     private const double Tolerance = 1e-6;

@@ -3,7 +3,7 @@ using Microsoft.ML.CoLM.Kernels;
 namespace Microsoft.ML.CoLM.Tests.Kernels;
 
 /// <summary>Loops on the thread pool.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ParallelWorkTests
 {
     [TestMethod]

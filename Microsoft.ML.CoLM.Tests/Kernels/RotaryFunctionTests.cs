@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Kernels;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class RotaryFunctionTests
 {
     private const double Float64Rounding = 1e-14;

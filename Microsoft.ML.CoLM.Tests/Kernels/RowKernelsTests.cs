@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Kernels;
 
 /// <summary>Kernels between the products, and the element types they read and write.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed unsafe class RowKernelsTests
 {
     [TestMethod]

@@ -5,7 +5,7 @@ using TorchSharp;
 namespace Microsoft.ML.CoLM.Tests.Kernels;
 
 /// <summary>Numbers that libtorch reads while the garbage collector may run.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ScalarsTests
 {
     private readonly Dictionary<MethodBase, bool> _known = [];

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Kernels;
 
 /// <summary>Whether what was written to a tensor's memory is seen.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class TensorMemoryTests
 {
     [TestMethod]

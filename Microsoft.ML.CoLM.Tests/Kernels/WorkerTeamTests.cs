@@ -3,7 +3,7 @@ using Microsoft.ML.CoLM.Kernels;
 namespace Microsoft.ML.CoLM.Tests.Kernels;
 
 /// <summary>Threads that work in lockstep.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class WorkerTeamTests
 {
     [TestMethod]

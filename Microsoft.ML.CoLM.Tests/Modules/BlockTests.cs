@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Modules;
 
 /// <summary>A long sequence that goes through each layer block by block.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class BlockTests
 {
     private const int Length = 40;

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Modules;
 
 /// <summary>Chains 1..k are a model by themselves: nothing of a later chain reaches them, not even a last bit.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ChainCausalityTests
 {
     public static IEnumerable<object[]> Architectures { get; } =

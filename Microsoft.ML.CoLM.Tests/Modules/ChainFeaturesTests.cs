@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Modules;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ChainFeaturesTests
 {
     private const double Rounding = 1e-5;

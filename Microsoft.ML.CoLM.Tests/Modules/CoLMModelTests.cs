@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Modules;
 
 /// <summary>The model as a module of TorchSharp.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class CoLMModelTests
 {
     [TestMethod]

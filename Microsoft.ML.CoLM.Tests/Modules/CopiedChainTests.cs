@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Modules;
 
 /// <summary>New chains that start as copies of the first.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class CopiedChainTests
 {
     public static IEnumerable<object[]> Expansions { get; } =

@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Modules;
 
 /// <summary>Angles that depend on a sequence's length: its own, whatever is beside it and however it is computed.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class DynamicRopeTests
 {
     private const double Tolerance = 2e-5;

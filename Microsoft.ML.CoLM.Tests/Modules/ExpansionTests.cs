@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Modules;
 
 /// <summary>Growing a model by chains.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ExpansionTests
 {
     private static readonly (int Batch, int Length)[] Shapes =

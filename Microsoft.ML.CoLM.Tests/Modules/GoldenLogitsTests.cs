@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Modules;
 
 /// <summary>The model beside logits that other implementations computed.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class GoldenLogitsTests
 {
     private const double Tolerance = 1e-4;

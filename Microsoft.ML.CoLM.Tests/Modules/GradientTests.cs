@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Modules;
 
 /// <summary>Gradients of the whole model.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class GradientTests
 {
     // Of the largest element of a gradient; float32 keeps 6e-8, and a gradient sums over all positions.

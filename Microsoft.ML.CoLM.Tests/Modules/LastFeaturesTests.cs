@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Modules;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class LastFeaturesTests
 {
     private static readonly int[][] Sequences = [[1, 2, 3, 4, 5, 6, 7], [8], [9, 10, 11], [12, 13, 14, 15, 16]];

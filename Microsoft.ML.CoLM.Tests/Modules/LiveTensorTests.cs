@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Modules;
 
 /// <summary>Nothing is left to the garbage collector: what a pass does not return is gone when it returns.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class LiveTensorTests
 {
     private readonly CoLMModel _model = TestModels.Random(TestModels.Config(4, 2, 6) with { KvSharing = true });

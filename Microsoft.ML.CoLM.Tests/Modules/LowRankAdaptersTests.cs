@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Modules;
 
 /// <summary>Adapters on a model's later chains.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class LowRankAdaptersTests
 {
     private static readonly LoraOptions Lora = new() { Rank = 2, Alpha = 3 };

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Modules;
 
 /// <summary>What a model says of itself, and models that programs make.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ModelSummaryTests
 {
     [TestMethod]

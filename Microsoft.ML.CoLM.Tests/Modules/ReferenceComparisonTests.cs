@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Modules;
 
 /// <summary>The model beside a plain implementation of the same formulas.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ReferenceComparisonTests
 {
     private const double Tolerance = 1e-4;

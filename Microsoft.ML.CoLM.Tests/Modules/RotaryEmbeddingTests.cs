@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Modules;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class RotaryEmbeddingTests
 {
     [TestMethod]

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Modules;
 
 /// <summary>What a position may read, and passes that compute the same in another way.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class SequenceTests
 {
     // Relative to the largest element; float32 keeps 6e-8, and a few hundred roundings lie between two ways.

@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Modules;
 
 /// <summary>Models that use each other's memory where their weights are the same.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ShareWeightsTests
 {
     [TestMethod]

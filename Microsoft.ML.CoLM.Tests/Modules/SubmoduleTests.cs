@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Modules;
 
 /// <summary>Adapters and a task's head are parts of the model that they belong to.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class SubmoduleTests
 {
     private static readonly LoraOptions Lora = new() { Rank = 2, Dropout = 0.5 };

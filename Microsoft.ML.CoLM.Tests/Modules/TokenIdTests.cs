@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Modules;
 
 /// <summary>What a model takes as token ids and what it refuses.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class TokenIdTests
 {
     private readonly CoLMModel _model = TestModels.Random(TestModels.Config(4, 2));

@@ -5,7 +5,7 @@ using TorchSharp;
 namespace Microsoft.ML.CoLM.Tests.Sweeping;
 
 /// <summary>Sweeps over candidates that are fitted.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class CandidateSweepTests
 {
     private readonly MLContext _mlContext = new(seed: 1);

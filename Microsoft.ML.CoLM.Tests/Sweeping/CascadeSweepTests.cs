@@ -4,7 +4,7 @@ using Microsoft.ML.CoLM.Tests.Estimators;
 namespace Microsoft.ML.CoLM.Tests.Sweeping;
 
 /// <summary>Cascades as trials of a sweep.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class CascadeSweepTests
 {
     private readonly MLContext _mlContext = new(seed: 1);

@@ -4,7 +4,7 @@ using Microsoft.ML.CoLM.Tests.Estimators;
 namespace Microsoft.ML.CoLM.Tests.Sweeping;
 
 /// <summary>What a sweep judges language models, choices and correlations by, against this library's evaluators.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class LanguageObjectiveTests
 {
     private static readonly ChoiceRow[] Items = [.. Enumerable.Range(0, 8).Select(i => new ChoiceRow

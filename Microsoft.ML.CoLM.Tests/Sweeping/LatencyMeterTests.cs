@@ -5,7 +5,7 @@ using Microsoft.ML.CoLM.Tests.Estimators;
 namespace Microsoft.ML.CoLM.Tests.Sweeping;
 
 /// <summary>What latency is measured of, not how long it takes.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class LatencyMeterTests
 {
     private readonly MLContext _mlContext = new(seed: 1);

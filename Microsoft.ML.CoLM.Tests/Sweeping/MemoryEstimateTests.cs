@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Sweeping;
 
 /// <summary>What fitting will take, against the models that it makes.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class MemoryEstimateTests
 {
     private readonly MLContext _mlContext = new(seed: 1);

@@ -4,8 +4,7 @@ using Microsoft.ML.CoLM.Sweeping;
 namespace Microsoft.ML.CoLM.Tests.Sweeping;
 
 /// <summary>Memory outside the managed heap, as tensors have it.</summary>
-[TestClass]
-[DoNotParallelize]
+[TestClass, DoNotParallelize]
 public sealed unsafe class MemoryMeterTests
 {
     private const int Size = 64 << 20;

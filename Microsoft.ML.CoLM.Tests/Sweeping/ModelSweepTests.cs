@@ -5,7 +5,7 @@ using Microsoft.ML.Data;
 namespace Microsoft.ML.CoLM.Tests.Sweeping;
 
 /// <summary>Sweeps over the chain counts of a fitted model.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ModelSweepTests
 {
     private readonly MLContext _mlContext = new(seed: 1);

@@ -6,7 +6,7 @@ using Microsoft.ML.CoLM.Tests.Estimators;
 namespace Microsoft.ML.CoLM.Tests.Sweeping;
 
 /// <summary>Sweeps that go on from a folder.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class SweepCheckpointTests : IDisposable
 {
     private const string Log = "sweep-trials.jsonl";

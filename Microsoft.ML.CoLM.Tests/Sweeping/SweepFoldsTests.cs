@@ -3,7 +3,7 @@ using Microsoft.ML.CoLM.Tests.Estimators;
 namespace Microsoft.ML.CoLM.Tests.Sweeping;
 
 /// <summary>Sweeps that are judged by cross-validation.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class SweepFoldsTests
 {
     private readonly MLContext _mlContext = new(seed: 1);

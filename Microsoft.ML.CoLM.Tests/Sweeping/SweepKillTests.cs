@@ -3,7 +3,7 @@ using Microsoft.ML.CoLM.Tests.Estimators;
 
 namespace Microsoft.ML.CoLM.Tests.Sweeping;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class SweepKillTests
 {
     private const int Kills = 6;

@@ -6,7 +6,7 @@ using TorchSharp;
 namespace Microsoft.ML.CoLM.Tests.Sweeping;
 
 /// <summary>What ends a sweep or a trial before its time: limits, and those who cancel.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class SweepLimitsTests
 {
     private const int ManySteps = 1_000_000;

@@ -5,7 +5,7 @@ using Microsoft.ML.Data;
 namespace Microsoft.ML.CoLM.Tests.Sweeping;
 
 /// <summary>What a sweep judges by, against ML.NET's own evaluators on the same scored rows.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class SweepObjectiveTests
 {
     private readonly MLContext _mlContext = new(seed: 1);

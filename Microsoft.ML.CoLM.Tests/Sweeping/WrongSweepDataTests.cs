@@ -6,7 +6,7 @@ using Microsoft.ML.Runtime;
 namespace Microsoft.ML.CoLM.Tests.Sweeping;
 
 /// <summary>Metrics that do not fit, and validation sets that predictions cannot be compared with.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class WrongSweepDataTests
 {
     private const string Advice =

@@ -5,7 +5,7 @@ using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Tests.Tokenizers;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ModelTokenizerTests
 {
     public static IEnumerable<object[]> Tokenizers =>

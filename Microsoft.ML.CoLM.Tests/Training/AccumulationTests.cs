@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Training;
 
 /// <summary>A step's gradient is that of all its examples, in whatever passes they are read.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class AccumulationTests
 {
     private const int ExampleCount = 6;

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Training;
 
 /// <summary>The optimizer's step is TorchSharp's own on weights in float32, to the bit.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class AdamWStepTests
 {
     private static readonly long[][] Shapes = [[7, 33], [64], [16, 16]];

@@ -5,7 +5,7 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.CoLM.Tests.Training;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class CheckpointTests
 {
     private const int Newest = 6;

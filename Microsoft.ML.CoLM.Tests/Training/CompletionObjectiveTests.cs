@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Training;
 
 /// <summary>The loss of responses.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class CompletionObjectiveTests
 {
     private static readonly CompletionTokens[] Examples =

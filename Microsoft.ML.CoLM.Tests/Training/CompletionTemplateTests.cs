@@ -6,7 +6,7 @@ using Microsoft.ML.CoLM.Training;
 namespace Microsoft.ML.CoLM.Tests.Training;
 
 /// <summary>How a prompt and its response become one sequence.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class CompletionTemplateTests
 {
     private static readonly CoLMConfig Config = TextModels.Config(4);

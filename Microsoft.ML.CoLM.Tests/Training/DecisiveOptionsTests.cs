@@ -3,7 +3,7 @@ using Microsoft.ML.CoLM.Training;
 namespace Microsoft.ML.CoLM.Tests.Training;
 
 /// <summary>What a checkpoint says of the options that it was made with.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class DecisiveOptionsTests
 {
     [TestMethod]

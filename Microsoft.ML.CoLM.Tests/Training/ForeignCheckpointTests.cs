@@ -7,7 +7,7 @@ using Microsoft.ML.Runtime;
 namespace Microsoft.ML.CoLM.Tests.Training;
 
 /// <summary>Folders of checkpoints as a stranger may give them.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ForeignCheckpointTests
 {
     private const string Temporary = UnfinishedFile.Suffix;

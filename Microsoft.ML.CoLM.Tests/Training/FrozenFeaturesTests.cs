@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Training;
 
 /// <summary>What frozen chains compute, kept for later epochs.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class FrozenFeaturesTests
 {
     private static readonly string Folder = Path.GetTempPath();

@@ -2,7 +2,7 @@ using Microsoft.ML.CoLM.Tests.Checkpoints;
 
 namespace Microsoft.ML.CoLM.Tests.Training;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class KillTests
 {
     private const int KillsWhileTraining = 12;

@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Training;
 
 /// <summary>A model in bfloat16 learns from steps that its own numbers are too coarse for.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class LowPrecisionTests
 {
     // Below 1 bfloat16's numbers are 2^-8 apart: a single step of this rate is rounded away there.

@@ -2,7 +2,7 @@ using Microsoft.ML.CoLM.Tests.Checkpoints;
 
 namespace Microsoft.ML.CoLM.Tests.Training;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class OtherTrainingTests
 {
     private static readonly Dictionary<string, Action<ChainExpansionEstimator.Options>> Changes = new()

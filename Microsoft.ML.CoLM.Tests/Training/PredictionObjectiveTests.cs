@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Tests.Training;
 
 /// <summary>The loss of labels.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class PredictionObjectiveTests
 {
     private const int ClassCount = 3;

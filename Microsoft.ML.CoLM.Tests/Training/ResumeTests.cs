@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Training;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class ResumeTests
 {
     private static readonly Dictionary<string, Action<ChainExpansionEstimator.Options>> Variants = new()

@@ -4,7 +4,7 @@ using Microsoft.ML.CoLM.Training;
 namespace Microsoft.ML.CoLM.Tests.Training;
 
 /// <summary>Blocks in memory, then in files.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class SpillBufferTests
 {
     private static readonly string Folder = Path.GetTempPath();

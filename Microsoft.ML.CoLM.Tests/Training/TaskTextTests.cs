@@ -5,7 +5,7 @@ using Microsoft.ML.CoLM.Training;
 namespace Microsoft.ML.CoLM.Tests.Training;
 
 /// <summary>Texts, and pairs of them, as the sequence that a task's head reads.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class TaskTextTests
 {
     private static readonly CoLMConfig Config = TextModels.Config(4);

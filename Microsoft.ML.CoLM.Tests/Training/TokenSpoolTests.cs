@@ -3,7 +3,7 @@ using Microsoft.ML.CoLM.Training;
 
 namespace Microsoft.ML.CoLM.Tests.Training;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class TokenSpoolTests
 {
     [TestMethod]

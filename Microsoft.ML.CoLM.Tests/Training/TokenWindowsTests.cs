@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Training;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class TokenWindowsTests
 {
     [TestMethod]

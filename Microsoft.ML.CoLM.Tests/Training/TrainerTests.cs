@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Tests.Training;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class TrainerTests
 {
     private static readonly CoLMConfig Config = TextModels.Config(4) with { LayerCount = 1 };

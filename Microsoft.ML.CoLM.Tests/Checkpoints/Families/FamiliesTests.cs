@@ -5,7 +5,7 @@ using Microsoft.ML.CoLM.Tests.Estimators;
 namespace Microsoft.ML.CoLM.Tests.Checkpoints.Families;
 
 /// <summary>Checkpoints that people download load, and <c>CHECKPOINTS.md</c> says which.</summary>
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class FamiliesTests
 {
     private const string WritePage = "COLM_WRITE_CHECKPOINTS";

@@ -2,7 +2,7 @@ using Microsoft.ML.CoLM.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Tests.Tokenizers;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class RecordedPatternTests
 {
     private const char Border = '\uE000';

@@ -2,7 +2,7 @@ using Microsoft.ML.CoLM.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Tests.Tokenizers;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class TextPatternTests
 {
     private static readonly TimeSpan Short = TimeSpan.FromMilliseconds(100);

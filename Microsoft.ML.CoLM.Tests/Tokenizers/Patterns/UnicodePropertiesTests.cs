@@ -3,7 +3,7 @@ using Microsoft.ML.CoLM.Tokenizers;
 
 namespace Microsoft.ML.CoLM.Tests.Tokenizers;
 
-[TestClass]
+[TestClass, DoNotParallelize]
 public sealed class UnicodePropertiesTests
 {
     private const int End = 0x30000;
