@@ -156,7 +156,7 @@ public sealed class AtomicSaveTests
         Assert.Contains(true, outcomes);
     }
 
-    // As two saves in a row leave it where the file system's clock ticks slowly.
+    // As two saves in a row leave it where the file system's clock ticks slowly. Windows has no inodes to tell files apart by.
     [TestMethod]
     [OSCondition(ConditionMode.Exclude, OperatingSystems.Windows)]
     public void AFileInAnothersPlaceIsSeenThoughNameLengthAndTimeAreTheSame()
