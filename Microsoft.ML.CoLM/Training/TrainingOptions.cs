@@ -167,7 +167,24 @@ public abstract class TrainingOptions
     [KeepsResult]
     public string? ResumeFrom { get; set; }
 
-    /// <summary>Receives the progress after every step. Default: null.</summary>
+    /// <summary>
+    /// The ranks to train with, the same on every rank: rank r of n computes the passes r, r + n, and so on of each step's
+    /// <see cref="GradientAccumulationSteps"/>; null trains in this process alone. Default: null.
+    /// </summary>
+    /// <remarks>
+    /// Every rank fits the same estimator to the same data and ends with the same model, which equals that of one process: to
+    /// the bit for two ranks with one pass each, up to the rounding of sums otherwise. Rank 0 alone writes checkpoints and messages and
+    /// reads a checkpoint to resume from. Ranks whose model, data, options or version of this library differ are named in an
+    /// <see cref="ArgumentException"/> before the first step. If any rank is cancelled, all end after the same step.
+    /// <para>
+    /// Fitting throws a <see cref="CommunicatorException"/> if another rank fails or does not come, and an
+    /// <see cref="InvalidOperationException"/> if the ranks' weights were found to differ.
+    /// </para>
+    /// </remarks>
+    [KeepsResult]
+    public Communicator? Communicator { get; set; }
+
+    /// <summary>Receives the progress after every step, on each rank. Default: null.</summary>
     public IProgress<TrainingProgress>? Progress { get; set; }
 
     /// <summary>
