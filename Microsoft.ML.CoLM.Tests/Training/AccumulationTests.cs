@@ -88,7 +88,7 @@ public sealed class AccumulationTests
             entry => entry.Name, entry => entry.Parameter.grad!.data<float>().ToArray()));
         using var spool = TokenSpool.Write(Examples);
         var windows = new TokenWindows(spool, length: 7, seed: 1);
-        new Trainer(options, validate: null, () => false, Report).Train(
+        new Trainer(options, validate: null, () => StopRequest.None, Report).Train(
             Objectives[objective](model, head, windows, batch), [.. trained.Select(entry => entry.Parameter)]);
         return (loss, gradients);
     }

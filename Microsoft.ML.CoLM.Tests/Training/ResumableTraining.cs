@@ -56,7 +56,7 @@ internal sealed class ResumableTraining
         var mlContext = new MLContext();
         mlContext.Log += (_, message) => Messages.Enqueue((message.Kind, message.RawMessage));
         using var channel = ((IChannelProvider)mlContext).Start("Training");
-        using var checkpoints = TrainingCheckpoints.Open(options, channel, Files);
+        using var checkpoints = TrainingCheckpoints.Open(options, channel, files: Files);
         using var training = new TinyTraining(TextModels.Config(4, 4) with { LayerCount = 1 }, frozenChains: 1,
             dtype: options.DataType);
         using (no_grad())
@@ -75,7 +75,7 @@ internal sealed class ResumableTraining
                 throw new OperationCanceledException("The process is dead.");
         }
         Validation Validate() => TinyTraining.Found(2, Objectives[(last - 1) % Objectives.Length]);
-        var trainer = new Trainer(options, Validate, () => last == cancelAfter, Report, checkpoints);
+        var trainer = new Trainer(options, Validate, () => last == cancelAfter ? StopRequest.Stop : StopRequest.None, Report, checkpoints);
         var noisy = new NoisyObjective(
             training, options.BatchSize, batch => last = (int)(batch / options.GradientAccumulationSteps) + 1);
         if (dieAfter is null)
@@ -105,7 +105,7 @@ internal sealed class ResumableTraining
         }
     }
 
-    // Draws from torch's own generator in every step, as dropout does.
+    // Draws random numbers that the batch decides in every step, as dropout does.
     private sealed class NoisyObjective(TinyTraining training, int batchSize, Action<long> begins) : BatchObjective
     {
         private readonly BatchObjective _inner = training.OfBatches(batchSize);
@@ -114,12 +114,13 @@ internal sealed class ResumableTraining
 
         public override long BatchesOf(int epochs) => _inner.BatchesOf(epochs);
 
-        public override BatchLoss Loss(long batch)
+        protected override BatchLoss Compute(long batch)
         {
             begins(batch);
             var loss = _inner.Loss(batch);
             using var sum = loss.Sum;
-            using var noise = rand(1).squeeze();
+            using var generator = new Generator((ulong)batch);
+            using var noise = rand(1, generator: generator).squeeze();
             return loss with { Sum = sum * noise };
         }
     }

@@ -46,7 +46,7 @@ internal sealed class TinyTraining : IDisposable
     public TrainingSummary Train(
         TrainingOptions options, Action<TrainingProgress>? report = null,
         Func<Validation>? validate = null) =>
-        new Trainer(options, validate, () => false, report ?? (_ => { })).Train(OfBatches(options.BatchSize), Trained);
+        new Trainer(options, validate, () => StopRequest.None, report ?? (_ => { })).Train(OfBatches(options.BatchSize), Trained);
 
     /// <summary>What a validation finds: its objective is the loss at the last chain count.</summary>
     public static Validation Found(params double[] losses) => new(losses[^1], losses, Metrics: []);

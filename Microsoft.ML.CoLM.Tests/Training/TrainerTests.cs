@@ -269,7 +269,7 @@ public sealed class TrainerTests
     {
         using var training = new TinyTraining(Config);
         var before = TinyTraining.Values(training.Model);
-        var trainer = new Trainer(Options(steps: 20), validate: null, () => false, _ => { });
+        var trainer = new Trainer(Options(steps: 20), validate: null, () => StopRequest.None, _ => { });
         var error = Assert.ThrowsExactly<NonFiniteLossException>(() => trainer.Train(new SteepObjective(training), training.Trained));
         Assert.AreEqual(1, error.Step);
         Assert.Contains("the gradient's norm", error.Message);
@@ -292,7 +292,7 @@ public sealed class TrainerTests
     {
         using var training = new TinyTraining(Config);
         var cancelled = false;
-        var trainer = new Trainer(Options(steps: 20), validate: null, () => cancelled, progress =>
+        var trainer = new Trainer(Options(steps: 20), validate: null, () => cancelled ? StopRequest.Stop : StopRequest.None, progress =>
         {
             if (progress.Step == 3)
                 Spoil(training.Trained[0]);
@@ -368,7 +368,7 @@ public sealed class TrainerTests
 
         public override long BatchesOf(int epochs) => training.Objective.BatchesOf(epochs);
 
-        public override BatchLoss Loss(long batch)
+        protected override BatchLoss Compute(long batch)
         {
             using var scope = NewDisposeScope();
             var loss = training.Objective.Loss(batch);

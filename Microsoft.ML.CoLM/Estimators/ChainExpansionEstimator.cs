@@ -77,6 +77,12 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
     public ElasticScoringTransformer Fit(IDataView input)
     {
         _host.CheckValue(input, nameof(input));
+        var ranks = new TrainingRanks(_options.Communicator);
+        return ranks.Run(() => Fit(input, ranks));
+    }
+
+    private ElasticScoringTransformer Fit(IDataView input, TrainingRanks ranks)
+    {
         var text = new TextColumns(_options.TextColumnName);
         _ = text.In(input.Schema);
         if (_options.ValidationSet is { } validation)
@@ -86,10 +92,10 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         TorchLibrary.EnsureLoaded();
         using var gradients = inference_mode(false);
         using var channel = _host.Start("Chain expansion");
-        var messages = new TrainingChannel(_host, channel, _options);
-        messages.ThrowIfCancelled();
-        using var checkpoints = TrainingCheckpoints.Open(_options, channel);
-        var seed = _options.Seed ?? HostSettings.SeedOf(_host) ?? checkpoints?.Seed ?? Random.Shared.Next();
+        var messages = new TrainingChannel(_host, channel, _options, ranks);
+        messages.Begin();
+        using var checkpoints = TrainingCheckpoints.Open(_options, channel, ranks);
+        var seed = ranks.Seed(_options.Seed ?? HostSettings.SeedOf(_host), () => checkpoints?.Seed ?? Random.Shared.Next());
         var (model, frozenChains) = CreateModel(seed);
         try
         {
@@ -200,8 +206,9 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         checkpoints?.Identify(seed, model, trained, corpus.AddTo);
         channel.Info(Announcement(trained.Sum(entry => entry.parameter.numel()),
             model.parameters().Sum(parameter => parameter.numel()), corpus.Spool.TokenCount, windows));
-        var trainer = new Trainer(_options, corpus.Validator(model, scaleWeights, channel.CheckAlive),
-            channel.IsCancelled, channel.Report, checkpoints);
+        channel.WarnOfIdleRanks();
+        var trainer = new Trainer(
+            _options, corpus.Validator(model, scaleWeights, channel), channel.Asked, channel.Report, checkpoints, channel.Ranks);
         return channel.Ended(trainer.Train(objective, [.. trained.Select(entry => entry.parameter)]));
     }
 

@@ -96,6 +96,12 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
     public ElasticScoringTransformer Fit(IDataView input)
     {
         _host.CheckValue(input, nameof(input));
+        var ranks = new TrainingRanks(_options.Communicator);
+        return ranks.Run(() => Fit(input, ranks));
+    }
+
+    private ElasticScoringTransformer Fit(IDataView input, TrainingRanks ranks)
+    {
         _data.CheckColumns(input.Schema, _options.ValidationSet?.Schema);
         _options.Transformer!.CheckUsable();
         var source = _options.Transformer.Model;
@@ -110,10 +116,10 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
         TorchLibrary.EnsureLoaded();
         using var gradients = inference_mode(false);
         using var channel = _host.Start("Chain tuning");
-        var messages = new TrainingChannel(_host, channel, _options);
-        messages.ThrowIfCancelled();
-        using var checkpoints = TrainingCheckpoints.Open(_options, channel);
-        var seed = _options.Seed ?? HostSettings.SeedOf(_host) ?? checkpoints?.Seed ?? Random.Shared.Next();
+        var messages = new TrainingChannel(_host, channel, _options, ranks);
+        messages.Begin();
+        using var checkpoints = TrainingCheckpoints.Open(_options, channel, ranks);
+        var seed = ranks.Seed(_options.Seed ?? HostSettings.SeedOf(_host), () => checkpoints?.Seed ?? Random.Shared.Next());
         var (model, frozenChains) = CreateModel(source, seed);
         ChainHead? head = null;
         try
@@ -121,7 +127,7 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
             var tokenizer = _options.ParsesSpecialTokens == _options.Transformer.Settings.ParsesSpecialTokens
                 ? _options.Transformer.Tokenizer : source.CreateTokenizer(_options.ParsesSpecialTokens);
             var setting = new TuningSetting(model, frozenChains, tokenizer, input, _options, seed, messages);
-            using var run = _data.Read(setting);
+            using var run = messages.ReadAll(() => _data.Read(setting));
             head = run.Head;
             var summary = Train(run, model, seed, checkpoints, messages);
             if (_options.Lora is { MergeIntoWeights: true })
@@ -252,12 +258,15 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
             $"frozen ones, {run.BatchesOfEpoch:N0} batches an epoch."));
         var options = _options.Copy();
         options.ValidationInterval ??= Math.Max(1, run.BatchesOfEpoch / options.GradientAccumulationSteps);
-        var trainer = new Trainer(options, run.Validate, channel.IsCancelled, channel.Report, checkpoints);
-        using var dropout = new DropoutScope(model.Adapters, seed);
+        channel.WarnOfIdleRanks();
+        var trainer = new Trainer(options, run.Validate, channel.Asked, channel.Report, checkpoints, channel.Ranks);
         HashSet<Parameter> head = [.. run.Head?.parameters() ?? []];
         var headFactor = options.HeadLearningRate / options.LearningRate ?? 1;
-        return channel.Ended(trainer.Train(run.Objective, [.. trained.Select(entry => entry.Parameter)],
-            parameter => head.Contains(parameter) ? headFactor : 1));
+        var summary = trainer.Train(run.Objective, [.. trained.Select(entry => entry.Parameter)],
+            parameter => head.Contains(parameter) ? headFactor : 1);
+        if (run.Resources is FrozenFeatures frozen)
+            channel.TellComputed(frozen);
+        return channel.Ended(summary);
     }
 
     private static IEnumerable<(string, Parameter)> Named(string prefix, nn.Module? module) =>

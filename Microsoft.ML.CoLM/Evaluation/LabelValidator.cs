@@ -11,14 +11,15 @@ namespace Microsoft.ML.CoLM.Evaluation;
 /// <param name="range">How numbers are scaled; null for classes.</param>
 /// <param name="scaleWeights">What each scale counts in the objective.</param>
 /// <param name="checkAlive">Called before every forward pass; what it throws ends the validation.</param>
+/// <param name="share">Which batches are computed here.</param>
 internal sealed class LabelValidator(
     CoLMModel model, ChainHead head, int[][] sequences, float[] labels, LabelRange? range, double[] scaleWeights,
-    Action checkAlive)
+    Action checkAlive, BatchShare share)
 {
     public Validation Validate()
     {
         var outputs = SequencePredictor.Outputs(
-            model, head, sequences, new ChainRange(0, model.Config.ChainCount), checkAlive);
+            model, head, sequences, new ChainRange(0, model.Config.ChainCount), checkAlive, share);
         var (losses, metrics) = (new double[scaleWeights.Length], new double[scaleWeights.Length]);
         for (var scale = 0; scale < losses.Length; scale++)
         {

@@ -18,10 +18,11 @@ internal static class LanguageValidation
     /// <param name="documents">Token ids; one of them has a token to predict.</param>
     /// <param name="scaleWeights">What the last scales, as many as there are weights, count in the objective.</param>
     /// <param name="checkAlive">Called before every forward pass; what it throws ends the validation.</param>
+    /// <param name="share">Which batches are computed here.</param>
     public static Validation Of(
-        CoLMModel model, IReadOnlyList<IReadOnlyList<int>> documents, double[] scaleWeights, Action checkAlive)
+        CoLMModel model, IReadOnlyList<IReadOnlyList<int>> documents, double[] scaleWeights, Action checkAlive, BatchShare share)
     {
-        var sums = SequenceScorer.ScoreEveryScale(model, documents, checkAlive: checkAlive);
+        var sums = SequenceScorer.ScoreEveryScale(model, documents, checkAlive: checkAlive, share: share);
         var tokens = documents.Sum(document => SequenceScorer.ScoredTokens(document.Count));
         double[] losses = [.. Enumerable.Range(0, model.Config.ChainCount)
             .Select(scale => -sums.Sum(scales => scales[scale]) / tokens)];

@@ -15,20 +15,31 @@ internal static class SequencePredictor
     /// <param name="sequences">Token ids, at most as many as the model's context.</param>
     /// <param name="reported">The scales to report: scale 1 is chain 0.</param>
     /// <param name="checkAlive">Called before every forward pass; what it throws ends scoring.</param>
+    /// <param name="share">Which batches are computed here; null for all.</param>
     /// <returns>
     /// For each sequence, the outputs at each reported scale; zeros for a sequence without tokens, which has no features.
     /// </returns>
     public static float[][][] Outputs(
         CoLMModel model, ChainHead head, IReadOnlyList<int[]> sequences, ChainRange reported,
-        Action? checkAlive = null)
+        Action? checkAlive = null, BatchShare? share = null)
     {
         using var use = SequenceScorer.Enter(model, sequences);
-        var outputCount = head.Weight(0).size(0);
+        var outputCount = (int)head.Weight(0).size(0);
+        var numbersOfRow = reported.Count * outputCount;
         float[][][] outputs = [.. sequences.Select(_ => Enumerable.Range(0, reported.Count)
             .Select(_ => new float[outputCount]).ToArray())];
         var read = Enumerable.Range(0, sequences.Count).Where(i => sequences[i].Length > 0);
         using var noGradients = no_grad();
-        foreach (var chosen in TokenBatches.LongestFirst(read, i => sequences[i].Length))
+        int[][] batches = [.. TokenBatches.LongestFirst(read, i => sequences[i].Length)];
+        var numbers = (share ?? BatchShare.All).Compute(batches, chosen => chosen.Length * numbersOfRow, Compute);
+        foreach (var (chosen, own) in batches.Zip(numbers))
+        {
+            for (var i = 0; i < own.Length; i++)
+                outputs[chosen[i / numbersOfRow]][i % numbersOfRow / outputCount][i % outputCount] = (float)own[i];
+        }
+        return outputs;
+
+        double[] Compute(int[] chosen)
         {
             checkAlive?.Invoke();
             using var scope = NewDisposeScope();
@@ -37,16 +48,14 @@ internal static class SequencePredictor
             using var stages = new PooledStages(model, batch, head.Pooling);
             var pooled = stages.Advance(chains.End, isLast: true).Features;    // [sequences, D]
             var scales = head.Scales(pooled, chains, earlier: null);
+            var own = new double[chosen.Length * numbersOfRow];                            // [sequences, scales, outputs]
             for (var scale = reported.First; scale < reported.End; scale++)
             {
                 var values = MemoryMarshal.Cast<byte, float>(scales[scale].cpu().bytes);   // [sequences, outputs]
-                for (var i = 0; i < chosen.Length; i++)
-                {
-                    var own = outputs[chosen[i]][scale - reported.First];
-                    values.Slice(i * own.Length, own.Length).CopyTo(own);
-                }
+                for (var i = 0; i < values.Length; i++)
+                    own[i / outputCount * numbersOfRow + (scale - reported.First) * outputCount + i % outputCount] = values[i];
             }
+            return own;
         }
-        return outputs;
     }
 }

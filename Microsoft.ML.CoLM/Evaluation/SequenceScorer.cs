@@ -28,15 +28,15 @@ internal static class SequenceScorer
     public static double[] Score(
         CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, int chainCount, TextWindows windows = default,
         Action? checkAlive = null) =>
-        [.. Score(model, sequences, new ChainRange(chainCount - 1, chainCount), windows, firstScored: null, checkAlive)
+        [.. Score(model, sequences, new ChainRange(chainCount - 1, chainCount), windows, firstScored: null, checkAlive, BatchShare.All)
             .Select(scales => scales[0])];
 
     /// <summary>The same at every chain count.</summary>
     /// <returns>For each sequence, the sum at chain count 1, 2 and so on.</returns>
     public static double[][] ScoreEveryScale(
         CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, TextWindows windows = default,
-        Action? checkAlive = null) =>
-        Score(model, sequences, new ChainRange(0, model.Config.ChainCount), windows, firstScored: null, checkAlive);
+        Action? checkAlive = null, BatchShare? share = null) => Score(
+            model, sequences, new ChainRange(0, model.Config.ChainCount), windows, firstScored: null, checkAlive, share ?? BatchShare.All);
 
     /// <summary>The natural-log probability of the end of each sequence, at some chain counts.</summary>
     /// <param name="model">The model; sequences longer than its context are scored window by window.</param>
@@ -45,11 +45,12 @@ internal static class SequenceScorer
     /// <param name="reported">The scales to report: scale 1 is chain 0.</param>
     /// <param name="windows">How long sequences are divided.</param>
     /// <param name="checkAlive">Called before every forward pass; what it throws ends scoring.</param>
+    /// <param name="share">Which batches are computed here; null for all.</param>
     /// <returns>For each sequence, the sum at each reported scale.</returns>
     public static double[][] ScoreEnds(
         CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, IReadOnlyList<int> firstScored,
-        ChainRange reported, TextWindows windows = default, Action? checkAlive = null) =>
-        Score(model, sequences, reported, windows, firstScored, checkAlive);
+        ChainRange reported, TextWindows windows = default, Action? checkAlive = null, BatchShare? share = null) =>
+        Score(model, sequences, reported, windows, firstScored, checkAlive, share ?? BatchShare.All);
 
     /// <summary>Tokens of a sequence that are scored: all after the first.</summary>
     public static int ScoredTokens(int tokenCount) => Math.Max(0, tokenCount - 1);
@@ -97,32 +98,53 @@ internal static class SequenceScorer
 
     private static double[][] Score(
         CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, ChainRange reported, TextWindows lengths,
-        IReadOnlyList<int>? firstScored, Action? checkAlive)
+        IReadOnlyList<int>? firstScored, Action? checkAlive, BatchShare share)
     {
         using var use = Enter(model, sequences);
-        double[][] sums = [.. sequences.Select(_ => new double[reported.Count])];
-
         var windows = Enumerable.Range(0, sequences.Count)
             .SelectMany(i => lengths.Scoring(i, sequences[i].Count, model.Config)
                 .Select(window => window.From(firstScored?[i] ?? 1)))
             .Where(window => window.ScoredFrom < window.Length);
         using var noGradients = no_grad();
-        foreach (var batch in TokenBatches.LongestFirst(windows, window => window.TokensRead))
+        ScoringWindow[][] batches = [.. TokenBatches.LongestFirst(windows, window => window.TokensRead)];
+        var numbers = share.Compute(batches, batch => SequencesOf(batch).Count * reported.Count, Compute);
+
+        // A batch's sums come before those of its sequences, so that they are the same wherever batches are computed.
+        double[][] sums = [.. sequences.Select(_ => new double[reported.Count])];
+        foreach (var (batch, own) in batches.Zip(numbers))
         {
-            checkAlive?.Invoke();
-            Add(model, sequences, new WindowBatch(sequences, batch), reported, sums);
+            foreach (var (sequence, place) in SequencesOf(batch))
+            {
+                for (var scale = 0; scale < reported.Count; scale++)
+                    sums[sequence][scale] += own[place * reported.Count + scale];
+            }
         }
         return sums;
+
+        double[] Compute(ScoringWindow[] batch)
+        {
+            checkAlive?.Invoke();
+            return [.. Sums(model, sequences, batch, reported).SelectMany(own => own)];
+        }
     }
 
-    private static void Add(
-        CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, WindowBatch batch, ChainRange reported,
-        double[][] sums)
+    /// <summary>The sequences of a batch's windows, and the place of each among them.</summary>
+    private static Dictionary<int, int> SequencesOf(ScoringWindow[] batch) =>
+        batch.Select(window => window.Sequence).Distinct().Index().ToDictionary(entry => entry.Item, entry => entry.Index);
+
+    private static double[][] Sums(
+        CoLMModel model, IReadOnlyList<IReadOnlyList<int>> sequences, ScoringWindow[] windows, ChainRange reported)
     {
         using var scope = NewDisposeScope();
+        var places = SequencesOf(windows);
+        int[] chosen = [.. places.OrderBy(entry => entry.Value).Select(entry => entry.Key)];
+        IReadOnlyList<int>[] own = Array.ConvertAll(chosen, sequence => sequences[sequence]);
+        var batch = new WindowBatch(own, Array.ConvertAll(windows, window => window with { Sequence = places[window.Sequence] }));
+        double[][] sums = [.. own.Select(_ => new double[reported.Count])];
         var features = model.Features(
             batch.TokenIds(model.Device), new ChainRange(0, reported.End), lengths: batch.Lengths);
-        Add(model, sequences, features, batch.Positions, reported, sums);
+        Add(model, own, features, batch.Positions, reported, sums);
+        return sums;
     }
 
     /// <summary>Adds the natural-log probabilities of tokens to the sums of their sequences.</summary>

@@ -151,8 +151,8 @@ public abstract class TrainingOptions
     /// checkpoint; null starts from the beginning. Default: null.
     /// </summary>
     /// <remarks>
-    /// Weights, optimizer, schedule, position in the data and random state are restored, so that training ends as if it had
-    /// never been interrupted: on the CPU of the same machine, with the same weights to the bit. A finished training is not
+    /// Weights, optimizer, schedule and position in the data are restored, and random numbers follow from the seed and the
+    /// position, so that training ends as if it had never been interrupted: on the CPU of the same machine, with the same weights to the bit. A finished training is not
     /// continued. If the folder is also the <see cref="CheckpointFolder"/>, it may be missing or have no checkpoint yet:
     /// training then starts from the beginning, and a message says so. The same program thus serves for the first run and for
     /// runs after a crash.

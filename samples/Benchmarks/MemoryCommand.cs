@@ -101,6 +101,6 @@ internal sealed class MemoryCommand : Benchmark
             [.. Enumerable.Repeat(1.0 / scales, scales)]);
         Parameter[] parameters = [.. model.parameters()];
         new Trainer(new ChainExpansionEstimator.Options { BatchSize = windows, MaxSteps = 1 }, validate: null,
-            isCancelled: () => false, report: _ => { }).Train(objective, parameters);
+            asked: () => StopRequest.None, report: _ => { }).Train(objective, parameters);
     }
 }

@@ -79,7 +79,7 @@ internal sealed class TrainStepCommand : Benchmark
         Parameter[] parameters = [.. model.parameters().Where(parameter => parameter.requires_grad)];
         var times = new List<double>();
         var start = Stopwatch.GetTimestamp();
-        new Trainer(options, validate: null, isCancelled: () => false, progress =>
+        new Trainer(options, validate: null, asked: () => StopRequest.None, progress =>
         {
             if (progress.Step > WarmUpSteps)
                 times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);

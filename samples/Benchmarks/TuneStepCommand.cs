@@ -155,7 +155,7 @@ internal sealed class TuneStepCommand : Benchmark
             ];
             var times = new List<double>();
             var start = Stopwatch.GetTimestamp();
-            new Trainer(options, validate: null, isCancelled: () => false, progress =>
+            new Trainer(options, validate: null, asked: () => StopRequest.None, progress =>
             {
                 if (progress.Step > WarmUpSteps)
                     times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);

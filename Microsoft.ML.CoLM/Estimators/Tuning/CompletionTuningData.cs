@@ -28,7 +28,7 @@ internal sealed class CompletionTuningData(ChainTuningEstimator.Options options)
         var objective = new CompletionObjective(
             new ExampleFeatures(setting.Model, setting.FrozenChains, sequences, frozen), rows, order, weights);
         return new(objective,
-            validation is null ? null : () => Validate(setting.Model, validation, weights, setting.Channel.CheckAlive),
+            validation is null ? null : () => Validate(setting.Model, validation, weights, setting.Channel),
             new CompletionRowScorer(new Depth(setting.Model.Config.ChainCount), _template), AddData, frozen);
 
         void AddData(Fingerprint data)
@@ -45,11 +45,11 @@ internal sealed class CompletionTuningData(ChainTuningEstimator.Options options)
     }
 
     private static Validation Validate(
-        CoLMModel model, CompletionTokens[] rows, double[] weights, Action checkAlive)
+        CoLMModel model, CompletionTokens[] rows, double[] weights, TrainingChannel channel)
     {
         var sums = SequenceScorer.ScoreEnds(model, Array.ConvertAll(rows, row => row.Ids),
             Array.ConvertAll(rows, row => row.ResponseStart), new ChainRange(0, model.Config.ChainCount),
-            checkAlive: checkAlive);
+            checkAlive: channel.CheckAlive, share: channel.Ranks.Share);
         var tokens = rows.Sum(row => (double)row.Ids.Length - row.ResponseStart);
         double[] losses = [.. weights.Select((_, scale) => -sums.Sum(scales => scales[scale]) / tokens)];
         return new(losses.Zip(weights, (loss, weight) => loss * weight).Sum(), losses, Metrics: []);

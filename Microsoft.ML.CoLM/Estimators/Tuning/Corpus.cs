@@ -53,9 +53,9 @@ internal sealed class Corpus : IDisposable
     /// <summary>What validates a model as it is; null without a validation set.</summary>
     /// <param name="model">The model.</param>
     /// <param name="scaleWeights">What the last scales, as many as there are weights, count in the objective.</param>
-    /// <param name="checkAlive">Called before every forward pass; what it throws ends the validation.</param>
-    public Func<Validation>? Validator(CoLMModel model, double[] scaleWeights, Action checkAlive) => _validation is { } documents
-        ? () => LanguageValidation.Of(model, documents, scaleWeights, checkAlive)
+    /// <param name="channel">Ends the validation where training is cancelled, and knows who computes what.</param>
+    public Func<Validation>? Validator(CoLMModel model, double[] scaleWeights, TrainingChannel channel) => _validation is { } documents
+        ? () => LanguageValidation.Of(model, documents, scaleWeights, channel.CheckAlive, channel.Ranks.Share)
         : null;
 
     /// <summary>Adds all rows to a fingerprint.</summary>

@@ -75,7 +75,8 @@ internal sealed class LabelTuningData(ChainTuningEstimator.Options options) : Tu
                 isRegression ? Array.ConvertAll(rows.Labels, range.Scale) : rows.Labels, order, loss, weights);
             var validator = validation is null
                 ? null : new LabelValidator(
-                    model, head, validation.Sequences, validation.Labels, isRegression ? range : null, weights, setting.Channel.CheckAlive);
+                    model, head, validation.Sequences, validation.Labels, isRegression ? range : null, weights,
+                    setting.Channel.CheckAlive, setting.Channel.Ranks.Share);
             return new(objective, validator is null ? null : validator.Validate,
                 Scorer(setting, head, label, range), AddData, frozen);
         }

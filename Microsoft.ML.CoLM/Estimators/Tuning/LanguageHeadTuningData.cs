@@ -23,7 +23,7 @@ internal sealed class LanguageHeadTuningData(ChainTuningEstimator.Options option
             return new(
                 new LanguageHeadObjective(
                     model, new TokenWindows(corpus.Spool, setting.MaxLength, setting.Seed), options.BatchSize, weights),
-                corpus.Validator(model, weights, setting.Channel.CheckAlive),
+                corpus.Validator(model, weights, setting.Channel),
                 LanguageModelRowScorer.Default(model.Config.ChainCount), corpus.AddTo, corpus);
         }
         catch

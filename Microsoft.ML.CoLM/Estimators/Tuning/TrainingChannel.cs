@@ -1,5 +1,7 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Microsoft.ML.CoLM.Interop;
+using Microsoft.ML.CoLM.Training;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.CoLM.Estimators;
@@ -8,15 +10,27 @@ namespace Microsoft.ML.CoLM.Estimators;
 /// <param name="host">The estimator's host.</param>
 /// <param name="channel">Where messages go.</param>
 /// <param name="options">How to train.</param>
-internal sealed class TrainingChannel(IHost host, IChannel channel, TrainingOptions options)
+/// <param name="ranks">Who trains. The first rank's messages are those of all.</param>
+internal sealed class TrainingChannel(IHost host, IChannel channel, TrainingOptions options, TrainingRanks ranks)
 {
-    /// <summary>Whether training is to end after its row or step: by the options' token, a sweep, or the MLContext.</summary>
-    public bool IsCancelled() => options.CancellationToken.IsCancellationRequested ||
-        options.StopToken.IsCancellationRequested || HostSettings.IsCancelled(host);
+    public TrainingRanks Ranks => ranks;
 
-    public void Info(string message) => channel.Info(message);
+    /// <summary>What this process was asked for: by the options' token, or by a sweep or the MLContext.</summary>
+    public StopRequest Asked() =>
+        options.StopToken.IsCancellationRequested || HostSettings.IsCancelled(host) ? StopRequest.Cancel
+        : options.CancellationToken.IsCancellationRequested ? StopRequest.Stop : StopRequest.None;
 
-    public void Warn(string message) => channel.Warning(message);
+    public void Info(string message)
+    {
+        if (ranks.IsFirst)
+            channel.Info(message);
+    }
+
+    public void Warn(string message)
+    {
+        if (ranks.IsFirst)
+            channel.Warning(message);
+    }
 
     /// <summary>Says how many rows lose tokens, where there are any.</summary>
     /// <param name="count">How many.</param>
@@ -31,11 +45,33 @@ internal sealed class TrainingChannel(IHost host, IChannel channel, TrainingOpti
         }
     }
 
+    /// <summary>Says which ranks have nothing to compute, where there are any.</summary>
+    public void WarnOfIdleRanks()
+    {
+        if (ranks.Size > options.GradientAccumulationSteps)
+        {
+            Warn(FormattableString.Invariant($"{nameof(options.GradientAccumulationSteps)} is {options.GradientAccumulationSteps}, and so ") +
+                FormattableString.Invariant($"{ranks.Size - options.GradientAccumulationSteps} of {ranks.Size} ranks have no pass to compute."));
+        }
+    }
+
+    /// <summary>Says how many rows' frozen features each rank has computed: of the rows of its own batches.</summary>
+    public void TellComputed(FrozenFeatures frozen)
+    {
+        if (!ranks.AreSeveral)
+            return;
+        var computed = new double[ranks.Size];
+        computed[ranks.Rank] = frozen.ComputedExamples;
+        ranks.Communicator.Sum(computed);
+        Info(FormattableString.Invariant($"Of {frozen.ExampleCount} rows, the ranks computed and kept the frozen chains' features of ") +
+            $"{string.Join(", ", computed.Select(count => count.ToString(CultureInfo.InvariantCulture)))}.");
+    }
+
     public void Report(TrainingProgress progress)
     {
         options.Progress?.Report(progress);
         var left = TimeSpan.FromSeconds(Math.Round(progress.TimeLeft.TotalSeconds));
-        channel.Info(string.Create(CultureInfo.InvariantCulture, $"Step {progress.Step} of {progress.TotalSteps}: " +
+        Info(string.Create(CultureInfo.InvariantCulture, $"Step {progress.Step} of {progress.TotalSteps}: " +
             $"loss {progress.Loss:F4}{Numbers(", validation loss ", progress.ValidationLosses)}" +
             $"{Numbers(", validation metric ", progress.ValidationMetrics)}, {progress.TokensPerSecond:F0} tokens/s, " +
             $"{left:c} left."));
@@ -49,26 +85,41 @@ internal sealed class TrainingChannel(IHost host, IChannel channel, TrainingOpti
     {
         if (summary.Cancelled)
         {
-            channel.Warning($"Training was cancelled after {summary.Steps} steps.");
-            CheckAlive();
+            Warn($"Training was cancelled after {summary.Steps} steps.");
+            if (ranks.Stop == StopRequest.Cancel)
+                ThrowCancelled();
         }
         return summary;
     }
 
-    /// <summary>Reads rows; null where the options' token ends training before all are read.</summary>
+    /// <summary>Reads rows; null where the options' token ends training before all are read, on any rank.</summary>
     /// <exception cref="OperationCanceledException">The MLContext's execution, or a sweep, was cancelled.</exception>
     public T? Read<T>(Func<T> rows)
-        where T : class
+        where T : class, IDisposable
     {
-        try
-        {
-            return rows();
-        }
-        catch (OperationCanceledException) when (IsCancelled())
-        {
-            CheckAlive();
-            return null;
-        }
+        var read = ranks.Read(rows, Asked);
+        if (ranks.Stop == StopRequest.Cancel)
+            ThrowCancelled();
+        return read;
+    }
+
+    /// <summary>Reads rows without which there is no model.</summary>
+    /// <exception cref="OperationCanceledException">Training was cancelled, on any rank.</exception>
+    public T ReadAll<T>(Func<T> rows)
+        where T : class, IDisposable
+    {
+        if (Read(rows) is { } read)
+            return read;
+        ThrowCancelled();
+        return null;
+    }
+
+    /// <summary>Does not begin where training was cancelled, on any rank.</summary>
+    /// <exception cref="OperationCanceledException">It was.</exception>
+    public void Begin()
+    {
+        if (ranks.Agree(Asked()) != StopRequest.None)
+            ThrowCancelled();
     }
 
     /// <summary>Ends a validation, and with it the training, where the MLContext's execution, or a sweep, was cancelled.</summary>
@@ -85,6 +136,21 @@ internal sealed class TrainingChannel(IHost host, IChannel channel, TrainingOpti
     {
         CheckAlive();
         options.CancellationToken.ThrowIfCancellationRequested();
+    }
+
+    // All ranks throw here, each its own reason where it has one.
+    [DoesNotReturn]
+    private void ThrowCancelled()
+    {
+        try
+        {
+            ThrowIfCancelled();
+        }
+        catch (OperationCanceledException e)
+        {
+            throw ranks.Agreed(e);
+        }
+        throw ranks.Agreed(new OperationCanceledException("Training was cancelled on another rank."));
     }
 
     private static string Numbers(string name, IReadOnlyList<double> values) => values.Count == 0

@@ -30,6 +30,9 @@ internal sealed class ExampleOrder
         BatchesOfEpoch = (lengths.Length + batchSize - 1) / batchSize;
     }
 
+    /// <summary>What decides the order.</summary>
+    public int Seed => _seed;
+
     /// <summary>Batches of an epoch.</summary>
     public int BatchesOfEpoch { get; }
 

@@ -71,6 +71,9 @@ internal sealed class FrozenFeatures : IDisposable
         Group(order);
     }
 
+    /// <summary>All examples.</summary>
+    public int ExampleCount => _examples.Count;
+
     /// <summary>Examples that are kept once they are computed.</summary>
     public int KeptExamples => _places.Count(place => place is not null);
 

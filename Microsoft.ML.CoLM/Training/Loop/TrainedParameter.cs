@@ -84,6 +84,22 @@ internal sealed class TrainedParameter : IDisposable
         Parameter.grad = null;
     }
 
+    /// <summary>
+    /// The step's gradient in float32 and in memory of its own, to be added to in place; zeros where no pass gave one.
+    /// </summary>
+    public Tensor SummedGradient()
+    {
+        AddUpGradient();
+        if (StoredGradient is { } gradient)
+            return gradient;
+        using var noGradients = no_grad();
+        if (IsRounded)
+            _sum = zeros_like(Weights).DetachFromDisposeScope();
+        else
+            Parameter.grad = zeros_like(Weights);
+        return StoredGradient!;
+    }
+
     /// <summary>Frees the step's gradient.</summary>
     public void ForgetGradient()
     {

@@ -10,19 +10,24 @@ namespace Microsoft.ML.CoLM.Training;
 /// <summary>The training loop: gradient accumulation, clipping, AdamW, schedule, validation, checkpoints, progress.</summary>
 /// <param name="options">How to train, already checked.</param>
 /// <param name="validate">Validates the model as it is, or null without a validation set.</param>
-/// <param name="isCancelled">Asked before every step.</param>
+/// <param name="asked">Whether training is to end; asked in every step.</param>
 /// <param name="report">Gets the progress after every step.</param>
 /// <param name="checkpoints">Where to go on from and what to write, already told what is trained; null for neither.</param>
+/// <param name="ranks">Who else trains the same; null for nobody.</param>
 internal sealed class Trainer(
-    TrainingOptions options, Func<Validation>? validate, Func<bool> isCancelled, Action<TrainingProgress> report,
-    TrainingCheckpoints? checkpoints = null)
+    TrainingOptions options, Func<Validation>? validate, Func<StopRequest> asked, Action<TrainingProgress> report,
+    TrainingCheckpoints? checkpoints = null, TrainingRanks? ranks = null)
 {
+    // Reading all weights takes a few hundredths of a step's time; once in so many steps, nobody notices.
+    private const int StepsBetweenComparisons = 100;
+
     // Of libtorch's functions with our gradients, TorchSharp leaves small pieces of native memory to the garbage collector,
     // which has no reason to run where the large pieces are freed at once. What they lie between is then lost to the next
     // step's tensors. Once a second costs nothing, and keeps a training of a billion parameters in the memory of its first
     // steps (samples/Benchmarks, whole-way).
     private static readonly TimeSpan TimeBetweenCollections = TimeSpan.FromSeconds(1);
 
+    private readonly TrainingRanks _ranks = ranks ?? new(communicator: null);
     private readonly AdamWStep _update = new(options);
     private readonly Stopwatch _sinceCollection = Stopwatch.StartNew();
 
@@ -44,10 +49,10 @@ internal sealed class Trainer(
             TrainedParameter.Of(parameters, rateFactor ?? (_ => 1)),
             new BestState(parameters, keeps: options.RestoreBest));
         checkpoints?.Resume(run, totalSteps);
-        run.RandomState = RandomState.Take();
 
         var isProven = true; // whether a finite loss of the parameters, as they are, is known
-        while (run.Step < totalSteps && !IsStopped() && !isCancelled())
+        _ranks.Agree(asked());
+        while (run.Step < totalSteps && !IsStopped() && _ranks.Stop == StopRequest.None)
         {
             run.Clock.Start();
             Step(objective, run, schedule.At(run.Step));
@@ -64,7 +69,8 @@ internal sealed class Trainer(
                 isProven = true;
             }
             CollectLeftovers();
-            run.RandomState = RandomState.Take();
+            if (step % StepsBetweenComparisons == 0)
+                RankComparison.CheckWeights(_ranks, run);
             report(new TrainingProgress
             {
                 Step = step,
@@ -76,8 +82,11 @@ internal sealed class Trainer(
                 ValidationLosses = validates ? run.Found.Losses : [],
                 ValidationMetrics = validates ? run.Found.Metrics : [],
             });
+            if (!_ranks.AreSeveral)
+                _ranks.Agree(asked());
         }
         run.ForgetGradients();
+        RankComparison.CheckWeights(_ranks, run);
         if (!isProven)
             CheckFinite([LossWithoutGradients(objective, run.Step - 1)], "the loss after it");
         checkpoints?.Save(run);
@@ -152,22 +161,22 @@ internal sealed class Trainer(
     private void Step(BatchObjective objective, TrainingRun run, double rate)
     {
         using var scope = NewDisposeScope();
-        RandomState.BeginStep(objective.Model.Device);
         run.ForgetGradients();
         var passes = options.GradientAccumulationSteps;
-        var (sum, count, tokens) = (0.0, 0.0, 0L);
-        for (var pass = 0; pass < passes; pass++)
+        var sums = new PassSums(passes);
+        foreach (var pass in _ranks.Passes(passes))
         {
             var batch = objective.Loss(BatchNumber(run.Step, pass));
             using var passSum = batch.Sum;
-            (sum, count, tokens) = (sum + Scalars.Read(passSum), count + batch.Count, tokens + batch.TokenCount);
-            if (!double.IsFinite(sum))
+            if (!sums.Add(pass, Scalars.Read(passSum), batch.Count, batch.TokenCount))
                 break;
             passSum.backward();
             BackwardResults.Release();
             if (passes > 1)
                 run.AddUpGradients();
         }
+        _ranks.Complete(sums, run.Parameters, asked());
+        var (sum, count, tokens) = sums.Total();
         var step = run.Step + 1;
         var loss = sum / count;
         if (!double.IsFinite(loss))
@@ -175,7 +184,7 @@ internal sealed class Trainer(
         run.Clock.Stop();
         checkpoints?.SaveIfDue(run);
         run.Clock.Start();
-        var norm = run.GradientNorm() / count;
+        var norm = _ranks.FirstOf(run.GradientNorm()) / count;
         if (!double.IsFinite(norm))
             throw NotFinite(step, "the gradient's norm", wasFinite: true);
         // As libtorch's clip_grad_norm_ does it.
@@ -186,5 +195,5 @@ internal sealed class Trainer(
     }
 
     private NonFiniteLossException NotFinite(int step, string what, bool wasFinite) =>
-        new(step, what, wasFinite, checkpoints?.Last);
+        _ranks.Agreed(new NonFiniteLossException(step, what, wasFinite, checkpoints?.Last));
 }

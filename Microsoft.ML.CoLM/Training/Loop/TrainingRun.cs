@@ -29,9 +29,6 @@ internal sealed class TrainingRun(IReadOnlyList<TrainedParameter> parameters, Be
     /// <summary>The last validation.</summary>
     public Validation Found { get; set; } = Validation.None;
 
-    /// <summary>The random state with which the next step begins.</summary>
-    public byte[] RandomState { get; set; } = [];
-
     /// <summary>Runs while steps are done.</summary>
     public Stopwatch Clock { get; } = new();
 

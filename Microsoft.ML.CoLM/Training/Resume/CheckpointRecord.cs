@@ -54,9 +54,6 @@ internal sealed record CheckpointRecord
     /// <summary>How often the optimizer has changed each parameter.</summary>
     public required Dictionary<string, long> OptimizerSteps { get; init; }
 
-    /// <summary>torch's random state on the CPU.</summary>
-    public required byte[] RngState { get; init; }
-
     /// <summary>What the training is.</summary>
     public required RunIdentity Identity { get; init; }
 
@@ -73,9 +70,11 @@ internal sealed record CheckpointRecord
         BestValidation = run.Best.Found,
         ValidationsWithoutBest = run.Best.Waited,
         OptimizerSteps = steps,
-        RngState = run.RandomState,
         Identity = identity,
     };
+
+    /// <summary>The record's bytes in its file.</summary>
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, Json);
 
     public void Write(Stream stream) => JsonSerializer.Serialize(stream, this, Json);
 

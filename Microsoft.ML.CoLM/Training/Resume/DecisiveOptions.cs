@@ -50,7 +50,8 @@ internal static class DecisiveOptions
             .Select(option => $"{option.name} was {option.Was} and is {option.Is}"));
     }
 
-    private static string Find(IReadOnlyDictionary<string, string> options, string name) =>
+    /// <summary>The text of an option, also of one that is not given.</summary>
+    public static string Find(IReadOnlyDictionary<string, string> options, string name) =>
         options.TryGetValue(name, out var text) ? text : None;
 
     private static void Add(SortedDictionary<string, string> texts, string prefix, object options)

@@ -9,12 +9,14 @@ namespace Microsoft.ML.CoLM.Training;
 /// <summary>Keeps the checkpoints of one training: reads the one to go on from, and writes further ones.</summary>
 /// <remarks>
 /// An estimator opens it before anything else, takes the seed from it where none is given, tells it with
-/// <see cref="Identify"/> what is trained, and hands it to the <see cref="Trainer"/>.
+/// <see cref="Identify"/> what is trained, and hands it to the <see cref="Trainer"/>. Of several ranks the first alone reads and
+/// writes files; the others are given what it reads.
 /// </remarks>
 internal sealed class TrainingCheckpoints : IDisposable
 {
     private readonly TrainingOptions _options;
     private readonly IChannel _channel;
+    private readonly TrainingRanks _ranks;
     private readonly CheckpointStore? _target;
     private readonly FolderLock? _lock;
     private readonly SortedDictionary<string, string> _decisive;
@@ -25,10 +27,10 @@ internal sealed class TrainingCheckpoints : IDisposable
     private RunIdentity? _identity;
     private IReadOnlyList<(string Name, Parameter Parameter)> _trained = [];
 
-    private TrainingCheckpoints(TrainingOptions options, IChannel channel, IFolderFiles files)
+    private TrainingCheckpoints(TrainingOptions options, IChannel channel, TrainingRanks ranks, IFolderFiles files)
     {
-        (_options, _channel, _decisive) = (options, channel, DecisiveOptions.Of(options));
-        if (options.CheckpointFolder is { } folder)
+        (_options, _channel, _ranks, _decisive) = (options, channel, ranks, DecisiveOptions.Of(options));
+        if (ranks.IsFirst && options.CheckpointFolder is { } folder)
         {
             _target = new CheckpointStore(folder, files);
             Create(folder);
@@ -55,11 +57,16 @@ internal sealed class TrainingCheckpoints : IDisposable
     public int? Seed => _resumed?.Identity.Seed;
 
     /// <summary>Which checkpoint is the last, in words; null where there is none.</summary>
-    public string? Last => _newest is { } newest ? InWords(newest, _options.CheckpointFolder!)
+    public string? Last => !_ranks.IsFirst ? _options.CheckpointFolder is null ? null : "rank 0's"
+        : _newest is { } newest ? InWords(newest, _options.CheckpointFolder!)
         : _resumed is not null ? InWords(_resumed.GlobalStep, _options.ResumeFrom!) : null;
 
     /// <summary>Looks for the checkpoint to go on from, and keeps others from writing to the folder.</summary>
-    /// <returns>Null where neither checkpoints nor resuming is asked for.</returns>
+    /// <param name="options">How to train.</param>
+    /// <param name="channel">Where messages go.</param>
+    /// <param name="ranks">Who trains; null for this process alone.</param>
+    /// <param name="files">What changes the files; null for the disk.</param>
+    /// <returns>Null where neither checkpoints nor resuming is asked for, by one process alone.</returns>
     /// <exception cref="ArgumentException">
     /// The checkpoint is of other options, or the folder has checkpoints of a training that is not resumed.
     /// </exception>
@@ -68,14 +75,18 @@ internal sealed class TrainingCheckpoints : IDisposable
     /// There is no checkpoint in another folder than the one that is written to; or that one cannot be written.
     /// </exception>
     /// <exception cref="UnauthorizedAccessException">The folder may not be written.</exception>
-    public static TrainingCheckpoints? Open(TrainingOptions options, IChannel channel, IFolderFiles? files = null)
+    public static TrainingCheckpoints? Open(
+        TrainingOptions options, IChannel channel, TrainingRanks? ranks = null, IFolderFiles? files = null)
     {
-        if (options.CheckpointFolder is null && options.ResumeFrom is null)
+        ranks ??= new(communicator: null);
+        if (!ranks.AreSeveral && options.CheckpointFolder is null && options.ResumeFrom is null)
             return null;
-        var checkpoints = new TrainingCheckpoints(options, channel, files ?? DiskFiles.Instance);
+        var checkpoints = new TrainingCheckpoints(options, channel, ranks, files ?? DiskFiles.Instance);
         try
         {
-            checkpoints.FindSource();
+            if (ranks.IsFirst)
+                checkpoints.FindSource();
+            checkpoints.ShareRecord();
             return checkpoints;
         }
         catch
@@ -91,7 +102,8 @@ internal sealed class TrainingCheckpoints : IDisposable
     /// <param name="trained">Every parameter that is trained, the model's and others, each by a name of its own.</param>
     /// <param name="addData">Adds the training data and the validation set.</param>
     /// <exception cref="ArgumentException">
-    /// The checkpoint to go on from is of another training; the message says what differs.
+    /// The checkpoint to go on from is of another training, or another rank trains something else; the message says what
+    /// differs.
     /// </exception>
     public void Identify(int seed, CoLMModel model, IReadOnlyList<(string Name, Parameter Parameter)> trained,
         Action<Fingerprint> addData)
@@ -101,6 +113,7 @@ internal sealed class TrainingCheckpoints : IDisposable
             throw Other($"other options: {nameof(TrainingOptions.Seed)} was {Seed} and is {seed}");
         _identity = new RunIdentity(seed, _decisive, Fingerprint.Of(fingerprint => Add(fingerprint, model)),
             Fingerprint.Of(addData));
+        RankComparison.CheckAlike(_ranks, _identity);
         if (_resumed is null)
             return;
         if (_identity.Model != _resumed.Identity.Model)
@@ -122,7 +135,10 @@ internal sealed class TrainingCheckpoints : IDisposable
         if (_resumed.GlobalStep > totalSteps)
             throw Damaged($"is of a training of more than {totalSteps} steps");
         run.Restore(_resumed);
-        _source!.ReadInto(run.Step, CheckpointTensors.Of(run, _trained));
+        var tensors = CheckpointTensors.Of(run, _trained);
+        _source?.ReadInto(run.Step, tensors);
+        foreach (var (_, tensor) in tensors.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+            _ranks.FirstOf(tensor);
         foreach (var (name, parameter) in CheckpointTensors.Named(run, _trained))
         {
             parameter.Round();
@@ -132,8 +148,8 @@ internal sealed class TrainingCheckpoints : IDisposable
             if (!(least.ToDouble() >= 0)) // NaN is not
                 throw Damaged($"has mean squared gradients of {name} that are negative or NaN");
         }
-        RandomState.Restore(_resumed.RngState);
-        _channel.Info($"Training goes on after step {run.Step}, from its checkpoint in '{_options.ResumeFrom}'.");
+        if (_ranks.IsFirst)
+            _channel.Info($"Training goes on after step {run.Step}, from its checkpoint in '{_options.ResumeFrom}'.");
     }
 
     /// <summary>Writes a checkpoint if this step is to have one.</summary>
@@ -187,6 +203,13 @@ internal sealed class TrainingCheckpoints : IDisposable
         var differences = DecisiveOptions.Differences(_resumed.Identity.Options, _decisive);
         if (differences.Length > 0)
             throw Other($"other options: {differences}");
+    }
+
+    private void ShareRecord()
+    {
+        var record = _ranks.FirstOf(_resumed?.ToJson() ?? []);
+        if (!_ranks.IsFirst && record.Length > 0)
+            _resumed = CheckpointRecord.Read(record, "rank 0's checkpoint");
     }
 
     private CheckpointRecord? ReadNewest(CheckpointStore store, string folder, bool mayBeMissing)

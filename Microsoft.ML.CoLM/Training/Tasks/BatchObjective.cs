@@ -2,10 +2,11 @@ namespace Microsoft.ML.CoLM.Training;
 
 /// <summary>What a training run makes small, batch by batch.</summary>
 /// <remarks>
-/// A loss depends on the batch's number, the parameters and the state of torch's generator alone: then a training that
-/// was interrupted goes on as it would have.
+/// A loss depends on the batch's number and the parameters alone, dropout included: so a training that was interrupted goes on as
+/// it would have, and it does not matter which of several processes computes a batch.
 /// </remarks>
-internal abstract class BatchObjective
+/// <param name="seed">The seed of adapters' dropout.</param>
+internal abstract class BatchObjective(int seed = 0)
 {
     /// <summary>The model that is trained.</summary>
     public abstract CoLMModel Model { get; }
@@ -15,5 +16,12 @@ internal abstract class BatchObjective
 
     /// <summary>The loss of a batch, with gradients.</summary>
     /// <param name="batch">Number of the batch since the beginning of training; epochs follow each other.</param>
-    public abstract BatchLoss Loss(long batch);
+    public BatchLoss Loss(long batch)
+    {
+        using var dropout = new DropoutScope(Model.Adapters, seed, batch);
+        return Compute(batch);
+    }
+
+    /// <inheritdoc cref="Loss"/>
+    protected abstract BatchLoss Compute(long batch);
 }

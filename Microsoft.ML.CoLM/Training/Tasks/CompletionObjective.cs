@@ -12,13 +12,13 @@ namespace Microsoft.ML.CoLM.Training;
 /// <param name="scaleWeights">Weight of the cross-entropy at each scale from 1 on; zero leaves it out.</param>
 internal sealed class CompletionObjective(
     ExampleFeatures features, IReadOnlyList<CompletionTokens> examples, ExampleOrder order, double[] scaleWeights)
-    : BatchObjective
+    : BatchObjective(order.Seed)
 {
     public override CoLMModel Model => features.Model;
 
     public override long BatchesOf(int epochs) => (long)order.BatchesOfEpoch * epochs;
 
-    public override BatchLoss Loss(long batch)
+    protected override BatchLoss Compute(long batch)
     {
         using var scope = NewDisposeScope();
         var chosen = order.Examples(batch);

@@ -19,7 +19,7 @@ internal sealed class LanguageHeadObjective(CoLMModel model, TokenWindows window
 
     public override long BatchesOf(int epochs) => (long)windows.Count * epochs / batchSize;
 
-    public override BatchLoss Loss(long batch)
+    protected override BatchLoss Compute(long batch)
     {
         using var scope = NewDisposeScope();
         var (inputs, targets) = windows.Batch(batch * batchSize, batchSize, model.Device);

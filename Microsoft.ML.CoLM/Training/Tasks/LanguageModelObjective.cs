@@ -17,7 +17,7 @@ internal sealed class LanguageModelObjective(
 
     public override long BatchesOf(int epochs) => (long)windows.Count * epochs / batchSize;
 
-    public override BatchLoss Loss(long batch) => Loss(batch * batchSize, batchSize);
+    protected override BatchLoss Compute(long batch) => Loss(batch * batchSize, batchSize);
 
     /// <summary>The loss of some windows, with gradients.</summary>
     /// <param name="first">Number of the first window since the beginning of training.</param>

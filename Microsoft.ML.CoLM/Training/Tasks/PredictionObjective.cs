@@ -16,13 +16,13 @@ namespace Microsoft.ML.CoLM.Training;
 /// <param name="scaleWeights">Weight of the loss at each scale from 1 on; zero leaves it out.</param>
 internal sealed class PredictionObjective(
     ExampleFeatures features, ChainHead head, float[] labels, ExampleOrder order, PredictionLoss loss,
-    double[] scaleWeights) : BatchObjective
+    double[] scaleWeights) : BatchObjective(order.Seed)
 {
     public override CoLMModel Model => features.Model;
 
     public override long BatchesOf(int epochs) => (long)order.BatchesOfEpoch * epochs;
 
-    public override BatchLoss Loss(long batch)
+    protected override BatchLoss Compute(long batch)
     {
         using var scope = NewDisposeScope();
         var chosen = order.Examples(batch);
