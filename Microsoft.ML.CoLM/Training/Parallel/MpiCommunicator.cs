@@ -151,7 +151,7 @@ internal sealed unsafe class MpiCommunicator : Communicator
             if (!HasArrived(rank, LengthTag, what))
             {
                 if (_left.Contains(rank))
-                    throw Break([rank], $"Rank {rank} has ended its part, and this one waits for {what}.");
+                    throw Break([rank], $"Rank {rank} ended before {what}, for which rank {Rank} waits.");
                 return;
             }
             long length;
@@ -255,7 +255,7 @@ internal sealed unsafe class MpiCommunicator : Communicator
                 if (_left.Count == 0)
                     lastFullCrew = lastNotices;
                 else if (Stopwatch.GetElapsedTime(lastFullCrew) > AnswerTime) // the last of its numbers may be under way
-                    throw Break([.. _left], $"{Named(_left)} ended before {what}, for which this one, rank {Rank}, waits.");
+                    throw GiveUp([.. _left], $"{Named(_left)} ended before {what}, for which rank {Rank} waits.");
                 if (_waiting.Count > 0 || Stopwatch.GetElapsedTime(start) > TimeLimit)
                     throw Expire(what);
             }
@@ -323,7 +323,7 @@ internal sealed unsafe class MpiCommunicator : Communicator
         if (missing.Length > 0)
             return Break(missing, $"{Named(missing)} did not come to {what} within {TimeLimit}.");
         var others = string.Join(", ", _waiting.Select(entry => $"rank {entry.Key} for {entry.Value}"));
-        return Break([], $"The ranks wait for each other, and none goes on: this one, rank {Rank}, waits for {what}, {others}. " +
+        return Break([], $"The ranks wait for each other, and none goes on: rank {Rank} waits for {what}, {others}. " +
             "Either they do not make the same calls, or the network between them fails.");
     }
 
@@ -377,10 +377,18 @@ internal sealed unsafe class MpiCommunicator : Communicator
     private void Check(int code, string what)
     {
         if (code != 0)
-            throw Break([], $"MPI failed while this rank, {Rank}, waited for {what}: {_mpi.ErrorText(code)}.");
+            throw GiveUp([], $"MPI failed where rank {Rank} waits for {what}: {_mpi.ErrorText(code)}.");
     }
 
     private CommunicatorException Break(IReadOnlyList<int> ranks, string message) => _broken = new(ranks, message);
+
+    // What the others cannot know: they are not to wait for this one either.
+    private CommunicatorException GiveUp(IReadOnlyList<int> ranks, string message)
+    {
+        var error = Break(ranks, message);
+        Tell(new(RankNotice.Meaning.Failed, Rank, message), FarewellTime);
+        return error;
+    }
 
     private void CheckRank(int rank)
     {
