@@ -24,6 +24,7 @@ internal sealed unsafe class MpiLibrary
     private static readonly string[] StandardNames = OperatingSystem.IsMacOS() ? ["libmpi_abi.0.dylib"] : ["libmpi_abi.so.0"];
 
     private readonly delegate* unmanaged<int, byte*, int*, int> _errorText;
+    private readonly delegate* unmanaged<int> _cudaSupport; // null where the implementation has no such question
 
     private MpiLibrary(nint library, string path)
     {
@@ -43,8 +44,8 @@ internal sealed unsafe class MpiLibrary
         Receive = (delegate* unmanaged<void*, int, nint, int, int, nint, nint*, int>)Export("MPI_Irecv");
         Probe = (delegate* unmanaged<int, int, nint, int*, nint, int>)Export("MPI_Iprobe");
         Test = (delegate* unmanaged<nint*, int*, nint, int>)Export("MPI_Test");
-        ReadsCudaMemory = NativeLibrary.TryGetExport(library, "MPIX_Query_cuda_support", out var query)
-            && ((delegate* unmanaged<int>)query)() == 1;
+        _ = NativeLibrary.TryGetExport(library, "MPIX_Query_cuda_support", out var query);
+        _cudaSupport = (delegate* unmanaged<int>)query;
 
         nint Export(string name) => NativeLibrary.TryGetExport(library, name, out var address) ? address
             : throw new NotSupportedException($"{path} has no {name}: an MPI library of version 3 or later is needed.");
@@ -55,8 +56,8 @@ internal sealed unsafe class MpiLibrary
 
     public MpiHandles Handles { get; }
 
-    /// <summary>Whether buffers may lie in a GPU's memory.</summary>
-    public bool ReadsCudaMemory { get; }
+    /// <summary>Whether buffers may lie in a GPU's memory; to be asked once MPI has begun.</summary>
+    public bool ReadsCudaMemory => _cudaSupport is not null && _cudaSupport() == 1;
 
     public readonly delegate* unmanaged<int*, int> Initialized;
     public readonly delegate* unmanaged<void*, void*, int, int*, int> InitThread;
@@ -129,6 +130,6 @@ internal sealed unsafe class MpiLibrary
         var text = stackalloc byte[TextLength];
         var length = 0;
         _ = versionText(text, &length);
-        return Encoding.UTF8.GetString(text, Math.Clamp(length, 0, TextLength)).Split('\n', '\0')[0].Trim();
+        return Encoding.UTF8.GetString(text, Math.Clamp(length, 0, TextLength)).Split('\n', '\0')[0].Replace('\t', ' ').Trim();
     }
 }

@@ -46,14 +46,14 @@ internal sealed unsafe class MpiCommunicator : Communicator
         Check(_mpi.SetErrorHandler(_mpi.Handles.World, _mpi.Handles.ErrorsReturn), "to begin");
         Check(_mpi.Rank(_mpi.Handles.World, &rank), "to begin");
         Check(_mpi.Size(_mpi.Handles.World, &size), "to begin");
-        (Rank, Size) = (rank, size);
+        (Rank, Size, ReadsDeviceMemory) = (rank, size, mpi.ReadsCudaMemory);
     }
 
     public override int Rank { get; }
 
     public override int Size { get; }
 
-    internal override bool ReadsDeviceMemory => _mpi.ReadsCudaMemory;
+    internal override bool ReadsDeviceMemory { get; }
 
     /// <inheritdoc cref="Communicator.FromMpi"/>
     public static MpiCommunicator Begin(TimeSpan? timeLimit)
