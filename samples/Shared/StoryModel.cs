@@ -39,6 +39,15 @@ internal static class StoryModel
         return grown;
     }
 
+    /// <summary>Trains QuickStart's base, and saves it as a folder.</summary>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public static void SaveBase(MLContext mlContext, string folder, CancellationToken cancellationToken = default)
+    {
+        var (train, validation) = Stories(mlContext);
+        using var small = Fit(mlContext, "base", train, Base(Steps), validation, cancellationToken);
+        small.Model.Save(folder, cancellationToken: cancellationToken);
+    }
+
     /// <summary>The stories that QuickStart trains and validates on: rows of a text.</summary>
     public static (IDataView Train, IDataView Validation) Stories(MLContext mlContext)
     {

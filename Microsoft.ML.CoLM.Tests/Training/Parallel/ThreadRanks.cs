@@ -44,7 +44,7 @@ internal sealed class ThreadRanks : Communicator
 
     public override void Broadcast(Span<byte> bytes, int root = 0)
     {
-        Count(bytes.Length);
+        CountBytes(bytes.Length);
         if (Rank == root)
             _group.Given[Rank] = bytes.ToArray();
         _group.Meet();
@@ -56,7 +56,7 @@ internal sealed class ThreadRanks : Communicator
 
     public override void Send(ReadOnlySpan<byte> message, int rank)
     {
-        Count(message.Length);
+        CountBytes(message.Length);
         _group.Messages[rank, Rank].Enqueue(message.ToArray());
     }
 
@@ -75,7 +75,7 @@ internal sealed class ThreadRanks : Communicator
     private unsafe void Add<T>(Span<T> values)
         where T : unmanaged, INumber<T>
     {
-        Count((long)values.Length * sizeof(T));
+        CountBytes((long)values.Length * sizeof(T));
         _group.Given[Rank] = values.ToArray();
         _group.Meet();
         values.Clear();

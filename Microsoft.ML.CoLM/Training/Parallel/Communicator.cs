@@ -139,5 +139,5 @@ public abstract class Communicator : IDisposable
     protected abstract void Dispose(bool disposing);
 
     /// <summary>Counts bytes for <see cref="BytesExchanged"/>.</summary>
-    protected void Count(long bytes) => BytesExchanged += bytes;
+    protected void CountBytes(long bytes) => BytesExchanged += bytes;
 }

@@ -101,7 +101,7 @@ internal sealed unsafe class MpiCommunicator : Communicator
     {
         CheckRank(root);
         var length = bytes.Length;
-        Count(length);
+        CountBytes(length);
         fixed (byte* first = bytes)
         {
             var start = first;
@@ -127,7 +127,7 @@ internal sealed unsafe class MpiCommunicator : Communicator
     public override void Send(ReadOnlySpan<byte> message, int rank)
     {
         CheckOther(rank);
-        Count(message.Length);
+        CountBytes(message.Length);
         var length = message.Length;
         fixed (byte* first = message)
         {
@@ -207,7 +207,7 @@ internal sealed unsafe class MpiCommunicator : Communicator
 
     private void Sum(nint address, long length, int elementSize, nint type)
     {
-        Count(length * elementSize);
+        CountBytes(length * elementSize);
         var elements = BucketBytes / elementSize;
         Run($"a sum of {length} numbers", what =>
         {
