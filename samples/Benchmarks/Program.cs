@@ -23,6 +23,8 @@ var root = new RootCommand("Measures the library: ratios of things that take tur
     new WholeWayCommand(),
     new SweepMemoryCommand(),
     new SweepKillsCommand(),
+    new RankStepCommand(),
+    new ExchangeCommand(),
 };
 try
 {

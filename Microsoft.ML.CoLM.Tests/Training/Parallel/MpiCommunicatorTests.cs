@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Tests.Interop;
+using Microsoft.ML.CoLM.Training;
 
 namespace Microsoft.ML.CoLM.Tests.Training;
 
@@ -28,6 +29,9 @@ public sealed class MpiCommunicatorTests
             communicator.Sum(floats);
             var factor = ranks * (ranks + 1) / 2;
             Assert.IsTrue(floats.Select((value, i) => value == (float)i * factor || Math.Abs(value / ((float)i * factor) - 1) < 1e-6).All(isRight => isRight));
+            using var tensor = TorchSharp.torch.arange(length, dtype: TorchSharp.torch.float32).mul(rank + 1);
+            ((MpiCommunicator)communicator).SumWhereItLies(tensor);
+            CollectionAssert.AreEqual(floats, tensor.data<float>().ToArray());
             var doubles = Enumerable.Range(0, length).Select(i => i + 0.5 * rank).ToArray();
             communicator.Sum(doubles);
             Assert.IsTrue(doubles.Select((value, i) => value == ranks * (double)i + 0.5 * ranks * (ranks - 1) / 2).All(isRight => isRight));

@@ -7,19 +7,10 @@ internal readonly record struct MpiHandles
 {
     public required nint World { get; init; }
 
-    public required nint Float { get; init; }
-
-    public required nint Double { get; init; }
-
     public required nint Byte { get; init; }
-
-    public required nint Sum { get; init; }
 
     /// <summary>The error handler that lets functions return their errors, instead of ending the process.</summary>
     public required nint ErrorsReturn { get; init; }
-
-    /// <summary>In place of a buffer to send: the one that receives holds what is sent.</summary>
-    public required nint InPlace { get; init; }
 
     /// <summary>In place of a status that nobody reads.</summary>
     public required nint StatusIgnore { get; init; }
@@ -30,12 +21,8 @@ internal readonly record struct MpiHandles
     public static MpiHandles OfOpenMpi(nint library) => new()
     {
         World = NativeLibrary.GetExport(library, "ompi_mpi_comm_world"),
-        Float = NativeLibrary.GetExport(library, "ompi_mpi_float"),
-        Double = NativeLibrary.GetExport(library, "ompi_mpi_double"),
         Byte = NativeLibrary.GetExport(library, "ompi_mpi_byte"),
-        Sum = NativeLibrary.GetExport(library, "ompi_mpi_op_sum"),
         ErrorsReturn = NativeLibrary.GetExport(library, "ompi_mpi_errors_return"),
-        InPlace = 1,
         StatusIgnore = 0,
         AnySource = -1,
     };
@@ -47,12 +34,8 @@ internal readonly record struct MpiHandles
     public static MpiHandles OfMpich() => new()
     {
         World = 0x44000000,
-        Float = 0x4c00040a,
-        Double = 0x4c00080b,
         Byte = 0x4c00010d,
-        Sum = 0x58000003,
         ErrorsReturn = 0x54000001,
-        InPlace = -1,
         StatusIgnore = 1,
         AnySource = -2,
     };

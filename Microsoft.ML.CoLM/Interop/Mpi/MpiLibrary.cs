@@ -37,7 +37,8 @@ internal sealed unsafe class MpiLibrary
         SetErrorHandler = (delegate* unmanaged<nint, nint, int>)Export("MPI_Comm_set_errhandler");
         Rank = (delegate* unmanaged<nint, int*, int>)Export("MPI_Comm_rank");
         Size = (delegate* unmanaged<nint, int*, int>)Export("MPI_Comm_size");
-        AllReduce = (delegate* unmanaged<nint, void*, int, nint, nint, nint, nint*, int>)Export("MPI_Iallreduce");
+        AllToAll = (delegate* unmanaged<void*, int, nint, void*, int, nint, nint, nint*, int>)Export("MPI_Ialltoall");
+        AllGather = (delegate* unmanaged<void*, int, nint, void*, int, nint, nint, nint*, int>)Export("MPI_Iallgather");
         Broadcast = (delegate* unmanaged<void*, int, nint, int, nint, nint*, int>)Export("MPI_Ibcast");
         Barrier = (delegate* unmanaged<nint, nint*, int>)Export("MPI_Ibarrier");
         Send = (delegate* unmanaged<void*, int, nint, int, int, nint, nint*, int>)Export("MPI_Isend");
@@ -65,7 +66,8 @@ internal sealed unsafe class MpiLibrary
     public readonly delegate* unmanaged<nint, nint, int> SetErrorHandler;
     public readonly delegate* unmanaged<nint, int*, int> Rank;
     public readonly delegate* unmanaged<nint, int*, int> Size;
-    public readonly delegate* unmanaged<nint, void*, int, nint, nint, nint, nint*, int> AllReduce;
+    public readonly delegate* unmanaged<void*, int, nint, void*, int, nint, nint, nint*, int> AllToAll;
+    public readonly delegate* unmanaged<void*, int, nint, void*, int, nint, nint, nint*, int> AllGather;
     public readonly delegate* unmanaged<void*, int, nint, int, nint, nint*, int> Broadcast;
     public readonly delegate* unmanaged<nint, nint*, int> Barrier;
     public readonly delegate* unmanaged<void*, int, nint, int, int, nint, nint*, int> Send;

@@ -48,6 +48,7 @@ internal sealed class Trainer(
         using var run = new TrainingRun(
             TrainedParameter.Of(parameters, rateFactor ?? (_ => 1)),
             new BestState(parameters, keeps: options.RestoreBest));
+        using var exchange = _ranks.CreateExchange(run.Parameters);
         checkpoints?.Resume(run, totalSteps);
 
         var isProven = true; // whether a finite loss of the parameters, as they are, is known
@@ -55,7 +56,7 @@ internal sealed class Trainer(
         while (run.Step < totalSteps && !IsStopped() && _ranks.Stop == StopRequest.None)
         {
             run.Clock.Start();
-            Step(objective, run, schedule.At(run.Step));
+            Step(objective, run, exchange, schedule.At(run.Step));
             isProven = false;
             run.Clock.Stop();
 
@@ -158,7 +159,7 @@ internal sealed class Trainer(
     private long BatchNumber(int step, int pass) => (long)step * options.GradientAccumulationSteps + pass;
 
     // Nothing is written, neither to the weights nor to a checkpoint, before what it follows from is known to be finite.
-    private void Step(BatchObjective objective, TrainingRun run, double rate)
+    private void Step(BatchObjective objective, TrainingRun run, GradientExchange? exchange, double rate)
     {
         using var scope = NewDisposeScope();
         run.ForgetGradients();
@@ -175,7 +176,7 @@ internal sealed class Trainer(
             if (passes > 1)
                 run.AddUpGradients();
         }
-        _ranks.Complete(sums, run.Parameters, asked());
+        _ranks.Complete(sums, run.Parameters, exchange, asked());
         var (sum, count, tokens) = sums.Total();
         var step = run.Step + 1;
         var loss = sum / count;

@@ -1,5 +1,7 @@
+using Microsoft.ML.CoLM.Kernels;
 using Microsoft.ML.CoLM.Text;
 using Microsoft.ML.CoLM.Training;
+using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM;
 
@@ -74,7 +76,10 @@ public abstract class Communicator : IDisposable
     /// <exception cref="CommunicatorException">Not all ranks came within the time limit, or MPI could not begin.</exception>
     public static Communicator FromMpi(TimeSpan? timeLimit = null) => MpiCommunicator.Begin(timeLimit);
 
-    /// <summary>Adds up numbers over all ranks, element by element; every rank gets the same sums, to the bit.</summary>
+    /// <summary>
+    /// Adds up numbers over all ranks, element by element and in the order of the ranks; every rank gets the same sums, to the
+    /// bit.
+    /// </summary>
     /// <param name="values">This rank's numbers, replaced by the sums; as many on every rank.</param>
     /// <exception cref="CommunicatorException">A rank failed, left or did not come.</exception>
     public abstract void Sum(Span<float> values);
@@ -129,11 +134,15 @@ public abstract class Communicator : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Whether <see cref="SumDeviceMemory"/> is there.</summary>
+    /// <summary>Whether a tensor may lie in a GPU's memory to be added up.</summary>
     internal virtual bool ReadsDeviceMemory => false;
 
-    /// <summary>Adds up float32 numbers in a GPU's memory.</summary>
-    internal virtual void SumDeviceMemory(nint address, int count) => throw new NotSupportedException();
+    /// <summary>Adds up a contiguous tensor of float32 over all ranks.</summary>
+    internal virtual unsafe void Sum(Tensor tensor)
+    {
+        Sum(new Span<float>((void*)TensorMemory.Address(tensor), checked((int)tensor.numel())));
+        GC.KeepAlive(tensor);
+    }
 
     /// <summary>Ends this rank's part.</summary>
     protected abstract void Dispose(bool disposing);

@@ -1,8 +1,12 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
+using System.Numerics;
 using System.Runtime.InteropServices;
 using Microsoft.ML.CoLM.Interop;
+using Microsoft.ML.CoLM.Kernels;
 using Microsoft.ML.CoLM.Text;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Training;
 
@@ -14,9 +18,12 @@ namespace Microsoft.ML.CoLM.Training;
 /// </remarks>
 internal sealed unsafe class MpiCommunicator : Communicator
 {
-    // Larger ones make Open MPI 4.1 allocate and fault in a buffer for each exchange, which takes ten times as long
+    // What is exchanged at once. On a link with a delay a larger bucket waits for it less often, and takes as much memory
     // (samples/Benchmarks, exchange).
-    internal const int BucketBytes = 4 << 20;
+    private const int BucketBytes = 32 << 20;
+
+    // Of so few numbers every rank sends all to all: that is one exchange, not two.
+    private const int FewBytes = 4096;
 
     private const int NoticeTag = 1;
     private const int LengthTag = 2;
@@ -36,6 +43,8 @@ internal sealed unsafe class MpiCommunicator : Communicator
     private readonly MpiThread _thread;
     private readonly SortedDictionary<int, string> _waiting = []; // of other ranks that answered: what they wait for
     private readonly HashSet<int> _left = [];
+    private byte* _received; // for what the other ranks send of a bucket
+    private nuint _receivedLength;
     private CommunicatorException? _broken;
     private bool _isDisposed;
 
@@ -83,19 +92,36 @@ internal sealed unsafe class MpiCommunicator : Communicator
         }
     }
 
-    public override void Sum(Span<float> values)
+    public override void Sum(Span<float> values) => SumOf(values);
+
+    public override void Sum(Span<double> values) => SumOf(values);
+
+    internal override void Sum(Tensor tensor)
     {
-        fixed (float* first = values)
-            Sum((nint)first, values.Length, sizeof(float), _mpi.Handles.Float);
+        if (tensor.device_type == DeviceType.CPU)
+            base.Sum(tensor);
+        else
+            SumWhereItLies(tensor);
     }
 
-    public override void Sum(Span<double> values)
+    /// <summary>The sum of a tensor in memory that MPI reads: numbers are exchanged, and added up, where it lies.</summary>
+    internal void SumWhereItLies(Tensor tensor)
     {
-        fixed (double* first = values)
-            Sum((nint)first, values.Length, sizeof(double), _mpi.Handles.Double);
+        using var scope = NewDisposeScope();
+        var count = tensor.numel();
+        CountBytes(count * tensor.ElementSize);
+        var rest = (Size - count % Size) % Size; // slices are of one length
+        var sent = rest == 0 ? tensor : cat([tensor, zeros(rest, dtype: tensor.dtype, device: tensor.device)]);
+        var received = empty_like(sent);
+        var slices = received.view(Size, -1);
+        var bytes = checked((int)(slices.size(1) * tensor.ElementSize));
+        Collect(_mpi.AllToAll, sent, received, bytes);
+        var sums = slices[0].clone();
+        for (var rank = 1; rank < Size; rank++)
+            sums.add_(slices[rank], Scalars.One);
+        Collect(_mpi.AllGather, sums, received, bytes);
+        tensor.copy_(received.narrow(0, 0, count));
     }
-
-    internal override void SumDeviceMemory(nint address, int count) => Sum(address, count, sizeof(float), _mpi.Handles.Float);
 
     public override void Broadcast(Span<byte> bytes, int root = 0)
     {
@@ -110,7 +136,8 @@ internal sealed unsafe class MpiCommunicator : Communicator
                 for (var done = 0; done < length; done += BucketBytes)
                 {
                     nint request = 0;
-                    Check(_mpi.Broadcast(start + done, Math.Min(BucketBytes, length - done), _mpi.Handles.Byte, root, _mpi.Handles.World, &request), what);
+                    Check(_mpi.Broadcast(start + done, Math.Min(BucketBytes, length - done), _mpi.Handles.Byte, root, _mpi.Handles.World,
+                        &request), what);
                     Wait(&request, what);
                 }
             });
@@ -182,8 +209,10 @@ internal sealed unsafe class MpiCommunicator : Communicator
         // MPI ends for all ranks or for none: one that waited in MPI's own end for a rank that is gone would wait for ever.
         _thread.TryRun(() =>
         {
-            if (_broken is null && EndedTogether())
-                _ = _mpi.Finish();
+            if (_broken is not null || !EndedTogether())
+                return; // MPI may write to the buffer yet
+            _ = _mpi.Finish();
+            NativeMemory.Free(_received);
         });
         _thread.Dispose();
     }
@@ -205,20 +234,102 @@ internal sealed unsafe class MpiCommunicator : Communicator
         return communicator;
     }
 
-    private void Sum(nint address, long length, int elementSize, nint type)
+    // MPI moves the numbers; they are added up here, in the order of the ranks: so the sums have the same bits on all ranks, with
+    // every implementation of MPI, and are those of one process that adds in this order.
+    private void SumOf<T>(Span<T> values)
+        where T : unmanaged, INumber<T>
     {
-        CountBytes(length * elementSize);
-        var elements = BucketBytes / elementSize;
-        Run($"a sum of {length} numbers", what =>
+        var length = values.Length;
+        CountBytes((long)length * sizeof(T));
+        fixed (T* first = values)
         {
-            for (var done = 0L; done < length; done += elements)
+            var start = first;
+            Run($"a sum of {length} numbers", what =>
             {
-                nint request = 0;
-                var first = (byte*)address + done * elementSize;
-                Check(_mpi.AllReduce(_mpi.Handles.InPlace, first, (int)Math.Min(elements, length - done), type, _mpi.Handles.Sum, _mpi.Handles.World, &request), what);
-                Wait(&request, what);
-            }
-        });
+                // Ranks have slices of a bucket of one length. What is left of it is few numbers.
+                var bucket = BucketBytes / sizeof(T) / Size * Size;
+                for (var done = 0; done < length; done += bucket)
+                {
+                    var count = Math.Min(bucket, length - done);
+                    var few = count * sizeof(T) <= FewBytes ? count : count % Size;
+                    if (count > few)
+                        SumSlices(start + done, (count - few) / Size, what);
+                    if (few > 0)
+                        SumFew(start + done + (count - few), few, what);
+                }
+            });
+        }
+    }
+
+    // Every rank gets one slice from all, adds it up and gives it to all: each sends and receives as little as can be.
+    private void SumSlices<T>(T* values, int slice, string what)
+        where T : unmanaged, INumber<T>
+    {
+        var bytes = slice * sizeof(T);
+        var received = (T*)Received(bytes);
+        Collect(_mpi.AllToAll, values, received, bytes, what);
+        AddUp(received, slice);
+        Collect(_mpi.AllGather, received, values, bytes, what);
+    }
+
+    private void SumFew<T>(T* values, int count, string what)
+        where T : unmanaged, INumber<T>
+    {
+        var bytes = count * sizeof(T);
+        var received = (T*)Received(bytes);
+        Collect(_mpi.AllGather, values, received, bytes, what);
+        AddUp(received, count);
+        new ReadOnlySpan<T>(received, count).CopyTo(new Span<T>(values, count));
+    }
+
+    private void Collect(
+        delegate* unmanaged<void*, int, nint, void*, int, nint, nint, nint*, int> function, void* sent, void* received, int bytes, string what)
+    {
+        nint request = 0;
+        var (type, world) = (_mpi.Handles.Byte, _mpi.Handles.World);
+        Check(function(sent, bytes, type, received, bytes, type, world, &request), what);
+        Wait(&request, what);
+    }
+
+    private void Collect(
+        delegate* unmanaged<void*, int, nint, void*, int, nint, nint, nint*, int> function, Tensor sent, Tensor received, int bytes)
+    {
+        if (sent.device_type == DeviceType.CUDA)
+            cuda.synchronize(sent.device); // MPI knows nothing of torch's streams
+        var (from, to) = (TensorData.AddressOf(sent), TensorData.AddressOf(received));
+        Run($"a sum of {sent.numel()} numbers", what => Collect(function, (void*)from, (void*)to, bytes, what));
+        GC.KeepAlive(sent);
+        GC.KeepAlive(received);
+    }
+
+    private void AddUp<T>(T* received, int count)
+        where T : unmanaged, INumber<T>
+    {
+        var sums = new Span<T>(received, count);
+        for (var rank = 1; rank < Size; rank++)
+            Add(sums, new ReadOnlySpan<T>(received + (long)rank * count, count));
+    }
+
+    private static void Add<T>(Span<T> sums, ReadOnlySpan<T> values)
+        where T : unmanaged, INumber<T>
+    {
+        var wideSums = MemoryMarshal.Cast<T, Vector<T>>(sums);
+        var wide = MemoryMarshal.Cast<T, Vector<T>>(values);
+        for (var i = 0; i < wideSums.Length; i++)
+            wideSums[i] += wide[i];
+        for (var i = wideSums.Length * Vector<T>.Count; i < sums.Length; i++)
+            sums[i] += values[i];
+    }
+
+    private byte* Received(int bytesOfRank)
+    {
+        var length = (nuint)bytesOfRank * (nuint)Size;
+        if (length > _receivedLength)
+        {
+            _received = (byte*)NativeMemory.Realloc(_received, length);
+            _receivedLength = length;
+        }
+        return _received;
     }
 
     private void Run(string what, Action<string> exchange)

@@ -103,10 +103,11 @@ internal sealed class TrainingRanks
     /// <summary>Gives every rank the losses of all passes, and what any was asked for, and adds up the gradients.</summary>
     /// <param name="sums">The losses of this rank's passes; then of all.</param>
     /// <param name="parameters">What is trained.</param>
+    /// <param name="exchange">Adds up the gradients; null for one process alone.</param>
     /// <param name="own">What this rank was asked for.</param>
-    public void Complete(PassSums sums, IReadOnlyList<TrainedParameter> parameters, StopRequest own)
+    public void Complete(PassSums sums, IReadOnlyList<TrainedParameter> parameters, GradientExchange? exchange, StopRequest own)
     {
-        if (_communicator is null)
+        if (_communicator is null || exchange is null)
             return;
         // Of a parameter that no pass used no rank has a gradient; otherwise those that have none count as zero.
         double[] numbers =
@@ -117,11 +118,13 @@ internal sealed class TrainingRanks
         var (passes, requests) = (sums.Numbers.Length, (int)StopRequest.Cancel);
         numbers.AsSpan(0, passes).CopyTo(sums.Numbers);
         Stop = Request(numbers.AsSpan(passes, requests));
-        if (!double.IsFinite(sums.Total().Sum))
-            return;
-        GradientExchange.Sum(_communicator,
-            [.. parameters.Where((_, i) => numbers[passes + requests + i] > 0)]);
+        if (double.IsFinite(sums.Total().Sum))
+            exchange.Sum(parameters.Where((_, i) => numbers[passes + requests + i] > 0));
     }
+
+    /// <summary>What adds up the gradients of parameters; null for one process alone.</summary>
+    public GradientExchange? CreateExchange(IReadOnlyList<TrainedParameter> parameters) =>
+        _communicator is null ? null : new(_communicator, parameters);
 
     /// <summary>Rank 0's number, for those whose last bits may depend on a processor.</summary>
     public double FirstOf(double own)
