@@ -25,6 +25,7 @@ var root = new RootCommand("Measures the library: ratios of things that take tur
     new SweepKillsCommand(),
     new RankStepCommand(),
     new ExchangeCommand(),
+    new ScalingCommand(),
 };
 try
 {

@@ -13,10 +13,19 @@ namespace Benchmarks;
 /// </summary>
 internal sealed class RankStepCommand : Benchmark
 {
-    private const string Later = "later chains";
-    private const string All = "all chains";
+    /// <summary>The part that Chain Expansion and Chain Tuning train.</summary>
+    public const string Later = "later chains";
+
+    /// <summary>Full training.</summary>
+    public const string All = "all chains";
+
+    /// <summary>Behind either: the time of one rank's step.</summary>
+    public const string Alone = ", 1 rank of 1 thread";
+
+    /// <summary>Behind either: the megabytes that a rank gives to a step's exchange.</summary>
+    public const string Sent = ", exchanged by a rank";
+
     private const string Exchange = ", exchange";
-    private const string Sent = ", exchanged by a rank";
 
     // A turn's first step makes the optimizer's state.
     private const int WarmUpSteps = 1;
@@ -65,7 +74,7 @@ internal sealed class RankStepCommand : Benchmark
         foreach (var what in (string[])[All, Later])
         {
             var alone = Of(one, what);
-            report.Add($"{what}, 1 rank of 1 thread", alone, basis: alone);
+            report.Add(what + Alone, alone, basis: alone);
             report.Add($"{what}, {ranks} ranks of 1 thread", Of(several, what), basis: alone);
             report.Add($"{what}, 1 process of {ranks} threads, {ranks} passes", Of(threads, what), basis: alone);
             report.Add($"{what}, efficiency of {ranks} ranks", alone.RelativeTo(Of(several, what)), "");
@@ -79,26 +88,31 @@ internal sealed class RankStepCommand : Benchmark
 
     private Report? MeasureHere(ParseResult result, MeteredCommunicator? communicator, int passes)
     {
-        using var grown = _growth.Grow(result, CPU);
-        using var whole = _growth.Model.CreateRandom(grown.Config, result, CPU);
+        var grown = _growth.Grow(result, CPU);
+        var (config, frozenChains) = (grown.Config, _growth.FrozenChains(result, grown));
         var batch = result.GetValue(_batch);
-        var length = Math.Min(result.GetValue(_sequence), grown.Config.ContextLength);
+        var length = Math.Min(result.GetValue(_sequence), config.ContextLength);
         var random = new Random(1);
-        int[] tokens = [.. Enumerable.Range(0, BatchesOfTokens * batch * length + 1).Select(_ => random.Next(grown.Config.VocabularySize))];
+        int[] tokens = [.. Enumerable.Range(0, BatchesOfTokens * batch * length + 1).Select(_ => random.Next(config.VocabularySize))];
         using var spool = TokenSpool.Write([tokens]);
         var windows = new TokenWindows(spool, length, seed: 1);
 
         var settings = _growth.Model.Describe(result, grown);
         (settings["passes"], settings["ranks"]) = (passes, communicator?.Size ?? 1);
         var report = new Report($"A training step of {passes} passes of {batch} x {length} tokens", settings);
-        foreach (var (name, model, frozenChains) in new[] { (Later, grown, _growth.FrozenChains(result, grown)), (All, whole, 0) })
+        Add(Later, grown, frozenChains);
+        Add(All, _growth.Model.CreateRandom(config, result, CPU), frozenChains: 0);
+        return communicator is null or { Rank: 0 } ? report : null;
+
+        // One after the other: of large models there is no memory for both.
+        void Add(string name, CoLMModel model, int frozenChains)
         {
+            using var own = model;
             var (steps, exchanges, bytes) = Train(model, frozenChains, windows, batch, passes, result.GetValue(_steps), communicator);
             report.Add(name, new Samples(steps));
             report.Add(name + Exchange, new Samples(exchanges));
             report.Add(name + Sent, new Samples(bytes), "MB");
         }
-        return communicator is null or { Rank: 0 } ? report : null;
     }
 
     private static (List<double> Steps, List<double> Exchanges, List<double> Megabytes) Train(
