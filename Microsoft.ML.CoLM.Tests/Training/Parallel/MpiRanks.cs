@@ -31,9 +31,7 @@ internal static class MpiRanks
     /// <param name="variables">Environment variables of the ranks.</param>
     public static Job Start(TestContext test, int ranks, string[] values, Dictionary<string, string>? variables = null)
     {
-        if (Launcher.Value is not { } launcher)
-            throw new AssertInconclusiveException("No mpirun is on this machine: install openmpi-bin to run several ranks.");
-        var start = new ProcessStartInfo(launcher,
+        var start = new ProcessStartInfo(RequireLauncher(),
             ["-n", $"{ranks}", "--oversubscribe", "--bind-to", "none", Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet",
              typeof(MpiRanks).Assembly.Location, FreshProcess.Kind, test.FullyQualifiedTestClassName!, test.TestName!, .. values])
         {
@@ -55,6 +53,10 @@ internal static class MpiRanks
             start.Environment[variable] = value;
         return new Job(Process.Start(start)!);
     }
+
+    /// <summary>The path of mpirun; skips the test where there is none.</summary>
+    public static string RequireLauncher() => Launcher.Value ?? throw new AssertInconclusiveException(
+        "No mpirun is on this machine: install openmpi-bin to run several ranks.");
 
     /// <summary>In a rank: tells the test which process it is, to be killed or stopped.</summary>
     public static void TellProcess(Communicator communicator) => Tell($"rank {communicator.Rank} is process {Environment.ProcessId}");

@@ -32,6 +32,7 @@ namespace Microsoft.ML.CoLM;
 public abstract class Communicator : IDisposable
 {
     private TimeSpan _timeLimit = TimeSpan.FromMinutes(10);
+    private int _isUsed;
 
     /// <summary>The number of this process, from 0 on.</summary>
     public abstract int Rank { get; }
@@ -132,6 +133,25 @@ public abstract class Communicator : IDisposable
     {
         Dispose(disposing: true);
         GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Does something that exchanges numbers in an order of its own: nothing else may come between.</summary>
+    /// <exception cref="InvalidOperationException">Something else is under way.</exception>
+    internal T Use<T>(Func<T> work)
+    {
+        if (Interlocked.Exchange(ref _isUsed, 1) != 0)
+        {
+            throw new InvalidOperationException("The communicator is in use by another training or sweep of this process, whose " +
+                "numbers would be mixed with these: run one after the other.");
+        }
+        try
+        {
+            return work();
+        }
+        finally
+        {
+            Volatile.Write(ref _isUsed, 0);
+        }
     }
 
     /// <summary>Whether a tensor may lie in a GPU's memory to be added up.</summary>

@@ -40,17 +40,8 @@ internal sealed class TrainingRanks
     public Communicator Communicator => _communicator!;
 
     /// <summary>Does what all ranks do; what only this one throws, the others are told.</summary>
-    public T Run<T>(Func<T> work)
-    {
-        try
-        {
-            return work();
-        }
-        catch (Exception e) when (e != _agreed && Tell(e))
-        {
-            throw;
-        }
-    }
+    /// <exception cref="InvalidOperationException">The communicator is in use.</exception>
+    public T Run<T>(Func<T> work) => _communicator is null ? work() : _communicator.Use(() => RunAndTell(work));
 
     /// <summary>An exception that every rank throws, here and now.</summary>
     public T Agreed<T>(T exception)
@@ -174,6 +165,18 @@ internal sealed class TrainingRanks
     {
         var first = (int)FirstOf((double)(given ?? drawn()));
         return given ?? first;
+    }
+
+    private T RunAndTell<T>(Func<T> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (Exception e) when (e != _agreed && Tell(e))
+        {
+            throw;
+        }
     }
 
     // A full disk, a missing folder, a bug: the others would wait for a rank that does not come.
