@@ -17,6 +17,7 @@ internal sealed class LinkCommand : Command
     private const int ShortestMtu = 576; // of IPv4
     private const int LongestMtu = 65_535;
     private const double NotableLateness = 200; // us
+    private const int NotablePackets = 1000; // fewer may be late by chance
     private const int Interrupted = 130; // a shell's exit code
 
     private readonly Option<double> _rate = Amount("--rate", "megabits a second, each way", "MBITS", FastestRate, zero: false);
@@ -90,7 +91,7 @@ internal sealed class LinkCommand : Command
         Console.Error.WriteLine($"Link of {speed}; it took {cores:F2} of a core");
         Console.Error.WriteLine($"There: {directions[0].Traffic}");
         Console.Error.WriteLine($"Back:  {directions[1].Traffic}");
-        if (directions.Any(direction => direction.Traffic.MeanLateness > NotableLateness))
+        if (directions.Any(direction => direction.Traffic is { Packets: >= NotablePackets, MeanLateness: > NotableLateness }))
             Console.Error.WriteLine("Packets were late: this machine could not keep up with the link, which was slower than it says.");
     }
 
@@ -101,7 +102,7 @@ internal sealed class LinkCommand : Command
         {
             var value = result.GetValueOrDefault<double>();
             if (!(value <= most && (value > 0 || (zero && value == 0))))
-                result.AddError($"{name} must be {(zero ? "from 0" : "above 0 and")} to {most}, found {value}.");
+                result.AddError($"{name} must be {(zero ? "from 0 to" : "above 0 and at most")} {most}, found {value}.");
         });
         return option;
     }

@@ -8,7 +8,7 @@ internal sealed class LinkDirection(TunDevice from, TunDevice to, LinkSpeed spee
     private const long LongestBlindness = LinkClock.Second / 1000; // the device keeps 500 packets until they are read
     private const long LongestEarliness = LinkClock.Second / 10_000; // of a packet, and no more than a tenth of the delay
     private const double WakingsRemembered = 16;
-    private const int Priority = 1; // of real time: ranks that wait for messages use their cores wholly
+    private const int Priority = 10; // of real time: ranks that wait for messages use their cores wholly
     private const int Slack = 1; // nanoseconds; otherwise Linux wakes threads 50 us late, to wake several at once
 
     private readonly byte[] _packet = new byte[speed.Mtu];

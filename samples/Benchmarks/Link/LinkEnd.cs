@@ -47,6 +47,8 @@ internal sealed class LinkEnd : IDisposable
         Device.Dispose();
         // As 'ip netns del' does it; a program started for it would be interrupted by a second Ctrl+C.
         var path = Path.Combine(Folder, Name);
+        if (!File.Exists(path))
+            return;
         _ = Libc.Unmount(path, Libc.Detach);
         File.Delete(path);
     }
