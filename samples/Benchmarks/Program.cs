@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Benchmarks;
+using Benchmarks.Link;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 var root = new RootCommand("Measures the library: ratios of things that take turns in one run.")
@@ -26,6 +27,7 @@ var root = new RootCommand("Measures the library: ratios of things that take tur
     new RankStepCommand(),
     new ExchangeCommand(),
     new ScalingCommand(),
+    new LinkCommand(),
 };
 try
 {

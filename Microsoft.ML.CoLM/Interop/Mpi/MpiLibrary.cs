@@ -117,7 +117,10 @@ internal sealed unsafe class MpiLibrary
                 $"Open MPI 4 or 5 (libmpi.so.40) or MPICH (libmpi.so.12), and name its library in {PathVariable}.");
         }
         if (version.Contains("Open MPI", StringComparison.Ordinal))
+        {
+            OpenMpiSettings.SuitNonBlockingCalls();
             return MpiHandles.OfOpenMpi(library);
+        }
         if (version.Contains("MPICH", StringComparison.Ordinal) || version.Contains("Intel(R) MPI", StringComparison.Ordinal) ||
             version.Contains("MVAPICH", StringComparison.Ordinal))
         {
