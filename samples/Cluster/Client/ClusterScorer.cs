@@ -15,11 +15,17 @@ internal sealed class ClusterScorer : IAsyncDisposable
     private readonly ScoringJobs _jobs;
     private readonly ITransformer _model;
 
-    private ClusterScorer(SiloRoster roster, ScoringJobs jobs, ITransformer model) =>
-        (_roster, _jobs, _model) = (roster, jobs, model);
+    private ClusterScorer(SiloRoster roster, ScoringJobs jobs, ITransformer model, int threads) =>
+        (_roster, _jobs, _model, Threads) = (roster, jobs, model, threads);
 
     /// <summary>The model at the chain count that the silos score with; this client's.</summary>
     public ITransformer Local => _model;
+
+    /// <summary>
+    /// Threads of a silo's arithmetic. On another number of threads products are divided otherwise, and a score may differ in
+    /// its last bit.
+    /// </summary>
+    public int Threads { get; }
 
     /// <summary>Finds the silos that hold a model.</summary>
     /// <param name="file">The model; it stays the caller's.</param>
@@ -40,12 +46,14 @@ internal sealed class ClusterScorer : IAsyncDisposable
         try
         {
             var silos = await roster.WaitAsync(options.Scheduling.Wait, cancellationToken);
+            WarnOfThreads(silos, options.Log);
             var chainCount = options.ChainCount;
             if (chainCount is null)
                 roster.Agree(chainCount = CommonChainCount(silos));
             var model = chainCount is { } count ? file.Model.WithChainCount(count) : file.Model;
             return new(
-                roster, new(file, chainCount, blockSize, options.Scheduling, roster, options.Progress, cancellationToken), model);
+                roster, new(file, chainCount, blockSize, options.Scheduling, roster, options.Progress, cancellationToken), model,
+                silos[0].Description.Threads);
         }
         catch
         {
@@ -96,6 +104,12 @@ internal sealed class ClusterScorer : IAsyncDisposable
         var size = asked ?? batchSize * BatchesOfBlock;
         return size > 0 && size % batchSize == 0 ? size : throw new ArgumentException(FormattableString.Invariant(
             $"--block must be a multiple of the model's batch size, {batchSize}, found {size}."));
+    }
+
+    private static void WarnOfThreads(IReadOnlyList<OrleansSilo> silos, Action<string> log)
+    {
+        if (silos.Select(silo => silo.Description.Threads).Distinct().Count() > 1)
+            log("Silos have different numbers of threads: which of them scores a row may change its last bit.");
     }
 
     private static int? CommonChainCount(IReadOnlyList<OrleansSilo> silos)

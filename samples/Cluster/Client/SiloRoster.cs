@@ -225,7 +225,8 @@ internal sealed class SiloRoster : IAsyncDisposable
                 return;
             (gateway.Silo, gateway.Problem) = (null, $"the connection to silo {silo.Name} is broken");
         }
-        _log($"Silo {silo.Name} is gone.");
+        if (!_end.IsCancellationRequested)
+            _log($"Silo {silo.Name} is gone.");
         _ = silo.DisposeAsync().AsTask();
     }
 

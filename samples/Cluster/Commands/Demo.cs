@@ -6,7 +6,7 @@ namespace ClusterSample.Commands;
 /// <summary>What the program does without arguments.</summary>
 internal static class Demo
 {
-    private const int RowCount = 10_000;
+    private const int RowCount = 6_400;
     private const int SiloCount = 2;
     private const int Threads = 1;
 

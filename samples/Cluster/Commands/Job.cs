@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
+using ClusterSample.Blocks;
 using ClusterSample.Client;
 using Microsoft.ML;
+using TorchSharp;
 
 namespace ClusterSample.Commands;
 
@@ -39,12 +41,14 @@ internal static class Job
             }
             else if (compares)
             {
+                // It holds for the thread that calls it.
+                torch.set_num_threads(scorer.Threads);
                 if (ViewComparison.FirstDifference(scorer.Local.Transform(rows), scored) is { } difference)
                     throw new InvalidOperationException($"The scores are not those that the model gives here: {difference}.");
             }
             else
             {
-                ReadAll(scored);
+                ReadAll(scored, cancellationToken);
             }
         }
         finally
@@ -60,10 +64,10 @@ internal static class Job
     }
 
     /// <summary>Reads every column of every row.</summary>
-    public static void ReadAll(IDataView view)
+    public static void ReadAll(IDataView view, CancellationToken cancellationToken)
     {
         DataViewSchema.Column[] columns = [.. view.Schema.Where(column => !column.IsHidden)];
         using var cursor = view.GetRowCursor(columns);
-        Blocks.RowBlock.Read(cursor, columns, int.MaxValue);
+        RowBlock.Read(cursor, columns, int.MaxValue, cancellationToken);
     }
 }

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
-using ClusterSample.Blocks;
 using ClusterSample.Client;
 using Microsoft.ML;
 using Samples;
@@ -36,7 +35,6 @@ internal static class MeasureCommand
         using var cluster = await PrivateCluster.StartAsync(path, SiloCount, threads: 1, cancellationToken);
         var rows = Rows.Stories(file.MLContext, rowCount);
         var options = new ClientOptions { Membership = cluster.Membership, BlockSize = block };
-        torch.set_num_threads(SiloCount);
         var (here, there) = (new List<double>(), new List<double>());
         await using (var scorer = await ClusterScorer.ConnectAsync(file, options, cancellationToken))
         {
@@ -45,12 +43,12 @@ internal static class MeasureCommand
             for (var run = 0; run <= runs; run++)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                var (localSeconds, localScores) = Time(local, cancellationToken);
-                var (remoteSeconds, remoteScores) = Time(remote, cancellationToken);
-                if (ViewComparison.FirstDifference(localScores, remoteScores) is { } difference)
-                    throw new InvalidOperationException($"The scores are not those that the model gives here: {difference}.");
+                // It holds for the thread that calls it.
+                torch.set_num_threads(SiloCount);
+                var localSeconds = Time(local, cancellationToken);
+                var remoteSeconds = Time(remote, cancellationToken);
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"{(run == 0 ? "warm-up" : $"run {run}")}: here {localSeconds:F2} s, on {SiloCount} silos {remoteSeconds:F2} s, the same scores"));
+                    $"{(run == 0 ? "warm-up" : $"run {run}")}: here {localSeconds:F2} s, on {SiloCount} silos {remoteSeconds:F2} s"));
                 if (run > 0)
                 {
                     here.Add(localSeconds);
@@ -59,20 +57,18 @@ internal static class MeasureCommand
             }
         }
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"medians: here {Median(here):F2} s, on {SiloCount} silos {Median(there):F2} s; median of the ratios " +
+            $"median seconds: here {Median(here):F2} s, on {SiloCount} silos {Median(there):F2} s; median of the ratios " +
             $"{Median([.. here.Zip(there, (mine, theirs) => theirs / mine)]):F3}"));
         Console.WriteLine("One silo is killed, a third joins:");
         var changes = new Changes(cluster, kills: true, joins: true, rowCount / 4, cancellationToken);
         await Job.RunAsync(file, rows, options, changes, @out: null, compares: true, cancellationToken);
     }
 
-    private static (double Seconds, RowBlock Scores) Time(IDataView view, CancellationToken cancellationToken)
+    private static double Time(IDataView view, CancellationToken cancellationToken)
     {
-        DataViewSchema.Column[] columns = [.. view.Schema.Where(column => !column.IsHidden)];
         var clock = Stopwatch.StartNew();
-        using var cursor = view.GetRowCursor(columns);
-        var scores = RowBlock.Read(cursor, columns, int.MaxValue, cancellationToken);
-        return (clock.Elapsed.TotalSeconds, scores);
+        Job.ReadAll(view, cancellationToken);
+        return clock.Elapsed.TotalSeconds;
     }
 
     private static double Median(List<double> values)

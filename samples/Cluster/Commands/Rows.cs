@@ -8,7 +8,10 @@ internal static class Rows
 {
     private const int Seed = 7;
 
-    /// <summary>Generated stories, numbered; never all of them in memory.</summary>
+    private const int MostSentences = 3;
+    private const string EndOfSentence = ". ";
+
+    /// <summary>Beginnings of generated stories, of one to three sentences, numbered; never all of them in memory.</summary>
     public static IDataView Stories(MLContext mlContext, int count) => mlContext.Data.LoadFromEnumerable(Write(count));
 
     /// <summary>The texts of a file of JSON lines.</summary>
@@ -19,6 +22,9 @@ internal static class Rows
     {
         var stories = new StoryGenerator(Seed);
         for (var i = 0; i < count; i++)
-            yield return new NumberedText { Number = i, Text = stories.Write() };
+            yield return new NumberedText { Number = i, Text = Beginning(stories.Write(), 1 + i % MostSentences) };
     }
+
+    private static string Beginning(string story, int sentences) =>
+        string.Join(EndOfSentence, story.Split(EndOfSentence).Take(sentences)) + EndOfSentence;
 }
