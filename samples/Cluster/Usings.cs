@@ -1,3 +1,1 @@
-global using Orleans;
 global using Orleans.Concurrency;
-global using Orleans.Hosting;

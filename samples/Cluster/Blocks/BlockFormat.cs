@@ -30,13 +30,17 @@ internal static class BlockFormat
     /// <exception cref="NotSupportedException">The message names the first of them.</exception>
     public static void Check(MLContext mlContext, IReadOnlyList<DataViewSchema.Column> columns)
     {
-        var carried = Read(mlContext, Write(mlContext, RowBlock.Empty(columns))).Schema;
         foreach (var column in columns)
         {
-            if (carried.GetColumnOrNull(column.Name) is null)
+            try
+            {
+                // Of several columns it would leave out those that it cannot save, and say nothing.
+                Write(mlContext, RowBlock.Empty([column]));
+            }
+            catch (InvalidOperationException e)
             {
                 throw new NotSupportedException(
-                    $"Column '{column.Name}' is of type {column.Type}, which ML.NET cannot save, and so no block can carry.");
+                    $"Column '{column.Name}' is of type {column.Type}, which ML.NET cannot save, and so no block can carry.", e);
             }
         }
     }

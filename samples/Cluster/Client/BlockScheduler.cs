@@ -57,7 +57,7 @@ internal sealed class BlockScheduler : IDisposable
 
     /// <summary>The next block's scores; null after the last.</summary>
     /// <exception cref="RowsFailedException">Its rows cannot be scored.</exception>
-    /// <exception cref="SiloUnavailableException">There was no silo for too long.</exception>
+    /// <exception cref="ScoringUnavailableException">There was no silo for too long.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public ScoredBlock? Next()
     {
@@ -147,7 +147,7 @@ internal sealed class BlockScheduler : IDisposable
             pending.Complete(scored);
             return true;
         }
-        catch (SiloUnavailableException e)
+        catch (ScoringUnavailableException e)
         {
             if (++pending.Failures == _options.Attempts)
             {
@@ -186,6 +186,6 @@ internal sealed class BlockScheduler : IDisposable
             if (_workers > 0 || Environment.TickCount64 - _withoutSilo < _options.Wait.TotalMilliseconds)
                 return;
         }
-        throw new SiloUnavailableException(_whyNoSilo());
+        throw new ScoringUnavailableException(_whyNoSilo());
     }
 }

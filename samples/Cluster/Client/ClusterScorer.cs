@@ -33,7 +33,7 @@ internal sealed class ClusterScorer : IAsyncDisposable
     /// <param name="cancellationToken">Ends the search, and all scoring later.</param>
     /// <exception cref="ArgumentException">The block is no multiple of the model's batch size.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The model has not so many chains.</exception>
-    /// <exception cref="SiloUnavailableException">No silo with the model is to be had; the message says which are there.</exception>
+    /// <exception cref="ScoringUnavailableException">No silo with the model is to be had; the message says which are there.</exception>
     /// <exception cref="InvalidOperationException">
     /// No chain count was asked for, and silos were started with different ones.
     /// </exception>

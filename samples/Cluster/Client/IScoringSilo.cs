@@ -10,7 +10,7 @@ internal interface IScoringSilo
     CancellationToken Retired { get; }
 
     /// <summary>Scores a block.</summary>
-    /// <exception cref="SiloUnavailableException">It is not to be had: another silo is to score the block.</exception>
+    /// <exception cref="ScoringUnavailableException">It is not to be had: another silo is to score the block.</exception>
     /// <exception cref="RowsFailedException">The scoring failed, and would elsewhere.</exception>
     Task<ScoredBlock> ScoreAsync(InputBlock block, CancellationToken cancellationToken);
 }

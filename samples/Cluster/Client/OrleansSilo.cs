@@ -39,7 +39,7 @@ internal sealed class OrleansSilo : IScoringSilo, IAsyncDisposable
     /// <param name="gateway">Where it takes clients.</param>
     /// <param name="blockTimeout">How long a block may take, waiting for the one before included.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
-    /// <exception cref="SiloUnavailableException">Nothing answers there.</exception>
+    /// <exception cref="ScoringUnavailableException">Nothing answers there.</exception>
     public static async Task<OrleansSilo> ConnectAsync(IPEndPoint gateway, TimeSpan blockTimeout, CancellationToken cancellationToken)
     {
         var lost = new CancellationTokenSource();
@@ -63,7 +63,7 @@ internal sealed class OrleansSilo : IScoringSilo, IAsyncDisposable
             Discard(host);
             if (cancellationToken.IsCancellationRequested)
                 throw;
-            throw new SiloUnavailableException($"{gateway} does not answer: {Innermost(e).Message}", e);
+            throw new ScoringUnavailableException($"{gateway} does not answer: {Innermost(e).Message}", e);
         }
     }
 
@@ -78,14 +78,14 @@ internal sealed class OrleansSilo : IScoringSilo, IAsyncDisposable
             }
             catch (Exception e) when (!cancellationToken.IsCancellationRequested)
             {
-                throw new SiloUnavailableException(
+                throw new ScoringUnavailableException(
                     Lost.IsCancellationRequested ? $"silo {Name} is gone." : $"silo {Name}: {Innermost(e).Message}", e);
             }
         }
         return answer.Outcome switch
         {
             ScoringOutcome.Scored => new(answer.SiloName, answer.Scores),
-            ScoringOutcome.Refused => throw new SiloUnavailableException(answer.Error!),
+            ScoringOutcome.Refused => throw new ScoringUnavailableException(answer.Error!),
             _ => throw RowsFailedException.Of(block, answer.Error!),
         };
     }

@@ -57,7 +57,7 @@ internal sealed class ScoringPlan
     /// <summary>A row whose getters are known again.</summary>
     private sealed class ProbeRow(DataViewSchema schema) : DataViewRow
     {
-        private readonly Probe[] _probes = [.. schema.Select(_ => new Probe())];
+        private readonly Probe[] _probes = [.. schema.Select(column => new Probe(column.Name))];
 
         public override DataViewSchema Schema => schema;
 
@@ -73,8 +73,8 @@ internal sealed class ScoringPlan
     }
 
     // Two getters of one probe are equal.
-    private sealed class Probe
+    private sealed class Probe(string column)
     {
-        public void Get<TValue>(ref TValue value) => value = default!;
+        public void Get<TValue>(ref TValue value) => throw new InvalidOperationException($"Column '{column}' was read of no row.");
     }
 }

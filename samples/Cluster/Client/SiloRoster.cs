@@ -49,7 +49,7 @@ internal sealed class SiloRoster : IAsyncDisposable
 
     /// <summary>Waits until some silo holds the model and all that are listed first have been asked.</summary>
     /// <returns>The silos.</returns>
-    /// <exception cref="SiloUnavailableException">There was none in time.</exception>
+    /// <exception cref="ScoringUnavailableException">There was none in time.</exception>
     public async Task<IReadOnlyList<OrleansSilo>> WaitAsync(TimeSpan patience, CancellationToken cancellationToken)
     {
         var deadline = Environment.TickCount64 + (long)patience.TotalMilliseconds;
@@ -63,7 +63,7 @@ internal sealed class SiloRoster : IAsyncDisposable
             }
             await Task.Delay(Poll / 5, cancellationToken);
         }
-        throw new SiloUnavailableException(WhyNone());
+        throw new ScoringUnavailableException(WhyNone());
     }
 
     /// <summary>From now on silos that were started with another chain count are passed over, too.</summary>
