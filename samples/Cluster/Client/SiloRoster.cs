@@ -41,6 +41,7 @@ internal sealed class SiloRoster : IAsyncDisposable
     public SiloRoster(ClusterMembership membership, ModelFile file, TimeSpan blockTimeout, Action<string> log)
     {
         (_membership, _modelHash, _modelPath, _blockTimeout, _log) = (membership, file.Hash, file.Path, blockTimeout, log);
+        _listProblem = $"{membership} has not answered yet";
         // Of this client nothing but the list is used: it is never started.
         _host = new HostBuilder().UseOrleansClient(membership.Configure).Build();
         _list = _host.Services.GetRequiredService<IGatewayListProvider>();

@@ -14,7 +14,7 @@ internal static class Liveness
         options.ProbeTimeout = TimeSpan.FromSeconds(1.5);
         options.NumMissedProbesLimit = 3;
         options.TableRefreshTimeout = TimeSpan.FromSeconds(5);
-        options.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(3);
+        options.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(2);
         // What was killed together with all others has nobody to vote it dead: a silo that starts then passes it over.
         options.NumMissedTableIAmAliveLimit = 3;
         options.MaxJoinAttemptTime = TimeSpan.FromSeconds(30);

@@ -19,6 +19,7 @@ internal static class SiloServer
 
     /// <summary>Runs it.</summary>
     /// <exception cref="IOException">A port is in use.</exception>
+    /// <exception cref="InvalidOperationException">The membership is not to be had.</exception>
     public static async Task RunAsync(SiloSettings settings, CancellationToken cancellationToken)
     {
         var (port, gatewayPort) = (Free(settings.Address, settings.Port), Free(settings.Address, settings.GatewayPort));
@@ -38,7 +39,7 @@ internal static class SiloServer
                     .Configure<ClusterMembershipOptions>(Liveness.Configure);
             })
             .Build();
-        await host.StartAsync(cancellationToken);
+        await StartAsync(host, settings, cancellationToken);
         try
         {
             Console.WriteLine($"{Ready} silo {name}, process {Environment.ProcessId}, model {model.Description.ModelHash}");
@@ -48,6 +49,19 @@ internal static class SiloServer
         finally
         {
             await host.StopAsync(CancellationToken.None);
+        }
+    }
+
+    private static async Task StartAsync(IHost host, SiloSettings settings, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await host.StartAsync(cancellationToken);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            // Of Redis, of Orleans, or of what either of them uses.
+            throw new InvalidOperationException($"The silo does not join its cluster ({settings.Membership}): {e.Message}", e);
         }
     }
 
