@@ -63,7 +63,9 @@ internal sealed class OrleansSilo : IScoringSilo, IAsyncDisposable
             Discard(host);
             if (cancellationToken.IsCancellationRequested)
                 throw;
-            throw new ScoringUnavailableException($"{gateway} does not answer: {Innermost(e).Message}", e);
+            throw new ScoringUnavailableException(e is OperationCanceledException
+                ? FormattableString.Invariant($"{gateway} does not answer within {ConnectPatience.TotalSeconds} s")
+                : $"{gateway} does not answer: {Innermost(e).Message}", e);
         }
     }
 

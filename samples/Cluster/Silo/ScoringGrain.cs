@@ -3,8 +3,8 @@ using ClusterSample.Contracts;
 namespace ClusterSample.Silo;
 
 /// <summary>
-/// One a silo, beside every silo's gateway: a second block of the same client waits in front of it, and starts with nothing in
-/// between.
+/// One activation a silo, which all threads of the silo's arithmetic belong to; further blocks wait in front of it. Stateless
+/// workers are in no directory: one that a dead silo had a part of would hold up calls for seconds.
 /// </summary>
 [StatelessWorker(maxLocalWorkers: 1)]
 internal sealed class ScoringGrain(SiloModel model) : Grain, IScoringGrain
