@@ -125,6 +125,9 @@ public sealed class ElasticScoringTransformer : ITransformer, IDisposable
     /// <summary>The number of chains to score with; in a cascade, the most that a row may use.</summary>
     public int ChainCount => Settings.Scorer.Depth.ChainCount;
 
+    /// <summary>The number of rows scored together; parts of the data that are multiples of it get the scores of the whole.</summary>
+    public int BatchSize => Settings.BatchSize;
+
     /// <summary>The model's tokenizer.</summary>
     public Tokenizer Tokenizer { get; }
 
