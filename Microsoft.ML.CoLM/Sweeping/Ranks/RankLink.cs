@@ -15,7 +15,7 @@ internal sealed class RankLink(Communicator communicator, SweepClock clock)
     private readonly Lock _gate = new();
     private CommunicatorException? _broken;
 
-    public RankAnswer Ask<T>(RankQuestion question, T content) =>
+    public RankAnswer AskOf<T>(RankQuestion question, T content) =>
         Ask(question, JsonSerializer.SerializeToUtf8Bytes(content, SweepLog.Json));
 
     public RankAnswer Ask(RankQuestion question, ReadOnlySpan<byte> content = default)

@@ -16,7 +16,7 @@ internal sealed class RankPulse : IDisposable
             {
                 try
                 {
-                    link.Ask(RankQuestion.GoesOn, clock.IsOver ? FormattableString.Invariant($"Rank {rank}: {clock.Reason}") : "");
+                    link.AskOf(RankQuestion.GoesOn, clock.IsOver ? FormattableString.Invariant($"Rank {rank}: {clock.Reason}") : "");
                 }
                 catch (CommunicatorException)
                 {

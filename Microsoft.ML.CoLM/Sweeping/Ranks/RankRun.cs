@@ -53,10 +53,10 @@ internal sealed class RankRun(SweepPlan plan, SweepCandidates candidates, RankLi
             Settings = settings.Texts(),
             Trials = [.. outcome.Drafts.Select((draft, i) => TrialRecord.Of(draft.ToTrial(i + 1, settings, outcome.TrainingSeconds)))],
         };
-        link.Ask(RankQuestion.Done, new RankReport(record, isFinal, hasModel));
+        link.AskOf(RankQuestion.Done, new RankReport(record, isFinal, hasModel));
     }
 
-    private bool IsWanted(IReadOnlyList<TrialDraft> drafts) => link.Ask(RankQuestion.Wants, drafts
+    private bool IsWanted(IReadOnlyList<TrialDraft> drafts) => link.AskOf(RankQuestion.Wants, drafts
         .Where(draft => draft.IsAlive).Select(draft => TrialPoint.Of(draft, plan.Objective.IsMaximized)).ToArray()).IsYes;
 
     // What cannot be saved fails where a checkpoint would have to keep it, as it does on rank 0; else it has no model.
