@@ -49,5 +49,9 @@ internal sealed class SpaceCandidates(SweepPlan plan) : SweepCandidates
         return new(run.Drafts, run.TrainingSeconds, fitted);
     }
 
-    public override void Dispose() => _search.Dispose();
+    public override void Dispose()
+    {
+        _search.Dispose();
+        base.Dispose();
+    }
 }
