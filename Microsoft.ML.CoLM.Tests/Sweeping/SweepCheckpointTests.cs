@@ -239,9 +239,9 @@ public sealed class SweepCheckpointTests : IDisposable
             Says($"{_folder[Log]}, line 2: the line is damaged");
         }
         File.WriteAllBytes(_folder[Log], [.. log[second..]]);
-        Says($"{_folder[Log]}, line 1: candidate 1 must follow, found 2");
+        Says($"{_folder[Log]}, line 1: trial 1 must follow, found 3");
         File.WriteAllBytes(_folder[Log], [.. log, .. log[second..]]);
-        Says($"{_folder[Log]}, line 4: candidate 4 must follow, found 2");
+        Says($"{_folder[Log]}, line 4: candidate 2 is there twice");
         File.WriteAllBytes(_folder[Log], [.. "\n"u8]);
         Says($"{_folder[Log]}, line 1: the line is damaged");
         File.WriteAllBytes(_folder[Log], log);

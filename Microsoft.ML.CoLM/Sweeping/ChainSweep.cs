@@ -67,6 +67,8 @@ public sealed class ChainSweep
     private CascadeCalibrationOptions _calibration = new();
     private IProgress<ChainTrial>? _monitor;
     private string? _checkpointFolder;
+    private bool _measuresLatency = true;
+    private Communicator? _communicator;
     private int _isRunning;
 
     internal ChainSweep(MLContext mlContext)
@@ -263,6 +265,18 @@ public sealed class ChainSweep
         return this;
     }
 
+    /// <summary>Sets whether latency is measured; it is by default.</summary>
+    /// <param name="isMeasured">
+    /// If false, trials have no latency, <see cref="ChainSweepResult.Frontier"/> and
+    /// <see cref="ChainSweepResult.CheapestWithin"/> compare parameters instead, and a latency budget is refused.
+    /// </param>
+    /// <returns>This sweep.</returns>
+    public ChainSweep SetLatencyMeasurement(bool isMeasured)
+    {
+        _measuresLatency = isMeasured;
+        return this;
+    }
+
     /// <summary>Adds a cascade to every model's trials for each tolerance, if the model has several chains.</summary>
     /// <param name="data">Rows to find thresholds on, used neither for training nor for evaluation.</param>
     /// <param name="tolerances">
@@ -319,6 +333,32 @@ public sealed class ChainSweep
         return this;
     }
 
+    /// <summary>Shares the trials among several processes, each a rank, that all run this sweep.</summary>
+    /// <remarks>
+    /// Every rank creates the same sweep and runs it; each gets the next candidate (of <see cref="SetModel"/> the next chain count
+    /// or cascade) when it is done with its last one. All ranks return the same trials with the same numbers, in the order of one
+    /// process. The models of a pipeline's candidates are on rank 0 only, which receives those that are kept;
+    /// <see cref="ChainTrial.Model"/> is null on the others. The models of <see cref="SetModel"/> are on every rank.
+    /// <para>
+    /// Rank 0 alone uses the checkpoint folder, reports to the monitor and the log, in the trials' order and between its own
+    /// trials, and limits the number of candidates and the time of the sweep. Cancelling any rank ends the sweep on all. While
+    /// a rank measures latency, all others wait; see <see cref="SetLatencyMeasurement"/>. A checkpoint can continue with
+    /// another number of ranks.
+    /// </para>
+    /// <para>
+    /// If the ranks' sweeps differ, all throw an <see cref="ArgumentException"/> that names the ranks and what differs. If one
+    /// fails or leaves, the others throw a <see cref="CommunicatorException"/>.
+    /// </para>
+    /// </remarks>
+    /// <param name="communicator">The ranks; the caller still owns it. One of a single rank has no effect.</param>
+    /// <returns>This sweep.</returns>
+    public ChainSweep SetCommunicator(Communicator communicator)
+    {
+        ArgumentNullException.ThrowIfNull(communicator);
+        _communicator = communicator.Size > 1 ? communicator : null;
+        return this;
+    }
+
     /// <summary>Runs the sweep.</summary>
     /// <param name="cancellationToken">Ends the sweep after the current step or row, and returns the completed trials.</param>
     /// <returns>The trials with their models, which are disposed with it.</returns>
@@ -357,10 +397,23 @@ public sealed class ChainSweep
 
     private T Enter<T>(Func<SweepPlan, T> run)
     {
-        var plan = Plan();
+        var plan = SharedPlan();
         if (Interlocked.Exchange(ref _isRunning, 1) != 0)
             throw new InvalidOperationException("The sweep runs already: make another one, or wait for it.");
         return run(plan);
+    }
+
+    private SweepPlan SharedPlan()
+    {
+        try
+        {
+            return Plan();
+        }
+        catch (Exception e) when (_communicator is not null)
+        {
+            SweepAgreement.Check(_communicator, () => throw e);
+            throw;
+        }
     }
 
     private SweepPlan Plan()
@@ -392,6 +445,8 @@ public sealed class ChainSweep
             CalibrationData = _calibrationData,
             Tolerances = _tolerances,
             Calibration = _calibration,
+            MeasuresLatency = _measuresLatency,
+            Communicator = _communicator,
             Monitor = _monitor,
             CheckpointFolder = _checkpointFolder,
         };

@@ -34,7 +34,7 @@ public sealed class ChainSweepResult : IDisposable
 
     /// <summary>
     /// The completed trials that no other beats in both metric and median latency, fastest first, so the best is the last; one
-    /// of those with equal metric and latency.
+    /// of those with equal metric and latency. In a sweep without latency measurement, parameters take latency's place.
     /// </summary>
     public IReadOnlyList<ChainTrial> Frontier { get; }
 
@@ -69,6 +69,11 @@ public sealed class ChainSweepResult : IDisposable
         var budgets = TrialBudget.Of(latency, memory, parameters);
         if (_ranked.Length == 0)
             throw NoneCompleted();
+        if (latency is not null && Array.TrueForAll(_ranked, trial => trial.MedianLatency is null))
+        {
+            throw new InvalidOperationException("The sweep measured no latency, so that there is nothing to compare the latency budget " +
+                $"with: see {nameof(ChainSweep)}.{nameof(ChainSweep.SetLatencyMeasurement)}.");
+        }
         ChainTrial[] within = [.. _ranked.Where(trial => Array.TrueForAll(budgets, budget => budget.Allows(trial)))];
         ChainTrial[] ready = [.. within.Where(trial => trial.Model is not null)];
         if (_order.BestFirst(ready.Length > 0 ? ready : within).FirstOrDefault() is { } best)

@@ -11,7 +11,7 @@ public sealed class ChainTrial
     }
 
     /// <summary>The trial's number in the sweep, starting at 1.</summary>
-    public int Id { get; internal init; }
+    public int Id { get; internal set; }
 
     /// <summary>The number of chains that scored, in a cascade the maximum; 0 if there was no model to score with.</summary>
     public int ChainCount { get; internal init; }

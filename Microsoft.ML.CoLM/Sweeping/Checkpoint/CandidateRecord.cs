@@ -3,6 +3,10 @@ namespace Microsoft.ML.CoLM.Sweeping;
 /// <summary>A line of a checkpoint folder: a candidate with its trials, or one of a model's chain counts.</summary>
 internal sealed record CandidateRecord
 {
+    // Several ranks end candidates in another order than they begin them. Far more than there are ranks: what a stranger's file
+    // says is not to be counted up to.
+    private const int MostAtOnce = 1 << 16;
+
     /// <summary>The candidate's number, from 1 on.</summary>
     public required int Candidate { get; init; }
 
@@ -18,10 +22,12 @@ internal sealed record CandidateRecord
     public string? Model { get; init; }
 
     /// <summary>What no candidate has, as the end of a sentence; null for a candidate.</summary>
-    public string? Fault(int expectedCandidate, int expectedId)
+    public string? Fault(IReadOnlySet<int> earlier, int expectedId)
     {
-        if (Candidate != expectedCandidate)
-            return FormattableString.Invariant($"candidate {expectedCandidate} must follow, found {Candidate}");
+        if (earlier.Contains(Candidate))
+            return FormattableString.Invariant($"candidate {Candidate} is there twice");
+        if (Candidate < 1 || Candidate > earlier.Count + MostAtOnce)
+            return FormattableString.Invariant($"candidate {earlier.Count + 1} or one of the next {MostAtOnce} must follow, found {Candidate}");
         if (!(Elapsed >= 0 && double.IsFinite(Elapsed)))
             return FormattableString.Invariant($"the time of candidate {Candidate} is {Elapsed} s");
         if (Trials.Length == 0)

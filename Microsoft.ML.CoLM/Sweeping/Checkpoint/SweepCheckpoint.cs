@@ -55,7 +55,7 @@ internal sealed class SweepCheckpoint : IDisposable
     public IReadOnlyList<CandidateRecord> Records => _log.Records;
 
     /// <summary>Seconds that the sweep took in its runs so far.</summary>
-    public double Elapsed => Records.Count == 0 ? 0 : Records[^1].Elapsed;
+    public double Elapsed => Records.Select(record => record.Elapsed).DefaultIfEmpty().Max();
 
     /// <summary>Opens the folder, which is created where it is missing; null where the sweep keeps none.</summary>
     /// <exception cref="ArgumentException">It is of another sweep; the message says what differs.</exception>
@@ -72,17 +72,28 @@ internal sealed class SweepCheckpoint : IDisposable
         return DigestOf(ModelPath(candidate));
     }
 
+    /// <summary>Takes a candidate's pipeline that another rank has sent; before its line.</summary>
+    /// <returns>The file's SHA-256.</returns>
+    public string Take(int candidate, string path)
+    {
+        File.Move(path, ModelPath(candidate), overwrite: true);
+        return DigestOf(ModelPath(candidate));
+    }
+
+    /// <summary>A file for what arrives of a candidate's pipeline; one that a kill leaves is deleted by the next run.</summary>
+    public string ArrivingPath(int candidate) => ModelPath(candidate) + UnfinishedFile.Suffix;
+
     /// <summary>Adds a candidate's line.</summary>
     public void Append(CandidateRecord record) => _log.Append(record);
 
     /// <summary>Reads a candidate's pipeline.</summary>
     /// <exception cref="InvalidDataException">It is damaged, or another one, or missing.</exception>
-    public ITransformer Load(int candidate)
+    public ITransformer Load(int candidate, string? digest)
     {
         var path = ModelPath(candidate);
         if (!File.Exists(path))
             throw new InvalidDataException($"{path} is missing, the model of a trial in {PathOf(LogName)}.");
-        if (DigestOf(path) != Records[candidate - 1].Model)
+        if (DigestOf(path) != digest)
             throw new InvalidDataException($"{path}: not the model that was saved for {PathOf(LogName)}: its SHA-256 is another.");
         try
         {
@@ -114,8 +125,10 @@ internal sealed class SweepCheckpoint : IDisposable
 
     /// <summary>The refusal of a line that is of another candidate than the space gives.</summary>
     public InvalidDataException Refuse(CandidateRecord record, string expected) => new(FormattableString.Invariant(
-        $"{PathOf(LogName)}, line {record.Candidate}: candidate {record.Candidate} of this sweep is {expected}, found ") +
+        $"{PathOf(LogName)}, line {LineOf(record)}: candidate {record.Candidate} of this sweep is {expected}, found ") +
         $"{(record.Settings.Count == 0 ? DecisiveOptions.None : string.Join(", ", record.Settings.Select(value => $"{value.Key} = {value.Value}")))}.");
+
+    private int LineOf(CandidateRecord record) => Records.TakeWhile(other => other != record).Count() + 1;
 
     public void Dispose()
     {

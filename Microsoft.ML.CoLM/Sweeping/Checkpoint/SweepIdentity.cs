@@ -19,6 +19,8 @@ internal static class SweepIdentity
                 : DecisiveOptions.None,
             ["Seed"] = HostSettings.SeedOf(plan.Host) is { } seed ? FormattableString.Invariant($"{seed}") : DecisiveOptions.None,
         };
+        if (!plan.MeasuresLatency)
+            texts["Latency"] = "not measured"; // absent otherwise, as in folders of earlier versions
         if (plan.Model is { } model)
             texts["Model"] = PipelineDigest.Of(plan.Context, model);
         else

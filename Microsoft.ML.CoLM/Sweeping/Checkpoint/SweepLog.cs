@@ -7,6 +7,8 @@ namespace Microsoft.ML.CoLM.Sweeping;
 
 /// <summary>The file of a sweep's trials: a line of JSON for each candidate, with its checksum, each on the disk when it is done.</summary>
 /// <remarks>
+/// Lines are in the order in which candidates were done, and trials are numbered in the order of lines: of one process that is
+/// the candidates' order, of several ranks it need not be.
 /// What a kill leaves of a line has no end, and is dropped. A line that has one and does not fit its checksum is damage.
 /// </remarks>
 internal sealed class SweepLog : IDisposable
@@ -15,7 +17,7 @@ internal sealed class SweepLog : IDisposable
     private const string ChecksumEnd = "\"}";
     private const int ChecksumLength = 8;
 
-    private static readonly JsonSerializerOptions Json = new()
+    internal static readonly JsonSerializerOptions Json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
         NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
@@ -74,13 +76,15 @@ internal sealed class SweepLog : IDisposable
     private static (List<CandidateRecord> Records, long Length) Read(byte[] content, string path)
     {
         List<CandidateRecord> records = [];
+        HashSet<int> candidates = [];
         var (start, ids) = (0, 0);
         for (int end; (end = Array.IndexOf(content, (byte)'\n', start)) >= 0; start = end + 1)
         {
             var record = Parse(content.AsSpan(start, end - start), path, number: records.Count + 1);
-            if (record.Fault(expectedCandidate: records.Count + 1, expectedId: ids + 1) is { } fault)
+            if (record.Fault(candidates, expectedId: ids + 1) is { } fault)
                 throw Damaged(path, records.Count + 1, fault);
             records.Add(record);
+            candidates.Add(record.Candidate);
             ids += record.Trials.Length;
         }
         return (records, start);

@@ -90,9 +90,10 @@ internal sealed record TrialRecord
         if (ChainCount is < 0 or > MostChains || Parameters < 0 || PeakMemory < 0)
             return FormattableString.Invariant($"trial {Id} has a negative number, or {ChainCount} chains");
         if (State == SweepTrialState.Completed
-            && (ChainCount == 0 || Metric is null or double.NaN || MedianLatency is null || Percentile95Latency is null || RowsPerSecond is null))
+            && (ChainCount == 0 || Metric is null or double.NaN || MedianLatency is null != Percentile95Latency is null
+                || MedianLatency is null != RowsPerSecond is null))
         {
-            return FormattableString.Invariant($"trial {Id} is completed and has no metric or no latency");
+            return FormattableString.Invariant($"trial {Id} is completed and has no metric, or half of a latency");
         }
         return CascadeFault();
     }

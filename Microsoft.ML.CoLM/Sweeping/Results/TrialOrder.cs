@@ -17,17 +17,22 @@ internal sealed class TrialOrder(bool isMaximized)
 
     /// <summary>The best first; of equals the fastest, then one whose model is there, then the first.</summary>
     public IEnumerable<ChainTrial> BestFirst(IEnumerable<ChainTrial> trials) =>
-        trials.OrderByDescending(Quality).ThenBy(Latency).ThenByDescending(trial => trial.Model is not null);
+        trials.OrderByDescending(Quality).ThenBy(Latency).ThenBy(trial => trial.MedianLatency is null ? trial.Parameters : 0)
+            .ThenByDescending(trial => trial.Model is not null);
 
-    /// <summary>The fastest first; of equals the best, then one whose model is there, then the first.</summary>
-    public IEnumerable<ChainTrial> FastestFirst(IEnumerable<ChainTrial> trials) =>
-        trials.OrderBy(Latency).ThenByDescending(Quality).ThenByDescending(trial => trial.Model is not null);
+    /// <summary>What a trial costs: its latency; its parameters where no trial's latency was measured.</summary>
+    private static Func<ChainTrial, double> CostOf(IReadOnlyCollection<ChainTrial> trials) =>
+        trials.All(trial => trial.MedianLatency is null) ? trial => trial.Parameters : Latency;
 
-    /// <summary>The trials that no other beats in metric and latency alike, fastest first; of equals one.</summary>
-    public ChainTrial[] Frontier(IEnumerable<ChainTrial> trials)
+    /// <summary>The cheapest first; of equals the best, then one whose model is there, then the first.</summary>
+    public IEnumerable<ChainTrial> CheapestFirst(IReadOnlyCollection<ChainTrial> trials) =>
+        trials.OrderBy(CostOf(trials)).ThenByDescending(Quality).ThenByDescending(trial => trial.Model is not null);
+
+    /// <summary>The trials that no other beats in metric and cost alike, cheapest first; of equals one.</summary>
+    public ChainTrial[] Frontier(IReadOnlyCollection<ChainTrial> trials)
     {
         List<ChainTrial> frontier = [];
-        foreach (var trial in FastestFirst(trials))
+        foreach (var trial in CheapestFirst(trials))
         {
             if (frontier.Count == 0 || Quality(trial) > Quality(frontier[^1]))
                 frontier.Add(trial);

@@ -78,8 +78,15 @@ internal sealed class CandidateRun(
         }
         if (_drafts.Count == 0)
             _drafts = [.. trials.Drafts()];
-        foreach (var draft in _drafts)
-            trials.Judge(draft, clock, measuresLatency: fold == 0);
+        try
+        {
+            foreach (var draft in _drafts)
+                trials.Judge(draft, clock, measuresLatency: fold == 0, plan.Turn);
+        }
+        finally
+        {
+            plan.Turn?.Give();
+        }
     }
 
     // The folds' models each lack some rows: what is deployed has seen all.

@@ -19,15 +19,25 @@ internal sealed class ModelShelf(bool isMaximized)
     /// <summary>Whether a model would be kept of a candidate that is not here yet.</summary>
     public bool Wants(IReadOnlyList<TrialDraft> drafts)
     {
-        TrialPoint[] points = [.. drafts.Where(draft => draft.IsAlive).Select(draft => TrialPoint.Of(draft, isMaximized))];
+        return Wants([.. drafts.Where(draft => draft.IsAlive).Select(draft => TrialPoint.Of(draft, isMaximized))]);
+    }
+
+    /// <summary>Whether a model would be kept of a candidate with such trials.</summary>
+    public bool Wants(TrialPoint[] points)
+    {
         TrialPoint[] all = [.. points, .. KeptTrials().Select(trial => TrialPoint.Of(trial, isMaximized))];
         return Array.Exists(points, point => point.IsNeededBeside(all));
     }
 
     /// <summary>Adds a candidate's trials, without models yet, and lets go of the models that they make needless.</summary>
-    public void Add(int candidate, IReadOnlyList<ChainTrial> trials)
+    /// <param name="candidate">The candidate.</param>
+    /// <param name="trials">Its trials.</param>
+    /// <param name="hasModel">Whether there is a model to keep: what was not wanted has none.</param>
+    public void Add(int candidate, IReadOnlyList<ChainTrial> trials, bool hasModel)
     {
         _trials.AddRange(trials);
+        if (!hasModel)
+            return;
         ChainTrial[] ranked = [.. trials.Where(trial => trial.State == SweepTrialState.Completed)];
         if (ranked.Length == 0)
             return;

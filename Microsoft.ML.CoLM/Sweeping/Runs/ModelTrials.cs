@@ -73,7 +73,8 @@ internal sealed class ModelTrials
     /// <param name="draft">The trial.</param>
     /// <param name="clock">Its time.</param>
     /// <param name="measuresLatency">Whether latency is measured, too.</param>
-    public void Judge(TrialDraft draft, TrialClock clock, bool measuresLatency)
+    /// <param name="turn">When this rank may measure; null where nobody else is to rest.</param>
+    public void Judge(TrialDraft draft, TrialClock clock, bool measuresLatency, MeasuringTurn? turn = null)
     {
         if (!draft.IsAlive)
             return;
@@ -88,14 +89,14 @@ internal sealed class ModelTrials
                 if (FromOnePass(draft, clock) is { } metrics)
                 {
                     metrics.ForEach(draft.Add);
-                    if (measuresLatency && draft.IsAlive)
-                        Measure(draft, () => MeasureLatency(draft, view, clock), isQuiet: true);
+                    if (measuresLatency && _plan.MeasuresLatency && draft.IsAlive)
+                        Measure(draft, () => MeasureLatency(draft, view, clock, turn), isQuiet: true);
                 }
                 else
                 {
                     Measure(draft, () => Evaluate(draft, view, clock));
-                    if (measuresLatency && draft.IsAlive)
-                        MeasureLatency(draft, view, clock);
+                    if (measuresLatency && _plan.MeasuresLatency && draft.IsAlive)
+                        MeasureLatency(draft, view, clock, turn);
                 }
                 clock.ThrowIfStopped();
             }
@@ -116,8 +117,11 @@ internal sealed class ModelTrials
             draft.Add(_plan.Objective.Evaluate(view, clock.Stoppable(_validations[fold])));
     }
 
-    private void MeasureLatency(TrialDraft draft, ITransformer view, TrialClock clock) =>
+    private void MeasureLatency(TrialDraft draft, ITransformer view, TrialClock clock, MeasuringTurn? turn)
+    {
+        turn?.Take(clock);
         draft.Latency = _plan.MeasureLatency(view, _validations[0], _plan.LatencyBatchSize, clock.Token);
+    }
 
     // The weights that a chain count reads are its memory, whoever loaded them, and what scoring adds.
     private void Measure(TrialDraft draft, Action score, bool isQuiet = false)

@@ -13,6 +13,7 @@ internal sealed class SweepClock : IDisposable
     private readonly CancellationTokenSource _source;
     private readonly long _start = Stopwatch.GetTimestamp();
     private readonly double _before;
+    private volatile string? _end;
 
     /// <param name="environment">Whose execution can be cancelled.</param>
     /// <param name="limit">Seconds that the sweep may take, over all its runs; null for any.</param>
@@ -34,9 +35,19 @@ internal sealed class SweepClock : IDisposable
     public bool IsOver => _source.IsCancellationRequested || HostSettings.IsCancelled(_environment);
 
     /// <summary>Why it is over.</summary>
-    public string Reason => _callers.IsCancellationRequested ? "The sweep was cancelled."
+    public string Reason => _end is { } end ? end
+        : _callers.IsCancellationRequested ? "The sweep was cancelled."
         : HostSettings.IsCancelled(_environment) ? "The MLContext's execution was cancelled."
         : FormattableString.Invariant($"The sweep's limit of {_limit} s ({nameof(ChainSweep.SetTrainingTimeInSeconds)}) was reached.");
+
+    /// <summary>Ends the sweep, as another rank says.</summary>
+    public void End(string reason)
+    {
+        if (IsOver)
+            return;
+        _end = reason;
+        _source.Cancel();
+    }
 
     public TrialClock StartTrial(double? limit) => new(this, limit);
 

@@ -42,6 +42,15 @@ internal sealed record SweepPlan
 
     public int LatencyBatchSize { get; init; } = 1;
 
+    /// <summary>Whether trials' latencies are measured.</summary>
+    public bool MeasuresLatency { get; init; } = true;
+
+    /// <summary>The ranks that share the work; null for one process.</summary>
+    public Communicator? Communicator { get; init; }
+
+    /// <summary>When this rank may measure; null where nobody else is to rest meanwhile.</summary>
+    public MeasuringTurn? Turn { get; init; }
+
     /// <summary>Measures a fitted pipeline on raw rows, so many at once.</summary>
     public Func<ITransformer, IDataView, int, CancellationToken, Latency> MeasureLatency { get; init; } = LatencyMeter.Measure;
 

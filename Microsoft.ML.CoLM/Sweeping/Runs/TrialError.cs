@@ -18,6 +18,13 @@ internal static class TrialError
         : clock.IsStopped && IsCancellation(exception) ? (SweepTrialState.Stopped, clock.Reason)
         : (SweepTrialState.Failed, Text(exception));
 
+    /// <summary>Ends the trials of a pipeline that cannot be saved where it must be.</summary>
+    public static void EndUnsaved(IReadOnlyList<TrialDraft> drafts, Exception exception)
+    {
+        foreach (var draft in drafts)
+            draft.End(SweepTrialState.Failed, $"The pipeline cannot be saved in the checkpoint folder. {Text(exception)}");
+    }
+
     /// <summary>Types and messages of an exception and of those in it, without what only wraps another one.</summary>
     public static string Text(Exception exception)
     {
