@@ -1,5 +1,6 @@
 using Microsoft.ML.CoLM.Tests.Checkpoints;
 using Microsoft.ML.CoLM.Tests.Estimators;
+using Microsoft.ML.CoLM.Tests.Training;
 
 namespace Microsoft.ML.CoLM.Tests.Sweeping;
 
@@ -28,7 +29,7 @@ public sealed class RankSweepTests : IDisposable
     {
         using var whole = Sweep().SetLatencyMeasurement(measuresLatency).Run();
         var recorder = new TrialRecorder();
-        var found = Succeed(ThreadRanks.Run(ranks, communicator =>
+        var found = Succeed(ThreadRanks.RunAll(ranks, communicator =>
         {
             var sweep = Sweep().SetLatencyMeasurement(measuresLatency).SetCommunicator(communicator);
             return communicator.Rank == 0 ? sweep.SetMonitor(recorder).Run() : sweep.Run();
@@ -52,7 +53,7 @@ public sealed class RankSweepTests : IDisposable
     {
         // The first one lasts until all others are done, which the other rank must do.
         using var others = new CountdownEvent(4);
-        var found = Succeed(ThreadRanks.Run(2, communicator => _mlContext.Over(Sweeps.Rates(1e-3, 2e-3, 3e-3, 4e-3, 5e-3), settings =>
+        var found = Succeed(ThreadRanks.RunAll(2, communicator => _mlContext.Over(Sweeps.Rates(1e-3, 2e-3, 3e-3, 4e-3, 5e-3), settings =>
         {
             var tuning = _mlContext.Tuning(_source, settings.Get<double>("rate"), steps: 1);
             return new FakeEstimator(data =>
@@ -85,7 +86,7 @@ public sealed class RankSweepTests : IDisposable
         using var whole = Sweep().Run();
         using (var source = new CancellationTokenSource())
         {
-            var part = ThreadRanks.Run(before, communicator =>
+            var part = ThreadRanks.RunAll(before, communicator =>
             {
                 var sweep = Sweep().SetCommunicator(communicator);
                 if (communicator.Rank == 0)
@@ -97,7 +98,7 @@ public sealed class RankSweepTests : IDisposable
             Assert.IsLessThan(whole.Trials.Count, File.ReadLines(_folder["sweep-trials.jsonl"]).Count() * 2);
             Array.ForEach(part, end => end.Result?.Dispose());
         }
-        var rest = Succeed(ThreadRanks.Run(after, communicator => Sweep().SetCheckpoint(
+        var rest = Succeed(ThreadRanks.RunAll(after, communicator => Sweep().SetCheckpoint(
             communicator.Rank == 0 ? _folder.Path : _folder["not there"]).SetCommunicator(communicator).Run()));
         foreach (var result in rest)
             CollectionAssert.AreEqual(whole.Describe(), result.Describe());
@@ -109,7 +110,7 @@ public sealed class RankSweepTests : IDisposable
     [TestMethod]
     public void ACandidateThatThrowsCostsItsTrialAlone()
     {
-        var found = Succeed(ThreadRanks.Run(2, communicator => Sweep(rate => rate == 2e-2).SetCommunicator(communicator).Run()));
+        var found = Succeed(ThreadRanks.RunAll(2, communicator => Sweep(rate => rate == 2e-2).SetCommunicator(communicator).Run()));
         foreach (var result in found)
         {
             Assert.HasCount(7, result.Trials);
@@ -122,7 +123,7 @@ public sealed class RankSweepTests : IDisposable
     [TestMethod]
     public void RanksOfDifferentSweepsAllRefuseAndSayWhatDiffers()
     {
-        foreach (var (_, thrown) in ThreadRanks.Run(3, communicator => Sweep()
+        foreach (var (_, thrown) in ThreadRanks.RunAll(3, communicator => Sweep()
             .SetMetric(communicator.Rank == 2 ? SweepMetric.MacroAccuracy : SweepMetric.LogLoss).SetCommunicator(communicator).Run()))
         {
             Assert.IsExactInstanceOfType<ArgumentException>(thrown);
@@ -134,7 +135,7 @@ public sealed class RankSweepTests : IDisposable
     public void CancellingAnyRankEndsTheSweepOnAllWithWhatIsDone()
     {
         using var source = new CancellationTokenSource();
-        var ends = ThreadRanks.Run(2, communicator => _mlContext.Over(Sweeps.Rates(1e-3, 2e-3, 3e-3), settings =>
+        var ends = ThreadRanks.RunAll(2, communicator => _mlContext.Over(Sweeps.Rates(1e-3, 2e-3, 3e-3), settings =>
         {
             if (settings.Get<double>("rate") == 1e-3)
                 return _mlContext.Tuning(_source, 1e-3);
@@ -153,7 +154,7 @@ public sealed class RankSweepTests : IDisposable
     [TestMethod]
     public void ARankWhoseRunThrowsEndsTheOthers()
     {
-        var ends = ThreadRanks.Run(2, communicator => Sweep().SetCommunicator(communicator)
+        var ends = ThreadRanks.RunAll(2, communicator => Sweep().SetCommunicator(communicator)
             .SetMonitor(new TrialRecorder(_ => throw new FormatException("the monitor's"))).Run());
         Assert.IsExactInstanceOfType<FormatException>(ends[0].Thrown);
         Assert.IsExactInstanceOfType<CommunicatorException>(ends[1].Thrown);
@@ -164,7 +165,7 @@ public sealed class RankSweepTests : IDisposable
     public void LatencyIsMeasuredByOneRankAtATimeWhileNoneFits()
     {
         var (busy, measuring) = (0, 0);
-        var found = Succeed(ThreadRanks.Run(3, communicator =>
+        var found = Succeed(ThreadRanks.RunAll(3, communicator =>
         {
             var sweep = _mlContext.Over(Sweeps.Rates(1e-3, 2e-3, 3e-3, 4e-3, 5e-3, 6e-3), settings =>
             {
@@ -199,7 +200,7 @@ public sealed class RankSweepTests : IDisposable
         ChainSweep Chains() => _mlContext.CreateQuickSweep().SetModel((ITransformer)fitted)
             .SetDataset(_mlContext.Labelled(), _mlContext.Labelled()).SetMetric(SweepMetric.LogLoss);
         using var whole = Chains().Run();
-        foreach (var result in Succeed(ThreadRanks.Run(2, communicator => Chains().SetCommunicator(communicator).Run())))
+        foreach (var result in Succeed(ThreadRanks.RunAll(2, communicator => Chains().SetCommunicator(communicator).Run())))
         {
             CollectionAssert.AreEqual(whole.Describe(), result.Describe());
             Assert.IsTrue(result.Trials.All(trial => trial.Model is not null));

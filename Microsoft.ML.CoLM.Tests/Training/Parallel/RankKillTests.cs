@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.ML.CoLM.Tests.Checkpoints;
 using Microsoft.ML.CoLM.Tests.Interop;
@@ -36,7 +37,7 @@ public sealed class RankKillTests
         {
             using var job = MpiRanks.Start(TestContext, Ranks, [checkpoints, weights]);
             var processes = job.Processes(Ranks);
-            while (int.Parse(job.WaitFor("step ") ?? throw new AssertFailedException(job.Output)) < step)
+            while (int.Parse(job.WaitFor("step ") ?? throw new AssertFailedException(job.Output), CultureInfo.InvariantCulture) < step)
                 continue;
             Thread.Sleep(random.Next(LongestWait));
             MpiRanks.Signal.Send(processes[random.Next(Ranks)], MpiRanks.Signal.Kill);

@@ -6,6 +6,8 @@ namespace Microsoft.ML.CoLM.Tests.Training;
 /// <summary>Ranks that are threads of this process: another transport, as a user may write one.</summary>
 internal sealed class ThreadRanks : Communicator
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
     private readonly Group _group;
 
     private ThreadRanks(Group group, int rank) => (_group, Rank) = (group, rank);
@@ -14,28 +16,43 @@ internal sealed class ThreadRanks : Communicator
 
     public override int Size => _group.Size;
 
-    /// <summary>Runs something as every rank, and returns what each returns.</summary>
+    /// <summary>Runs something as every rank, and returns what each returns; a rank that throws fails for all.</summary>
     public static T[] Run<T>(int size, Func<Communicator, T> work)
     {
-        var group = new Group(size);
-        var results = new T[size];
-        var errors = new ConcurrentBag<Exception>();
-        Thread[] threads = [.. Enumerable.Range(0, size).Select(rank => new Thread(() =>
+        var ends = RunAll(size, communicator =>
+        {
+            try
+            {
+                return work(communicator);
+            }
+            catch (Exception e)
+            {
+                communicator.Fail(e.Message);
+                throw;
+            }
+        });
+        Exception[] errors = [.. ends.Select(end => end.Thrown).OfType<Exception>()];
+        return errors.Length == 0 ? [.. ends.Select(end => end.Result!)] : throw new AggregateException(errors);
+    }
+
+    /// <summary>Runs something as every rank, and gives what each returned or threw.</summary>
+    public static (T? Result, Exception? Thrown)[] RunAll<T>(int size, Func<Communicator, T> work)
+    {
+        using var group = new Group(size);
+        var tasks = Enumerable.Range(0, size).Select(rank => Task.Factory.StartNew(() =>
         {
             using var communicator = new ThreadRanks(group, rank);
             try
             {
-                results[rank] = work(communicator);
+                return ((T?)work(communicator), (Exception?)null);
             }
             catch (Exception e)
             {
-                errors.Add(e);
-                communicator.Fail(e.Message);
+                return (default, e);
             }
-        }))];
-        Array.ForEach(threads, thread => thread.Start());
-        Array.ForEach(threads, thread => thread.Join());
-        return errors.IsEmpty ? results : throw new AggregateException(errors);
+        }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)).ToArray();
+        Assert.IsTrue(Task.WaitAll(tasks, Patience), "The ranks wait for each other.");
+        return [.. tasks.Select(task => task.Result)];
     }
 
     public override void Sum(Span<float> values) => Add(values);
@@ -87,7 +104,7 @@ internal sealed class ThreadRanks : Communicator
         _group.Meet();
     }
 
-    private sealed class Group
+    private sealed class Group : IDisposable
     {
         private readonly Barrier _barrier;
         private readonly CancellationTokenSource _failed = new();
@@ -128,6 +145,12 @@ internal sealed class ThreadRanks : Communicator
         {
             if (_failure is not null)
                 throw _failure;
+        }
+
+        public void Dispose()
+        {
+            _barrier.Dispose();
+            _failed.Dispose();
         }
     }
 }

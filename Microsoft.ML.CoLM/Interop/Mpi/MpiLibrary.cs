@@ -95,8 +95,7 @@ internal sealed unsafe class MpiLibrary
         }
         throw new DllNotFoundException($"No MPI library was found (looked for {string.Join(", ", names)}). Install Open MPI " +
             "(on Debian and Ubuntu the package openmpi-bin, on Fedora openmpi, with Homebrew open-mpi) or MPICH, or let " +
-            $"the environment variable {PathVariable} name the library. One process alone needs none: leave " +
-            $"{nameof(TrainingOptions)}.{nameof(TrainingOptions.Communicator)} null.");
+            $"the environment variable {PathVariable} name the library. One process alone needs none, and no communicator.");
     }
 
     /// <summary>What an error code says; empty for success.</summary>
