@@ -25,6 +25,7 @@ var root = new RootCommand("Measures the library: ratios of things that take tur
     new SweepMemoryCommand(),
     new SweepKillsCommand(),
     new RankStepCommand(),
+    new SweepRanksCommand(),
     new ExchangeCommand(),
     new ScalingCommand(),
     new LinkCommand(),

@@ -9,14 +9,18 @@ internal sealed class SweepWork : IDisposable
 {
     private const int Rows = 240;
     private const int WordsEach = 16;
-    private const int Steps = 12;
+    private const int FewSteps = 12;
 
+    private readonly int _steps;
     private readonly MLContext _mlContext = new(seed: 1);
     private readonly IDataView _rows;
     private readonly ElasticScoringTransformer _source;
 
-    public SweepWork(DirectoryInfo modelFolder)
+    /// <param name="modelFolder">The model.</param>
+    /// <param name="steps">Steps of each tuning.</param>
+    public SweepWork(DirectoryInfo modelFolder, int steps = FewSteps)
     {
+        _steps = steps;
         _rows = _mlContext.Data.LoadFromEnumerable(Texts.Rows(Rows, WordsEach).Select(row =>
             new LabelledDocument { Text = row.Text, Label = row.Text.Contains("dog", StringComparison.Ordinal) }).ToArray());
         _source = _mlContext.Transforms.ElasticScoring(modelFolder.FullName).Fit(_rows);
@@ -39,6 +43,10 @@ internal sealed class SweepWork : IDisposable
         return sweep;
     }
 
+    /// <summary>Candidates that ranks share, without latency.</summary>
+    public ChainSweep CreateForRanks(int candidates, Communicator communicator) =>
+        Create(candidates).SetLatencyMeasurement(false).SetCommunicator(communicator);
+
     private ChainSweep Create(int candidates)
     {
         var space = new SweepSpace().Range("learningRate", 1e-4, 1e-2, logBase: true).Choice("kvSharing", true, false);
@@ -48,7 +56,7 @@ internal sealed class SweepWork : IDisposable
             LearningRate = settings.Get<double>("learningRate"),
             KvSharing = settings.Get<bool>("kvSharing"),
             SequenceLength = 64,
-            MaxSteps = Steps,
+            MaxSteps = _steps,
             WarmupSteps = 2,
             Seed = 1,
         })).SetDataset(_rows, _rows).SetMetric(SweepMetric.AreaUnderRocCurve).SetRandomSearch(seed: 1)

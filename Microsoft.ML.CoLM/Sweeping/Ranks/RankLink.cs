@@ -14,6 +14,7 @@ internal sealed class RankLink(Communicator communicator, SweepClock clock)
 
     private readonly Lock _gate = new();
     private CommunicatorException? _broken;
+    private bool _hasEnded;
 
     public RankAnswer AskOf<T>(RankQuestion question, T content) =>
         Ask(question, JsonSerializer.SerializeToUtf8Bytes(content, SweepLog.Json));
@@ -25,6 +26,8 @@ internal sealed class RankLink(Communicator communicator, SweepClock clock)
         {
             if (_broken is not null)
                 throw _broken;
+            if (_hasEnded)
+                return new(); // rank 0 does not listen any more
             try
             {
                 communicator.Send(message, rank: 0);
@@ -34,6 +37,7 @@ internal sealed class RankLink(Communicator communicator, SweepClock clock)
                 var read = JsonSerializer.Deserialize<RankAnswer>(answer, SweepLog.Json)!;
                 if (read.Over is { } reason)
                     clock.End(reason);
+                _hasEnded = read.Results is not null;
                 return read;
             }
             catch (CommunicatorException e)

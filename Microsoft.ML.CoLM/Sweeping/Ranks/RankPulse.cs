@@ -16,7 +16,7 @@ internal sealed class RankPulse : IDisposable
             {
                 try
                 {
-                    link.AskOf(RankQuestion.GoesOn, clock.IsOver ? FormattableString.Invariant($"Rank {rank}: {clock.Reason}") : "");
+                    Tell(link, clock, rank);
                 }
                 catch (CommunicatorException)
                 {
@@ -27,6 +27,10 @@ internal sealed class RankPulse : IDisposable
         { IsBackground = true, Name = "Sweep's pulse" };
         _thread.Start();
     }
+
+    /// <summary>Tells rank 0 whether this rank was cancelled, and hears whether the sweep goes on.</summary>
+    public static void Tell(RankLink link, SweepClock clock, int rank) =>
+        link.AskOf(RankQuestion.GoesOn, clock.IsOver ? FormattableString.Invariant($"Rank {rank}: {clock.Reason}") : "");
 
     public void Dispose()
     {

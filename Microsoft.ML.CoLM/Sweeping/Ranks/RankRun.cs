@@ -13,21 +13,30 @@ internal sealed class RankRun(SweepPlan plan, SweepCandidates candidates, RankLi
     /// <returns>The trials of all ranks.</returns>
     public IReadOnlyList<ChainTrial> Run()
     {
-        using (new RankPulse(link, clock, plan.Communicator!.Rank))
+        var rank = plan.Communicator!.Rank;
+        using (new RankPulse(link, clock, rank))
         {
-            Deal deal;
-            while ((deal = link.Ask(RankQuestion.Next).Deal).Kind != Deal.What.End)
+            while (true)
             {
+                // Before it may be told that nothing is left: rank 0 has to know that this one was cancelled.
+                RankPulse.Tell(link, clock, rank);
+                var deal = link.Ask(RankQuestion.Next).Deal;
+                if (deal.Kind == Deal.What.End)
+                    break;
                 if (deal.Kind == Deal.What.Try)
                     Try(deal.Candidate);
                 else
                     Thread.Sleep(RankLink.Between);
             }
+            // Others may be at work still, and this rank be cancelled.
+            CandidateRecord[]? results = null;
+            while (results is null)
+            {
+                Thread.Sleep(RankLink.Between);
+                results = link.Ask(RankQuestion.Results).Results;
+            }
+            return [.. results.SelectMany(record => record.Trials.Select(trial => candidates.ToTrial(record.Candidate, trial)))];
         }
-        CandidateRecord[]? results;
-        while ((results = link.Ask(RankQuestion.Results).Results) is null)
-            Thread.Sleep(RankLink.Between);
-        return [.. results.SelectMany(record => record.Trials.Select(trial => candidates.ToTrial(record.Candidate, trial)))];
     }
 
     private void Try(int candidate)

@@ -16,7 +16,7 @@ internal sealed class SweepRun(SweepPlan plan, CancellationToken cancellationTok
         using var channel = plan.Host.Start("Sweep");
         var began = Stopwatch.GetTimestamp(); // weights and rows are read to tell whose the folder is
         if (plan.Communicator is { } communicator)
-            return RunWith(communicator, channel, began);
+            return communicator.Use(() => RunWith(communicator, channel, began));
         using var checkpoint = SweepCheckpoint.Open(plan);
         using var clock = StartClock(checkpoint, began);
         using var candidates = SweepCandidates.Of(plan);
