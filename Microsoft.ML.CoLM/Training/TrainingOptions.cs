@@ -41,7 +41,10 @@ public abstract class TrainingOptions
     /// <summary>The number of windows per forward and backward pass. Default: 16; in chain tuning 32.</summary>
     public int BatchSize { get; set; } = 16;
 
-    /// <summary>The number of passes whose gradients are accumulated for one optimizer step. Default: 1.</summary>
+    /// <summary>
+    /// The number of passes whose gradients are accumulated for one optimizer step, of all ranks together where there is a
+    /// <see cref="Communicator"/>. Default: 1.
+    /// </summary>
     public int GradientAccumulationSteps { get; set; } = 1;
 
     /// <summary>
@@ -173,9 +176,10 @@ public abstract class TrainingOptions
     /// </summary>
     /// <remarks>
     /// Every rank fits the same estimator to the same data and ends with the same model, which equals that of one process: to
-    /// the bit for two ranks with one pass each, up to the rounding of sums otherwise. Rank 0 alone writes checkpoints and messages and
-    /// reads a checkpoint to resume from. Ranks whose model, data, options or version of this library differ are named in an
-    /// <see cref="ArgumentException"/> before the first step. If any rank is cancelled, all end after the same step.
+    /// the bit for as many passes as ranks, up to the rounding of sums otherwise, if all use as many threads. Rank 0 alone writes
+    /// checkpoints and messages and reads a checkpoint to resume from. Ranks whose model, data, options or version of this library
+    /// differ are named in an <see cref="ArgumentException"/> before the first step. If any rank is cancelled, all end after the
+    /// same step. Of GPUs each rank takes the one that its MLContext names.
     /// <para>
     /// Fitting throws a <see cref="CommunicatorException"/> if another rank fails or does not come, and an
     /// <see cref="InvalidOperationException"/> if the ranks' weights were found to differ.

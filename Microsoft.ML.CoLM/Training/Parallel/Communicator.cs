@@ -33,6 +33,7 @@ public abstract class Communicator : IDisposable
 {
     private TimeSpan _timeLimit = TimeSpan.FromMinutes(10);
     private int _isUsed;
+    private long _bytes;
 
     /// <summary>The number of this process, from 0 on.</summary>
     public abstract int Rank { get; }
@@ -56,7 +57,7 @@ public abstract class Communicator : IDisposable
     }
 
     /// <summary>Bytes of numbers that this rank has put into sums, broadcasts and messages so far.</summary>
-    public long BytesExchanged { get; private set; }
+    public long BytesExchanged => Interlocked.Read(ref _bytes);
 
     /// <summary>The ranks of the MPI job that this process is part of.</summary>
     /// <param name="timeLimit">
@@ -168,5 +169,5 @@ public abstract class Communicator : IDisposable
     protected abstract void Dispose(bool disposing);
 
     /// <summary>Counts bytes for <see cref="BytesExchanged"/>.</summary>
-    protected void CountBytes(long bytes) => BytesExchanged += bytes;
+    protected void CountBytes(long bytes) => Interlocked.Add(ref _bytes, bytes);
 }

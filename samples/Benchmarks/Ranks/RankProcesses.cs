@@ -7,6 +7,8 @@ namespace Benchmarks;
 /// <summary>Runs this program's own command again: in another process, or as the ranks of an MPI job.</summary>
 internal static class RankProcesses
 {
+    private const string Json = "--json";
+
     private static readonly string[] SizeVariables = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"];
 
     /// <summary>Whether an MPI launcher started this process.</summary>
@@ -23,10 +25,10 @@ internal static class RankProcesses
         var file = Path.GetTempFileName();
         try
         {
-            string[] own = [.. Program(), .. Environment.GetCommandLineArgs().Skip(1), .. arguments, "--json", file];
+            string[] own = [.. Program(), .. OwnArguments(), .. arguments, Json, file];
             string[] root = Environment.IsPrivilegedProcess ? ["--allow-run-as-root"] : [];
             string[] all = ranks == 0 ? own
-                : ["mpirun", "-n", ranks.ToString(CultureInfo.InvariantCulture), "--oversubscribe", "--bind-to", "none", .. root, .. own];
+                : ["mpirun", "-n", ranks.ToString(CultureInfo.InvariantCulture), "--bind-to", "core", .. root, .. own];
             Run(all, threads);
             using var report = JsonDocument.Parse(File.ReadAllBytes(file));
             return report.RootElement.GetProperty("rows").EnumerateArray().ToDictionary(
@@ -38,9 +40,20 @@ internal static class RankProcesses
         }
     }
 
+    // Without the file that this process itself writes.
+    private static IEnumerable<string> OwnArguments()
+    {
+        List<string> arguments = [.. Environment.GetCommandLineArgs().Skip(1)];
+        if (arguments.IndexOf(Json) is >= 0 and var place)
+            arguments.RemoveRange(place, Math.Min(2, arguments.Count - place));
+        return arguments;
+    }
+
     private static void Run(string[] command, int threads)
     {
         var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        // A run is short: what is compiled beside it, once more and better, would take a core from the ranks.
+        start.Environment["DOTNET_TieredCompilation"] = "0";
         start.Environment["OMP_NUM_THREADS"] = threads.ToString(CultureInfo.InvariantCulture);
         try
         {
