@@ -125,8 +125,9 @@ public sealed class ChainSweepResultTests
         AreRefused("No trial takes at most 1 ms a row and 0 parameters. The nearest is trial 1, model.WithChainCount(1): it " +
             "takes 1.25 ms a row, 0.25 above the latency budget, and it takes 1,000 parameters, 1,000 above the parameters " +
             "budget.", () => result.BestUnder(latency: 1, parameters: 0));
-        AreRefused("No trial takes at most 1 ms a row. The nearest is trial 7, model.WithChainCount(1): its latency was not " +
-            "measured.", () => Trials.Result(true, Trials.Completed(7, 0.5, null)).BestUnder(latency: 1));
+        AreRefused("No trial takes at most 0.1 ms a row. The nearest is trial 8, model.WithChainCount(1): it takes 0.2 ms a row, 0.1 " +
+            "above the latency budget.", () => Trials.Result(true, Trials.Completed(7, 0.5, null), Trials.Completed(8, 0.4, 0.2))
+                .BestUnder(latency: 0.1));
     }
 
     [TestMethod]

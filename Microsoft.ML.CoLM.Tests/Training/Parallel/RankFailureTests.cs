@@ -21,7 +21,7 @@ public sealed class RankFailureTests
     [DataRow("in a step", "Rank 1 failed: The disk is full.")]
     [DataRow("behind the last step", "Rank 1 ended before ")]
     [DataRow("without a communicator", "Rank 1 did not come to ")]
-    [DataRow("in other calls", "waits for a barrier")]
+    [DataRow("in other calls", "The ranks do not make the same calls: rank 0 comes to a sum of 2 numbers, rank 1 to a Barrier")]
     public void ARankThatGoesAnotherWayIsNamedToTheOthers(string when, string message)
     {
         if (!FreshProcess.IsThis)

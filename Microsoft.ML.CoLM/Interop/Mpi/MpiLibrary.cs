@@ -40,7 +40,6 @@ internal sealed unsafe class MpiLibrary
         AllToAll = (delegate* unmanaged<void*, int, nint, void*, int, nint, nint, nint*, int>)Export("MPI_Ialltoall");
         AllGather = (delegate* unmanaged<void*, int, nint, void*, int, nint, nint, nint*, int>)Export("MPI_Iallgather");
         Broadcast = (delegate* unmanaged<void*, int, nint, int, nint, nint*, int>)Export("MPI_Ibcast");
-        Barrier = (delegate* unmanaged<nint, nint*, int>)Export("MPI_Ibarrier");
         Send = (delegate* unmanaged<void*, int, nint, int, int, nint, nint*, int>)Export("MPI_Isend");
         Receive = (delegate* unmanaged<void*, int, nint, int, int, nint, nint*, int>)Export("MPI_Irecv");
         Probe = (delegate* unmanaged<int, int, nint, int*, nint, int>)Export("MPI_Iprobe");
@@ -69,7 +68,6 @@ internal sealed unsafe class MpiLibrary
     public readonly delegate* unmanaged<void*, int, nint, void*, int, nint, nint, nint*, int> AllToAll;
     public readonly delegate* unmanaged<void*, int, nint, void*, int, nint, nint, nint*, int> AllGather;
     public readonly delegate* unmanaged<void*, int, nint, int, nint, nint*, int> Broadcast;
-    public readonly delegate* unmanaged<nint, nint*, int> Barrier;
     public readonly delegate* unmanaged<void*, int, nint, int, int, nint, nint*, int> Send;
     public readonly delegate* unmanaged<void*, int, nint, int, int, nint, nint*, int> Receive;
     public readonly delegate* unmanaged<int, int, nint, int*, nint, int> Probe;

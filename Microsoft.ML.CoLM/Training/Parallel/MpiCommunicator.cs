@@ -22,6 +22,8 @@ internal sealed unsafe class MpiCommunicator : Communicator
     // (samples/Benchmarks, exchange).
     private const int BucketBytes = 32 << 20;
 
+    private const int HeaderLength = 3;
+
     // Of so few numbers every rank sends all to all: that is one exchange, not two.
     private const int FewBytes = 4096;
 
@@ -79,7 +81,7 @@ internal sealed unsafe class MpiCommunicator : Communicator
             var limit = timeLimit ?? TimeSpan.FromMinutes(10);
             if (!thread.TryRun(() => communicator = Begin(mpi, thread), limit))
             {
-                throw new CommunicatorException([], $"MPI did not begin within {limit}: not every process of the job" +
+                throw new CommunicatorException([], $"MPI did not begin within {limit:c}: not every process of the job" +
                     (MpiLauncher.Size is { } size ? $" of {size}" : "") + $" called {nameof(Communicator)}.{nameof(FromMpi)}.");
             }
             communicator!.TimeLimit = limit;
@@ -109,6 +111,7 @@ internal sealed unsafe class MpiCommunicator : Communicator
     {
         using var scope = NewDisposeScope();
         var count = tensor.numel();
+        Run($"a sum of {count} numbers", what => Announce(Call.Sum, (int)tensor.ElementSize, count, what));
         CountBytes(count * tensor.ElementSize);
         var rest = (Size - count % Size) % Size; // slices are of one length
         var sent = rest == 0 ? tensor : cat([tensor, zeros(rest, dtype: tensor.dtype, device: tensor.device)]);
@@ -133,6 +136,7 @@ internal sealed unsafe class MpiCommunicator : Communicator
             var start = first;
             Run($"a broadcast of {length} bytes from rank {root}", what =>
             {
+                Announce(Call.Broadcast, root, length, what);
                 for (var done = 0; done < length; done += BucketBytes)
                 {
                     nint request = 0;
@@ -144,12 +148,8 @@ internal sealed unsafe class MpiCommunicator : Communicator
         }
     }
 
-    public override void Barrier() => Run("a barrier", what =>
-    {
-        nint request = 0;
-        Check(_mpi.Barrier(_mpi.Handles.World, &request), what);
-        Wait(&request, what);
-    });
+    // To announce it, all have to be there.
+    public override void Barrier() => Run("a barrier", what => Announce(Call.Barrier, root: 0, length: 0, what));
 
     public override void Send(ReadOnlySpan<byte> message, int rank)
     {
@@ -246,6 +246,7 @@ internal sealed unsafe class MpiCommunicator : Communicator
             var start = first;
             Run($"a sum of {length} numbers", what =>
             {
+                Announce(Call.Sum, sizeof(T), length, what);
                 // Ranks have slices of a bucket of one length. What is left of it is few numbers.
                 var bucket = BucketBytes / sizeof(T) / Size * Size;
                 for (var done = 0; done < length; done += bucket)
@@ -330,6 +331,24 @@ internal sealed unsafe class MpiCommunicator : Communicator
             _receivedLength = length;
         }
         return _received;
+    }
+
+    // MPI pairs whatever calls the ranks make in the same order: numbers of one would end up in another's.
+    private void Announce(Call call, int root, long length, string what)
+    {
+        var own = stackalloc long[HeaderLength];
+        (own[0], own[1], own[2]) = ((long)call, root, length);
+        var all = stackalloc long[HeaderLength * Size];
+        Collect(_mpi.AllGather, own, all, HeaderLength * sizeof(long), what);
+        for (var rank = 0; rank < Size; rank++)
+        {
+            var other = new ReadOnlySpan<long>(all + rank * HeaderLength, HeaderLength);
+            if (!other.SequenceEqual(new ReadOnlySpan<long>(own, HeaderLength)))
+            {
+                throw Break([], $"The ranks do not make the same calls: rank {Rank} comes to {what}, rank {rank} to a " +
+                    FormattableString.Invariant($"{(Call)other[0]} of {other[2]}."));
+            }
+        }
     }
 
     private void Run(string what, Action<string> exchange)
@@ -432,7 +451,7 @@ internal sealed unsafe class MpiCommunicator : Communicator
         }
         int[] missing = [.. Enumerable.Range(0, Size).Where(rank => rank != Rank && !_waiting.ContainsKey(rank))];
         if (missing.Length > 0)
-            return Break(missing, $"{Named(missing)} did not come to {what} within {TimeLimit}.");
+            return Break(missing, $"{Named(missing)} did not come to {what} within {TimeLimit:c}.");
         var others = string.Join(", ", _waiting.Select(entry => $"rank {entry.Key} for {entry.Value}"));
         return Break([], $"The ranks wait for each other, and none goes on: rank {Rank} waits for {what}, {others}. " +
             "Either they do not make the same calls, or the network between them fails.");
@@ -516,4 +535,12 @@ internal sealed unsafe class MpiCommunicator : Communicator
 
     private static string Named(IReadOnlyCollection<int> ranks) =>
         (ranks.Count == 1 ? "Rank " : "Ranks ") + string.Join(", ", ranks.Order());
+
+    /// <summary>What all ranks call together.</summary>
+    private enum Call
+    {
+        Barrier,
+        Broadcast,
+        Sum,
+    }
 }
