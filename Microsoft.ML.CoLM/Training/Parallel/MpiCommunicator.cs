@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
+using System.Globalization;
 using System.Numerics;
 using System.Runtime.InteropServices;
 using Microsoft.ML.CoLM.Interop;
@@ -81,7 +82,7 @@ internal sealed unsafe class MpiCommunicator : Communicator
             var limit = timeLimit ?? TimeSpan.FromMinutes(10);
             if (!thread.TryRun(() => communicator = Begin(mpi, thread), limit))
             {
-                throw new CommunicatorException([], $"MPI did not begin within {limit:c}: not every process of the job" +
+                throw new CommunicatorException([], $"MPI did not begin within {Text(limit)}: not every process of the job" +
                     (MpiLauncher.Size is { } size ? $" of {size}" : "") + $" called {nameof(Communicator)}.{nameof(FromMpi)}.");
             }
             communicator!.TimeLimit = limit;
@@ -451,7 +452,7 @@ internal sealed unsafe class MpiCommunicator : Communicator
         }
         int[] missing = [.. Enumerable.Range(0, Size).Where(rank => rank != Rank && !_waiting.ContainsKey(rank))];
         if (missing.Length > 0)
-            return Break(missing, $"{Named(missing)} did not come to {what} within {TimeLimit:c}.");
+            return Break(missing, $"{Named(missing)} did not come to {what} within {Text(TimeLimit)}.");
         var others = string.Join(", ", _waiting.Select(entry => $"rank {entry.Key} for {entry.Value}"));
         return Break([], $"The ranks wait for each other, and none goes on: rank {Rank} waits for {what}, {others}. " +
             "Either they do not make the same calls, or the network between them fails.");
@@ -532,6 +533,8 @@ internal sealed unsafe class MpiCommunicator : Communicator
         if (rank == Rank)
             throw new ArgumentException($"The rank must be another than this one, {Rank}.", nameof(rank));
     }
+
+    private static string Text(TimeSpan time) => time.ToString("c", CultureInfo.InvariantCulture);
 
     private static string Named(IReadOnlyCollection<int> ranks) =>
         (ranks.Count == 1 ? "Rank " : "Ranks ") + string.Join(", ", ranks.Order());
