@@ -37,30 +37,37 @@ internal sealed class ScalingCommand : Benchmark
         Required = true,
     };
 
+    private readonly Option<double> _share = new("--share")
+    {
+        Description = "the share of a link's rate that an exchange reaches, as exchange measures it behind link",
+        DefaultValueFactory = _ => 1,
+    };
+
     private readonly Option<FileInfo> _chart = new("--chart") { Description = "chart to write, as PNG", HelpName = "FILE" };
 
     public ScalingCommand() : base("scaling", "A data-parallel step at 1 to 64 ranks, on paper, from measured parts.") =>
-        Offer(_measured, _delay, _copy, _chart);
+        Offer(_measured, _delay, _copy, _share, _chart);
 
     protected override Report Measure(ParseResult result)
     {
-        var (delay, copy) = (result.GetValue(_delay), result.GetValue(_copy));
+        var (delay, copy, share) = (result.GetValue(_delay), result.GetValue(_copy), result.GetValue(_share));
         var models = result.GetRequiredValue(_measured).SelectMany(Read).ToArray();
         var report = new Report("Efficiency of weak scaling: one rank's step by its step among so many", new Dictionary<string, object>
         {
             ["delay"] = $"{delay} ms",
             ["copies"] = $"{copy} ms/MB",
+            ["share"] = share,
         });
         foreach (var (name, model) in models)
         {
             foreach (var gigabits in Gigabits)
             {
                 report.Add($"{name}, {gigabits} Gbit/s", new Samples([model.StepMilliseconds]), values: Ranks.ToDictionary(
-                    ranks => $"{ranks}", ranks => Math.Round(model.Efficiency(ranks, gigabits, delay, copy), 3)));
+                    ranks => $"{ranks}", ranks => Math.Round(model.Efficiency(ranks, gigabits * share, delay, copy), 3)));
             }
         }
         if (result.GetValue(_chart) is { } file)
-            Draw(models, delay, copy, file);
+            Draw(models, delay, copy, share, file);
         return report;
     }
 
@@ -79,7 +86,7 @@ internal sealed class ScalingCommand : Benchmark
         }
     }
 
-    private static void Draw((string Name, ScalingModel Model)[] models, double delay, double copy, FileInfo file)
+    private static void Draw((string Name, ScalingModel Model)[] models, double delay, double copy, double share, FileInfo file)
     {
         var plots = new Multiplot();
         plots.AddPlots(Gigabits.Length);
@@ -89,7 +96,7 @@ internal sealed class ScalingCommand : Benchmark
             var (plot, gigabits) = (plots.GetPlot(i), Gigabits[i]);
             for (var k = 0; k < models.Length; k++)
             {
-                double[] efficiencies = [.. Ranks.Select(ranks => models[k].Model.Efficiency(ranks, gigabits, delay, copy))];
+                double[] efficiencies = [.. Ranks.Select(ranks => models[k].Model.Efficiency(ranks, gigabits * share, delay, copy))];
                 var line = plot.Add.Scatter(Ranks.Select(ranks => Math.Log2(ranks)).ToArray(), efficiencies, Colors[k % Colors.Length]);
                 (line.LineWidth, line.MarkerSize, line.LegendText) = (2, 6, models[k].Name);
             }

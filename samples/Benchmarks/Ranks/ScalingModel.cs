@@ -14,7 +14,7 @@ internal readonly record struct ScalingModel(double StepMilliseconds, double Meg
 
     /// <summary>The exchange among ranks.</summary>
     /// <param name="ranks">How many, each with a link of its own.</param>
-    /// <param name="gigabits">A link's rate in a second and direction.</param>
+    /// <param name="gigabits">What is reached of a link's rate, in a second and direction.</param>
     /// <param name="delayMilliseconds">A link's delay, one way.</param>
     /// <param name="copyMilliseconds">What a megabyte costs without any link: copies in memory and the additions.</param>
     public double ExchangeMilliseconds(int ranks, double gigabits, double delayMilliseconds, double copyMilliseconds)
