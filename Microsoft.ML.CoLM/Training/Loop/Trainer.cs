@@ -83,6 +83,7 @@ internal sealed class Trainer(
                 ValidationLosses = validates ? run.Found.Losses : [],
                 ValidationMetrics = validates ? run.Found.Metrics : [],
             });
+            // Several ranks have agreed in the step's exchange.
             if (!_ranks.AreSeveral)
                 _ranks.Agree(asked());
         }

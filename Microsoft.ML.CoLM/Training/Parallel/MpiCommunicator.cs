@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Globalization;
 using System.Numerics;
@@ -48,7 +47,10 @@ internal sealed unsafe class MpiCommunicator : Communicator
     private readonly HashSet<int> _left = [];
     private byte* _received; // for what the other ranks send of a bucket
     private nuint _receivedLength;
+
+    // Once it is there, MPI is not called any more: what is under way would write to memory that its owner has back.
     private CommunicatorException? _broken;
+
     private bool _isDisposed;
 
     private MpiCommunicator(MpiLibrary mpi, MpiThread thread)
