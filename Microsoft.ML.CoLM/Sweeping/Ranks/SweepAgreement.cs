@@ -24,7 +24,7 @@ internal static class SweepAgreement
             thrown = ExceptionDispatchInfo.Capture(e);
         }
         var first = JsonSerializer.Deserialize<SortedDictionary<string, string>>(
-            Broadcast(communicator, JsonSerializer.SerializeToUtf8Bytes(own), root: 0))!;
+            communicator.BytesOf(root: 0, JsonSerializer.SerializeToUtf8Bytes(own)))!;
         var fault = thrown is not null ? $"rank {communicator.Rank} cannot begin: {thrown.SourceException.Message}"
             : first.Count > 0 ? Differences(first, own, communicator.Rank) : "";
         var isFaulty = new double[communicator.Size];
@@ -34,7 +34,7 @@ internal static class SweepAgreement
         for (var rank = 0; rank < isFaulty.Length; rank++)
         {
             if (isFaulty[rank] > 0)
-                faults.Add(Encoding.UTF8.GetString(Broadcast(communicator, Encoding.UTF8.GetBytes(fault), rank)));
+                faults.Add(Encoding.UTF8.GetString(communicator.BytesOf(rank, Encoding.UTF8.GetBytes(fault))));
         }
         thrown?.Throw();
         if (faults.Count > 0)
@@ -45,13 +45,4 @@ internal static class SweepAgreement
         string.Join(", ", first.Keys.Union(own.Keys).Order(StringComparer.Ordinal)
             .Where(name => first.GetValueOrDefault(name) != own.GetValueOrDefault(name))
             .Select(name => $"{name} is {first.GetValueOrDefault(name, "none")} on rank 0 and {own.GetValueOrDefault(name, "none")} on rank {rank}"));
-
-    private static byte[] Broadcast(Communicator communicator, byte[] own, int root)
-    {
-        var length = BitConverter.GetBytes(own.Length);
-        communicator.Broadcast(length, root);
-        var bytes = communicator.Rank == root ? own : new byte[BitConverter.ToInt32(length)];
-        communicator.Broadcast(bytes, root);
-        return bytes;
-    }
 }

@@ -155,6 +155,16 @@ public abstract class Communicator : IDisposable
         }
     }
 
+    /// <summary>The bytes of one rank, however many they are.</summary>
+    internal byte[] BytesOf(int root, byte[] own)
+    {
+        var length = BitConverter.GetBytes(own.Length);
+        Broadcast(length, root);
+        var bytes = Rank == root ? own : new byte[BitConverter.ToInt32(length)];
+        Broadcast(bytes, root);
+        return bytes;
+    }
+
     /// <summary>Whether a tensor may lie in a GPU's memory to be added up.</summary>
     internal virtual bool ReadsDeviceMemory => false;
 

@@ -21,17 +21,15 @@ internal static class RankComparison
         var own = Texts(identity);
         var first = JsonSerializer.Deserialize<Dictionary<string, string>>(ranks.FirstOf(JsonSerializer.SerializeToUtf8Bytes(own)))!;
         var difference = Encoding.UTF8.GetBytes(Difference(first, own));
-        var lengths = new double[ranks.Size];
-        lengths[ranks.Rank] = difference.Length;
-        ranks.Communicator.Sum(lengths);
+        var areOther = new double[ranks.Size];
+        areOther[ranks.Rank] = difference.Length > 0 ? 1 : 0;
+        ranks.Communicator.Sum(areOther);
         List<string> differences = [];
         for (var rank = 0; rank < ranks.Size; rank++)
         {
-            if (lengths[rank] == 0)
+            if (areOther[rank] == 0)
                 continue;
-            var text = rank == ranks.Rank ? difference : new byte[(int)lengths[rank]];
-            ranks.Communicator.Broadcast(text, rank);
-            differences.Add($"rank {rank} has {Encoding.UTF8.GetString(text)}");
+            differences.Add($"rank {rank} has {Encoding.UTF8.GetString(ranks.Communicator.BytesOf(rank, difference))}");
         }
         if (differences.Count > 0)
         {

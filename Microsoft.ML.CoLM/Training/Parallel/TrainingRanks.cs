@@ -129,16 +129,7 @@ internal sealed class TrainingRanks
     }
 
     /// <summary>Rank 0's bytes.</summary>
-    public byte[] FirstOf(byte[] own)
-    {
-        if (_communicator is null)
-            return own;
-        var bytes = new byte[(long)FirstOf((double)own.Length)];
-        if (IsFirst)
-            own.CopyTo(bytes, 0);
-        _communicator.Broadcast(bytes);
-        return bytes;
-    }
+    public byte[] FirstOf(byte[] own) => _communicator?.BytesOf(root: 0, own) ?? own;
 
     /// <summary>Fills a contiguous tensor with rank 0's elements.</summary>
     public void FirstOf(Tensor tensor)
