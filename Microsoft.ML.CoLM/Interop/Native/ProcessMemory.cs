@@ -40,10 +40,16 @@ internal static partial class ProcessMemory
         GC.Collect();
         GC.WaitForPendingFinalizers();
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        TrimHeap();
+    }
+
+    /// <summary>Gives the memory back to the system that is free on the C library's heap.</summary>
+    public static void TrimHeap()
+    {
         try
         {
             if (OperatingSystem.IsLinux())
-                _ = TrimHeap(0);
+                _ = TrimHeap(kept: 0);
         }
         catch (Exception e) when (e is EntryPointNotFoundException or DllNotFoundException)
         {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Microsoft.ML.CoLM.Evaluation;
+using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Kernels;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -42,6 +43,7 @@ internal sealed class Trainer(
     public TrainingSummary Train(
         BatchObjective objective, IReadOnlyList<Parameter> parameters, Func<Parameter, double>? rateFactor = null)
     {
+        using var heap = new KeptHeap();
         var totalSteps = options.MaxSteps ?? StepsOfEpochs(objective);
         var schedule = new LearningRateSchedule(
             options.LearningRate, options.WarmupSteps, totalSteps, options.Decay);

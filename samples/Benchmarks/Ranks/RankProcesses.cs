@@ -40,6 +40,18 @@ internal static class RankProcesses
         }
     }
 
+    /// <summary>The same of several processes without MPI at once, which know nothing of each other.</summary>
+    /// <param name="count">How many, of one thread each.</param>
+    /// <param name="arguments">Further arguments.</param>
+    /// <returns>The mean of their medians of every row, by its name.</returns>
+    public static Dictionary<string, double> MeasureSideBySide(int count, params string[] arguments)
+    {
+        Task<Dictionary<string, double>>[] all =
+            [.. Enumerable.Range(0, count).Select(_ => Task.Run(() => Measure(ranks: 0, threads: 1, arguments)))];
+        return all.SelectMany(task => task.GetAwaiter().GetResult()).GroupBy(row => row.Key)
+            .ToDictionary(row => row.Key, row => row.Average(value => value.Value));
+    }
+
     // Without the file that this process itself writes.
     private static IEnumerable<string> OwnArguments()
     {

@@ -9,7 +9,8 @@ namespace Benchmarks;
 
 /// <summary>
 /// A training step of several ranks: its time, its exchange and its bytes, of later chains and of all. By itself it starts one
-/// rank, several, and one process with as many threads, by turns; started by an MPI launcher it measures as a rank.
+/// rank, several, as many processes without MPI, and one process with as many threads, by turns; started by an MPI launcher it
+/// measures as a rank.
 /// </summary>
 internal sealed class RankStepCommand : Benchmark
 {
@@ -57,11 +58,12 @@ internal sealed class RankStepCommand : Benchmark
     private Report Compare(ParseResult result)
     {
         var ranks = result.GetValue(_ranks);
-        var (one, several, threads) = (new List<Dictionary<string, double>>(), new List<Dictionary<string, double>>(), new List<Dictionary<string, double>>());
+        List<Dictionary<string, double>> one = [], several = [], apart = [], threads = [];
         for (var round = 0; round < result.GetValue(_rounds); round++)
         {
             one.Add(RankProcesses.Measure(ranks: 1, threads: 1));
             several.Add(RankProcesses.Measure(ranks, threads: 1));
+            apart.Add(RankProcesses.MeasureSideBySide(ranks, _passes.Name, "1"));
             threads.Add(RankProcesses.Measure(ranks: 0, threads: ranks, _passes.Name, $"{ranks}"));
         }
         var report = new Report(
@@ -76,8 +78,11 @@ internal sealed class RankStepCommand : Benchmark
             var alone = Of(one, what);
             report.Add(what + Alone, alone, basis: alone);
             report.Add($"{what}, {ranks} ranks of 1 thread", Of(several, what), basis: alone);
+            // What the machine's cores cost each other, without any exchange.
+            report.Add($"{what}, {ranks} processes of 1 thread, side by side", Of(apart, what), basis: alone);
             report.Add($"{what}, 1 process of {ranks} threads, {ranks} passes", Of(threads, what), basis: alone);
             report.Add($"{what}, efficiency of {ranks} ranks", alone.RelativeTo(Of(several, what)), "");
+            report.Add($"{what}, efficiency of {ranks} processes", alone.RelativeTo(Of(apart, what)), "");
             report.Add($"{what}{Exchange}, with waiting", Of(several, what + Exchange));
             report.Add($"{what}{Sent}", Of(several, what + Sent), "MB", basis: Of(several, All + Sent));
         }

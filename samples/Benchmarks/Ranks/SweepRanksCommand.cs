@@ -17,7 +17,7 @@ internal sealed class SweepRanksCommand : Benchmark
     }.AcceptExistingOnly();
 
     private readonly Option<int> _trials = CommonOptions.Count("--trials", "candidates, each trained once", byDefault: 12);
-    private readonly Option<int> _steps = CommonOptions.Count("--steps", "steps of a training", byDefault: 100);
+    private readonly Option<int> _steps = CommonOptions.Count("--steps", "steps of a training", byDefault: 300);
     private readonly Option<int> _ranks = CommonOptions.Count("--ranks", "ranks", byDefault: 2);
     private readonly Option<int> _rounds = CommonOptions.Rounds(byDefault: 3);
 
