@@ -41,6 +41,14 @@ public sealed class ResultTableTests
     }
 
     [TestMethod]
+    public void ATableWithoutLatencySaysNothingOfIt()
+    {
+        var lines = Trials.Result(true, Trials.Completed(1, 0.75, latency: null)).ToString().Split('\n');
+        Assert.AreEqual("MicroAccuracy, higher is better; * no trial is both better and as small in parameters", lines[0]);
+        Assert.AreEqual("   Id  Chains  MicroAccuracy  Parameters   MiB  Training s  State", lines[1]);
+    }
+
+    [TestMethod]
     public void ColumnsAreAlignedWhateverIsInThem()
     {
         for (var seed = 0; seed < 50; seed++)

@@ -93,6 +93,6 @@ internal static class Sweeps
             Assert.IsNull(trial.Model);
         Assert.IsNotNull(result.Best.Model);
 
-        TrialPoint PointOf(ChainTrial trial) => TrialPoint.Of(trial, result.IsMaximized);
+        TrialPoint PointOf(ChainTrial trial) => TrialPoint.Of(trial, result.IsMaximized, trial.Id, place: 0);
     }
 }

@@ -1,11 +1,12 @@
 using System.Buffers.Binary;
 using Microsoft.ML.CoLM.Estimators;
 using Microsoft.ML.CoLM.Interop;
+using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.CoLM.Sweeping;
 
 /// <summary>The part of a rank other than 0: it tries what it is dealt, and sends rank 0 the trials and the models that are wanted.</summary>
-internal sealed class RankRun(SweepPlan plan, SweepCandidates candidates, RankLink link, SweepClock clock)
+internal sealed class RankRun(SweepPlan plan, SweepCandidates candidates, RankLink link, SweepClock clock, IChannel channel)
 {
     private const int ChunkBytes = 1 << 20;
 
@@ -42,11 +43,11 @@ internal sealed class RankRun(SweepPlan plan, SweepCandidates candidates, RankLi
     private void Try(int candidate)
     {
         using var trialClock = clock.StartTrial(plan.TrialSeconds);
-        var outcome = candidates.Try(plan, candidate, trialClock, IsWanted);
+        var outcome = candidates.Try(plan, candidate, trialClock, drafts => IsWanted(candidate, drafts));
         var (isFinal, hasModel) = (outcome.IsFinal(clock), false);
         try
         {
-            if (outcome.Fitted is { } fitted && IsWanted(outcome.Drafts))
+            if (outcome.Fitted is { } fitted && IsWanted(candidate, outcome.Drafts))
                 hasModel = TrySend(candidate, fitted, outcome.Drafts, trialClock, ref isFinal);
         }
         finally
@@ -65,8 +66,8 @@ internal sealed class RankRun(SweepPlan plan, SweepCandidates candidates, RankLi
         link.AskOf(RankQuestion.Done, new RankReport(record, isFinal, hasModel));
     }
 
-    private bool IsWanted(IReadOnlyList<TrialDraft> drafts) => link.AskOf(RankQuestion.Wants, drafts
-        .Where(draft => draft.IsAlive).Select(draft => TrialPoint.Of(draft, plan.Objective.IsMaximized)).ToArray()).IsYes;
+    private bool IsWanted(int candidate, IReadOnlyList<TrialDraft> drafts) =>
+        link.AskOf(RankQuestion.Wants, TrialPoint.Of(candidate, drafts, plan.Objective.IsMaximized)).IsYes;
 
     // What cannot be saved fails where a checkpoint would have to keep it, as it does on rank 0; else it has no model.
     private bool TrySend(
@@ -89,6 +90,8 @@ internal sealed class RankRun(SweepPlan plan, SweepCandidates candidates, RankLi
         {
             if (plan.CheckpointFolder is not null)
                 TrialError.EndUnsaved(drafts, e);
+            else
+                channel.Warning(FormattableString.Invariant($"Candidate {candidate} has no model on rank 0, as it cannot be saved: {e.Message}"));
             return false;
         }
         finally

@@ -38,9 +38,12 @@ internal static class TrialTable
         table.Add("Chains", trials.Select(trial => TrialColumns.Chains(trial, "G4")), widest: 40);
         var metricDecimals = Decimals(trials.Select(trial => trial.Metric), MetricDigits, fewest: MetricDigits);
         table.Add(result.Metric, trials.Select(trial => Metric(trial, metricDecimals)), isRight: true, widest: 40);
-        Numbers("Median ms", trial => trial.MedianLatency);
-        Numbers("p95 ms", trial => trial.Percentile95Latency);
-        Numbers("Rows/s", trial => trial.RowsPerSecond);
+        if (HasLatency(result))
+        {
+            Numbers("Median ms", trial => trial.MedianLatency);
+            Numbers("p95 ms", trial => trial.Percentile95Latency);
+            Numbers("Rows/s", trial => trial.RowsPerSecond);
+        }
         table.Add("Parameters", trials.Select(trial => trial.ChainCount == 0
             ? "" : trial.Parameters.ToString("N0", CultureInfo.InvariantCulture)), isRight: true);
         Numbers("MiB", trial => trial.PeakMemory / Mebibyte);
@@ -50,8 +53,11 @@ internal static class TrialTable
     }
 
     private static string Header(ChainSweepResult result) => string.Create(CultureInfo.InvariantCulture,
-        $"{TextTable.Shortened(result.Metric, 40)}, {(result.IsMaximized ? "higher" : "lower")} is better; " +
-        $"ms a row, scored {result.LatencyBatchSize} at a time; * no trial is both better and as fast");
+        $"{TextTable.Shortened(result.Metric, 40)}, {(result.IsMaximized ? "higher" : "lower")} is better; ") + (HasLatency(result)
+            ? string.Create(CultureInfo.InvariantCulture, $"ms a row, scored {result.LatencyBatchSize} at a time; * no trial is both better and as fast")
+            : "* no trial is both better and as small in parameters");
+
+    private static bool HasLatency(ChainSweepResult result) => result.Trials.Any(trial => trial.MedianLatency is not null);
 
     private static string State(ChainTrial trial) =>
         trial.Error is null ? trial.State.ToString() : $"{trial.State}: {trial.Error}";

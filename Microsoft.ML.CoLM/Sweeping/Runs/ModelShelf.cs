@@ -10,22 +10,16 @@ namespace Microsoft.ML.CoLM.Sweeping;
 internal sealed class ModelShelf(bool isMaximized)
 {
     private readonly List<ChainTrial> _trials = [];
-    private readonly Dictionary<int, List<ChainTrial>> _kept = []; // of each candidate
+    private readonly Dictionary<int, List<(ChainTrial Trial, TrialPoint Point)>> _kept = []; // of each candidate
     private readonly Dictionary<int, ITransformer> _fitted = [];
 
     /// <summary>Candidates that have a trial whose model is kept.</summary>
     public IReadOnlyCollection<int> Candidates => _kept.Keys;
 
-    /// <summary>Whether a model would be kept of a candidate that is not here yet.</summary>
-    public bool Wants(IReadOnlyList<TrialDraft> drafts)
-    {
-        return Wants([.. drafts.Where(draft => draft.IsAlive).Select(draft => TrialPoint.Of(draft, isMaximized))]);
-    }
-
-    /// <summary>Whether a model would be kept of a candidate with such trials.</summary>
+    /// <summary>Whether a model would be kept of a candidate that is not here yet, with such trials.</summary>
     public bool Wants(TrialPoint[] points)
     {
-        TrialPoint[] all = [.. points, .. KeptTrials().Select(trial => TrialPoint.Of(trial, isMaximized))];
+        TrialPoint[] all = [.. points, .. KeptPoints()];
         return Array.Exists(points, point => point.IsNeededBeside(all));
     }
 
@@ -38,20 +32,21 @@ internal sealed class ModelShelf(bool isMaximized)
         _trials.AddRange(trials);
         if (!hasModel)
             return;
-        ChainTrial[] ranked = [.. trials.Where(trial => trial.State == SweepTrialState.Completed)];
+        (ChainTrial, TrialPoint)[] ranked = [.. trials.Index().Where(trial => trial.Item.State == SweepTrialState.Completed)
+            .Select(trial => (trial.Item, TrialPoint.Of(trial.Item, isMaximized, candidate, trial.Index)))];
         if (ranked.Length == 0)
             return;
         _kept.Add(candidate, [.. ranked]);
-        TrialPoint[] points = [.. KeptTrials().Select(trial => TrialPoint.Of(trial, isMaximized))];
+        TrialPoint[] points = [.. KeptPoints()];
         List<int> left = [];
         foreach (var (other, kept) in _kept)
         {
-            foreach (var trial in kept.ToArray())
+            foreach (var entry in kept.ToArray())
             {
-                if (!TrialPoint.Of(trial, isMaximized).IsNeededBeside(points))
+                if (!entry.Point.IsNeededBeside(points))
                 {
-                    kept.Remove(trial);
-                    Dispose(trial);
+                    kept.Remove(entry);
+                    Dispose(entry.Trial);
                 }
             }
             if (kept.Count == 0)
@@ -71,7 +66,7 @@ internal sealed class ModelShelf(bool isMaximized)
         }
         ShareWeights(ElasticChain.Find(fitted));
         _fitted.Add(candidate, fitted);
-        foreach (var trial in kept)
+        foreach (var (trial, _) in kept)
             trial.Model = ModelTrials.View(fitted, trial.Depth);
 
         // The weights are now the trials' alone; what else the pipeline has to dispose stays with it.
@@ -111,7 +106,9 @@ internal sealed class ModelShelf(bool isMaximized)
         }
     }
 
-    private IEnumerable<ChainTrial> KeptTrials() => _kept.Values.SelectMany(kept => kept);
+    private IEnumerable<ChainTrial> KeptTrials() => _kept.Values.SelectMany(kept => kept.Select(entry => entry.Trial));
+
+    private IEnumerable<TrialPoint> KeptPoints() => _kept.Values.SelectMany(kept => kept.Select(entry => entry.Point));
 
     private void Forget(int candidate)
     {

@@ -92,11 +92,8 @@ internal sealed class SweepLedger(SweepPlan plan, SweepCandidates candidates, Sw
     }
 
     /// <summary>Whether a model would be kept of a candidate with such trials.</summary>
-    public bool Wants(IReadOnlyList<TrialDraft> drafts)
-    {
-        lock (_gate)
-            return _shelf.Wants(drafts);
-    }
+    public bool Wants(int candidate, IReadOnlyList<TrialDraft> drafts) =>
+        Wants(TrialPoint.Of(candidate, drafts, plan.Objective.IsMaximized));
 
     /// <summary>Adds what this process tried.</summary>
     public void Finish(int candidate, CandidateOutcome outcome, TrialClock trialClock)

@@ -58,7 +58,7 @@ internal sealed class SweepRun(SweepPlan plan, CancellationToken cancellationTok
             try
             {
                 trials = communicator.Rank == 0 ? RunAndDeal(communicator, candidates!, checkpoint, clock!, channel)
-                    : RunDealt(communicator, candidates!, clock!);
+                    : RunDealt(communicator, candidates!, clock!, channel);
             }
             catch (Exception e) when (e is not CommunicatorException)
             {
@@ -107,10 +107,11 @@ internal sealed class SweepRun(SweepPlan plan, CancellationToken cancellationTok
         }
     }
 
-    private IReadOnlyList<ChainTrial> RunDealt(Communicator communicator, SweepCandidates candidates, SweepClock clock)
+    private IReadOnlyList<ChainTrial> RunDealt(
+        Communicator communicator, SweepCandidates candidates, SweepClock clock, IChannel channel)
     {
         var link = new RankLink(communicator, clock);
-        return new RankRun(plan with { Turn = new RankTurn(link) }, candidates, link, clock).Run();
+        return new RankRun(plan with { Turn = new RankTurn(link) }, candidates, link, clock, channel).Run();
     }
 
     private SweepClock StartClock(SweepCheckpoint? checkpoint, long began) => new(
@@ -138,7 +139,7 @@ internal sealed class SweepRun(SweepPlan plan, CancellationToken cancellationTok
         SweepPlan own, int candidate, SweepCandidates candidates, SweepLedger ledger, SweepClock clock, IChannel channel)
     {
         using var trialClock = clock.StartTrial(plan.TrialSeconds);
-        ledger.Finish(candidate, candidates.Try(own, candidate, trialClock, ledger.Wants), trialClock);
+        ledger.Finish(candidate, candidates.Try(own, candidate, trialClock, drafts => ledger.Wants(candidate, drafts)), trialClock);
 
         // What a candidate freed is not to pile up in the allocators' hands over many of them.
         ProcessMemory.ReturnFree();

@@ -36,7 +36,7 @@ internal sealed class RankStepCommand : Benchmark
     private readonly Option<int> _sequence = CommonOptions.Count("--sequence", "tokens of a window", byDefault: 256);
     private readonly Option<int> _batch = CommonOptions.Count("--batch", "windows of a pass, of which each rank computes one", byDefault: 8);
     private readonly Option<int> _steps = CommonOptions.Count("--steps", "steps of a turn that count", byDefault: 3);
-    private readonly Option<int> _ranks = CommonOptions.Count("--ranks", "ranks, of one thread each", byDefault: 2);
+    private readonly Option<int> _ranks = CommonOptions.Count("--ranks", "ranks, of one thread each; with 1, that rank alone is measured", byDefault: 2);
     private readonly Option<int> _rounds = CommonOptions.Rounds(byDefault: 3);
     private readonly Option<int?> _passes = new("--passes") { Description = "measure in this process, with so many passes", Hidden = true };
 
@@ -62,6 +62,8 @@ internal sealed class RankStepCommand : Benchmark
         for (var round = 0; round < result.GetValue(_rounds); round++)
         {
             one.Add(RankProcesses.Measure(ranks: 1, threads: 1));
+            if (ranks == 1)
+                continue;
             several.Add(RankProcesses.Measure(ranks, threads: 1));
             apart.Add(RankProcesses.MeasureSideBySide(ranks, _passes.Name, "1"));
             threads.Add(RankProcesses.Measure(ranks: 0, threads: ranks, _passes.Name, $"{ranks}"));
@@ -77,6 +79,11 @@ internal sealed class RankStepCommand : Benchmark
         {
             var alone = Of(one, what);
             report.Add(what + Alone, alone, basis: alone);
+            if (ranks == 1)
+            {
+                report.Add(what + Sent, Of(one, what + Sent), "MB", basis: Of(one, All + Sent));
+                continue;
+            }
             report.Add($"{what}, {ranks} ranks of 1 thread", Of(several, what), basis: alone);
             // What the machine's cores cost each other, without any exchange.
             report.Add($"{what}, {ranks} processes of 1 thread, side by side", Of(apart, what), basis: alone);
@@ -133,6 +140,7 @@ internal sealed class RankStepCommand : Benchmark
         double[] lastScale = [.. Enumerable.Repeat(0.0, trainedScales - 1), 1];
         var objective = new LanguageModelObjective(model, frozenChains, windows, batch, lastScale);
         Parameter[] parameters = [.. model.parameters().Where(parameter => parameter.requires_grad)];
+        var gradients = sizeof(float) * parameters.Sum(parameter => parameter.numel());
         var (times, exchanges, megabytes) = (new List<double>(), new List<double>(), new List<double>());
         var start = Stopwatch.GetTimestamp();
         new Trainer(options, validate: null, asked: () => StopRequest.None, progress =>
@@ -142,7 +150,8 @@ internal sealed class RankStepCommand : Benchmark
             {
                 times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
                 exchanges.Add(milliseconds);
-                megabytes.Add(bytes / 1e6);
+                // One rank sends nothing: what it would.
+                megabytes.Add((communicator is { Size: > 1 } ? bytes : gradients) / 1e6);
             }
             start = Stopwatch.GetTimestamp();
         }, checkpoints: null, new TrainingRanks(communicator)).Train(objective, parameters);
