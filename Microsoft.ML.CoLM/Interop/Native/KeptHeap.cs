@@ -27,13 +27,16 @@ internal sealed partial class KeptHeap : IDisposable
         Environment.GetEnvironmentVariable("GLIBC_TUNABLES")?.Contains("glibc.malloc", StringComparison.Ordinal) != true;
 
     private static int _count;
+    private static long _before;
 
     public KeptHeap()
     {
         lock (Changes)
         {
-            if (++_count == 1)
-                Set(trimThreshold: int.MaxValue, mappedPieces: 0);
+            if (++_count > 1)
+                return;
+            _before = ProcessMemory.Resident;
+            Set(trimThreshold: int.MaxValue, mappedPieces: 0);
         }
     }
 
@@ -45,7 +48,9 @@ internal sealed partial class KeptHeap : IDisposable
                 return;
             Set(DefaultTrimThreshold, DefaultMappedPieces);
         }
-        ProcessMemory.TrimHeap();
+        // To look through the heap takes longer than a small training, and so much glibc keeps by itself.
+        if (ProcessMemory.Resident - _before > DefaultTrimThreshold)
+            ProcessMemory.TrimHeap();
     }
 
     private static void Set(int trimThreshold, int mappedPieces)

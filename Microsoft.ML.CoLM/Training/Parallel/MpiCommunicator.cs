@@ -140,10 +140,10 @@ internal sealed unsafe class MpiCommunicator : Communicator
             Run($"a broadcast of {length} bytes from rank {root}", what =>
             {
                 Announce(Call.Broadcast, root, length, what);
-                for (var done = 0; done < length; done += BucketBytes)
+                for (var done = 0L; done < length; done += BucketBytes)
                 {
                     nint request = 0;
-                    Check(_mpi.Broadcast(start + done, Math.Min(BucketBytes, length - done), _mpi.Handles.Byte, root, _mpi.Handles.World,
+                    Check(_mpi.Broadcast(start + done, (int)Math.Min(BucketBytes, length - done), _mpi.Handles.Byte, root, _mpi.Handles.World,
                         &request), what);
                     Wait(&request, what);
                 }
@@ -252,9 +252,9 @@ internal sealed unsafe class MpiCommunicator : Communicator
                 Announce(Call.Sum, sizeof(T), length, what);
                 // Ranks have slices of a bucket of one length. What is left of it is few numbers.
                 var bucket = BucketBytes / sizeof(T) / Size * Size;
-                for (var done = 0; done < length; done += bucket)
+                for (var done = 0L; done < length; done += bucket)
                 {
-                    var count = Math.Min(bucket, length - done);
+                    var count = (int)Math.Min(bucket, length - done);
                     var few = count * sizeof(T) <= FewBytes ? count : count % Size;
                     if (count > few)
                         SumSlices(start + done, (count - few) / Size, what);
