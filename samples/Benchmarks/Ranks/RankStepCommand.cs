@@ -37,13 +37,18 @@ internal sealed class RankStepCommand : Benchmark
     private readonly Option<int> _batch = CommonOptions.Count("--batch", "windows of a pass, of which each rank computes one", byDefault: 8);
     private readonly Option<int> _steps = CommonOptions.Count("--steps", "steps of a turn that count", byDefault: 3);
     private readonly Option<int> _ranks = CommonOptions.Count("--ranks", "ranks, of one thread each; with 1, that rank alone is measured", byDefault: 2);
+    private readonly Option<bool> _later = new("--later")
+    {
+        Description = "the later chains alone: to train all of a large model takes too much memory",
+    };
+
     private readonly Option<int> _rounds = CommonOptions.Rounds(byDefault: 3);
     private readonly Option<int?> _passes = new("--passes") { Description = "measure in this process, with so many passes", Hidden = true };
 
     public RankStepCommand() : base(
         "rank-step", "A training step of several ranks against one rank's, over MPI: time, exchange and bytes.")
     {
-        Offer([.. _growth.All, _sequence, _batch, _steps, _ranks, _rounds, _passes]);
+        Offer([.. _growth.All, _sequence, _batch, _steps, _ranks, _later, _rounds, _passes]);
         Validators.Add(_growth.Validate);
     }
 
@@ -75,13 +80,14 @@ internal sealed class RankStepCommand : Benchmark
                 ["dtype"] = result.GetRequiredValue(_growth.Model.DataType),
                 ["rounds"] = result.GetValue(_rounds),
             });
-        foreach (var what in (string[])[All, Later])
+        string[] both = result.GetValue(_later) ? [Later] : [All, Later];
+        foreach (var what in both)
         {
             var alone = Of(one, what);
             report.Add(what + Alone, alone, basis: alone);
             if (ranks == 1)
             {
-                report.Add(what + Sent, Of(one, what + Sent), "MB", basis: Of(one, All + Sent));
+                report.Add(what + Sent, Of(one, what + Sent), "MB", basis: Of(one, both[0] + Sent));
                 continue;
             }
             report.Add($"{what}, {ranks} ranks of 1 thread", Of(several, what), basis: alone);
@@ -91,7 +97,7 @@ internal sealed class RankStepCommand : Benchmark
             report.Add($"{what}, efficiency of {ranks} ranks", alone.RelativeTo(Of(several, what)), "");
             report.Add($"{what}, efficiency of {ranks} processes", alone.RelativeTo(Of(apart, what)), "");
             report.Add($"{what}{Exchange}, with waiting", Of(several, what + Exchange));
-            report.Add($"{what}{Sent}", Of(several, what + Sent), "MB", basis: Of(several, All + Sent));
+            report.Add($"{what}{Sent}", Of(several, what + Sent), "MB", basis: Of(several, both[0] + Sent));
         }
         return report;
 
@@ -113,7 +119,8 @@ internal sealed class RankStepCommand : Benchmark
         (settings["passes"], settings["ranks"]) = (passes, communicator?.Size ?? 1);
         var report = new Report($"A training step of {passes} passes of {batch} x {length} tokens", settings);
         Add(Later, grown, frozenChains);
-        Add(All, _growth.Model.CreateRandom(config, result, CPU), frozenChains: 0);
+        if (!result.GetValue(_later))
+            Add(All, _growth.Model.CreateRandom(config, result, CPU), frozenChains: 0);
         return communicator is null or { Rank: 0 } ? report : null;
 
         // One after the other: of large models there is no memory for both.

@@ -80,6 +80,8 @@ internal sealed class ScalingCommand : Benchmark
             .ToDictionary(row => row.GetProperty("name").GetString()!, row => row.GetProperty("value").GetProperty("median").GetDouble());
         foreach (var what in (string[])[RankStepCommand.All, RankStepCommand.Later])
         {
+            if (what == RankStepCommand.All && !rows.ContainsKey(what + RankStepCommand.Alone))
+                continue;
             if (!rows.TryGetValue(what + RankStepCommand.Alone, out var step) || !rows.TryGetValue(what + RankStepCommand.Sent, out var sent))
                 throw new InvalidDataException($"{file} has no rows of '{what}': it must be what rank-step wrote with --json.");
             yield return ($"{name}, {what}", new(step, sent));
