@@ -13,50 +13,54 @@ namespace Microsoft.ML.CoLM.Interop;
 /// </remarks>
 internal sealed partial class KeptHeap : IDisposable
 {
-    // Of mallopt(3). Behind the last one come the defaults of glibc, with the most that its own adjustment leads to.
+    // Of mallopt(3): two options, and what they are set to. The defaults are the most that glibc's own adjustment leads to.
     private const int TrimThreshold = -1;
     private const int MappedPieces = -4;
+    private const int Never = -1;
     private const int DefaultTrimThreshold = 64 << 20;
     private const int DefaultMappedPieces = 65536;
 
     private static readonly Lock Changes = new();
-    private static readonly bool IsOurs =
-        OperatingSystem.IsLinux() &&
-        Environment.GetEnvironmentVariable("MALLOC_TRIM_THRESHOLD_") is null &&
-        Environment.GetEnvironmentVariable("MALLOC_MMAP_MAX_") is null &&
-        Environment.GetEnvironmentVariable("GLIBC_TUNABLES")?.Contains("glibc.malloc", StringComparison.Ordinal) != true;
-
     private static int _count;
     private static long _before;
 
     public KeptHeap()
     {
+        if (!IsPossible)
+            return;
         lock (Changes)
         {
             if (++_count > 1)
                 return;
             _before = ProcessMemory.Resident;
-            Set(trimThreshold: int.MaxValue, mappedPieces: 0);
+            Set(trimThreshold: Never, mappedPieces: 0);
         }
     }
 
+    /// <summary>Whether the system is Linux, and the environment leaves the heap to this.</summary>
+    public static bool IsPossible { get; } =
+        OperatingSystem.IsLinux() &&
+        Environment.GetEnvironmentVariable("MALLOC_TRIM_THRESHOLD_") is null &&
+        Environment.GetEnvironmentVariable("MALLOC_MMAP_MAX_") is null &&
+        Environment.GetEnvironmentVariable("GLIBC_TUNABLES")?.Contains("glibc.malloc", StringComparison.Ordinal) != true;
+
     public void Dispose()
     {
+        if (!IsPossible)
+            return;
         lock (Changes)
         {
             if (--_count > 0)
                 return;
             Set(DefaultTrimThreshold, DefaultMappedPieces);
+            // To look through the heap takes longer than a small training, and so much glibc keeps by itself.
+            if (ProcessMemory.Resident - _before > DefaultTrimThreshold)
+                ProcessMemory.TrimHeap();
         }
-        // To look through the heap takes longer than a small training, and so much glibc keeps by itself.
-        if (ProcessMemory.Resident - _before > DefaultTrimThreshold)
-            ProcessMemory.TrimHeap();
     }
 
     private static void Set(int trimThreshold, int mappedPieces)
     {
-        if (!IsOurs)
-            return;
         try
         {
             _ = SetOption(TrimThreshold, trimThreshold);

@@ -49,7 +49,7 @@ internal static partial class ProcessMemory
         try
         {
             if (OperatingSystem.IsLinux())
-                _ = TrimHeap(kept: 0);
+                _ = Trim(kept: 0);
         }
         catch (Exception e) when (e is EntryPointNotFoundException or DllNotFoundException)
         {
@@ -79,5 +79,5 @@ internal static partial class ProcessMemory
     }
 
     [LibraryImport("libc", EntryPoint = "malloc_trim")]
-    private static partial int TrimHeap(nuint kept);
+    private static partial int Trim(nuint kept);
 }

@@ -80,14 +80,14 @@ internal sealed class RankStepCommand : Benchmark
                 ["dtype"] = result.GetRequiredValue(_growth.Model.DataType),
                 ["rounds"] = result.GetValue(_rounds),
             });
-        string[] both = result.GetValue(_later) ? [Later] : [All, Later];
-        foreach (var what in both)
+        string[] parts = result.GetValue(_later) ? [Later] : [All, Later];
+        foreach (var what in parts)
         {
             var alone = Of(one, what);
             report.Add(what + Alone, alone, basis: alone);
             if (ranks == 1)
             {
-                report.Add(what + Sent, Of(one, what + Sent), "MB", basis: Of(one, both[0] + Sent));
+                report.Add(what + Sent, Of(one, what + Sent), "MB", basis: Of(one, parts[0] + Sent));
                 continue;
             }
             report.Add($"{what}, {ranks} ranks of 1 thread", Of(several, what), basis: alone);
@@ -97,7 +97,7 @@ internal sealed class RankStepCommand : Benchmark
             report.Add($"{what}, efficiency of {ranks} ranks", alone.RelativeTo(Of(several, what)), "");
             report.Add($"{what}, efficiency of {ranks} processes", alone.RelativeTo(Of(apart, what)), "");
             report.Add($"{what}{Exchange}, with waiting", Of(several, what + Exchange));
-            report.Add($"{what}{Sent}", Of(several, what + Sent), "MB", basis: Of(several, both[0] + Sent));
+            report.Add($"{what}{Sent}", Of(several, what + Sent), "MB", basis: Of(several, parts[0] + Sent));
         }
         return report;
 
