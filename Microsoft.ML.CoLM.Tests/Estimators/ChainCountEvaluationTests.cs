@@ -128,7 +128,7 @@ public sealed class ChainCountEvaluationTests
         using var model = TextModels.Random(4, 4);
         using var transformer = Fit(model);
         using (TorchSharp.torch.no_grad())
-            model.Head.HeadWeight(1).fill_(float.NaN);
+            model.Head.HeadWeight(1).Numbers!.fill_(float.NaN);
         var error = Assert.ThrowsExactly<InvalidOperationException>(
             () => _mlContext.CoLM().EvaluateChainCounts(transformer, _mlContext.Rows("", "a text")));
         Assert.Contains("row 1, counted from 0, is not a finite number at chain count 2", error.Message);

@@ -135,6 +135,6 @@ public sealed class GemvTasksTests
 
     private static GemvPiece[][] Groups(int products) => Array.ConvertAll(Products[products], group =>
         Array.ConvertAll(group.Widths, width => new GemvPiece(
-            WeightMatrix.Of(zeros([group.Outputs, width])), 0, group.Outputs, width, XColumn: 0, SlotBuffer.Query, group.Outputs, YColumn: 0,
+            WeightMatrix.Of(new(zeros([group.Outputs, width])), rounds: true), 0, group.Outputs, width, XColumn: 0, SlotBuffer.Query, group.Outputs, YColumn: 0,
             Adds: false)));
 }

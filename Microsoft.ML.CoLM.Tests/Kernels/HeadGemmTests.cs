@@ -23,7 +23,7 @@ public sealed class HeadGemmTests
         var logits = full([rows, vocabulary], float.NaN);
         for (var times = 1; times <= 2; times++)
         {
-            HeadGemm.AddTo(logits, own, head, adds: times > 1);
+            HeadGemm.AddTo(logits, own, new(head), adds: times > 1);
             var error = (logits.to(float64) - product * times).abs().max().ToDouble();
             Assert.IsLessThan(1e-4, error, $"{times}");
         }

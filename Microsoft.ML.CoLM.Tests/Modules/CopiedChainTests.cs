@@ -43,7 +43,7 @@ public sealed class CopiedChainTests
         var first = grown.forward(ids, 1);
         for (var chain = model.Config.ChainCount; chain < grown.Config.ChainCount; chain++)
         {
-            grown.Head.HeadWeight(chain).copy_(grown.Head.HeadWeight(0));
+            grown.Head.HeadWeight(chain).Numbers!.copy_(grown.Head.HeadWeight(0).Numbers!);
             TensorAssert.Near(first, grown.forward(ids, chain + 1) - grown.forward(ids, chain), 1e-5, $"chain {chain}");
         }
     }

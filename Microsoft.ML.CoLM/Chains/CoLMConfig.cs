@@ -14,6 +14,7 @@ namespace Microsoft.ML.CoLM;
 public sealed record CoLMConfig
 {
     private readonly ItemList<int> _eosTokenIds = new([]);
+    private readonly ItemList<WeightFormat?> _weightFormats = new([]);
     private readonly SourceText _source;
 
     /// <summary>The number of attention heads of each chain.</summary>
@@ -84,6 +85,17 @@ public sealed record CoLMConfig
     }
 
     /// <summary>
+    /// How each chain's matrices are quantised, null for a chain whose weights are numbers: <see cref="CoLMModel.Quantize(WeightFormat)"/>.
+    /// Default: null for each chain.
+    /// </summary>
+    public IReadOnlyList<WeightFormat?> WeightFormats
+    {
+        get => [.. Enumerable.Range(0, ChainCount).Select(chain => chain < _weightFormats.Count ? _weightFormats[chain] : null)];
+        // Without the nulls at its end, so that equal configurations are equal.
+        internal init => _weightFormats = new([.. value.Reverse().SkipWhile(format => format is null).Reverse()]);
+    }
+
+    /// <summary>
     /// The <c>config.json</c> that this was read from, so that settings unknown to this library survive a save.
     /// </summary>
     internal string? SourceJson
@@ -125,7 +137,42 @@ public sealed record CoLMConfig
     internal CoLMConfig WithChainCount(int chainCount)
     {
         Layout.CheckChainCount(chainCount);
-        return chainCount == ChainCount ? this : this with { Layout = Layout.Take(chainCount) };
+        return chainCount == ChainCount ? this : this with
+        {
+            Layout = Layout.Take(chainCount),
+            WeightFormats = [.. WeightFormats.Take(chainCount)],
+        };
+    }
+
+    /// <summary>The formats of the chains once some of them are quantised.</summary>
+    /// <param name="formats">The format of each chain; null leaves a chain as it is.</param>
+    /// <param name="parameterName">The caller's name for them.</param>
+    /// <exception cref="ArgumentException">They do not fit the chains, or a chain is quantised already.</exception>
+    internal IReadOnlyList<WeightFormat?> Quantized(IReadOnlyList<WeightFormat?> formats, string parameterName)
+    {
+        if (formats.Count != ChainCount)
+        {
+            throw new ArgumentException(FormattableString.Invariant(
+                $"Expected a format for each of the {ChainCount} chains {{{Layout}}}, found {formats.Count}."), parameterName);
+        }
+        var results = WeightFormats.ToArray();
+        for (var chain = 0; chain < results.Length; chain++)
+        {
+            if (formats[chain] is not { } format)
+                continue;
+            if (!Enum.IsDefined(format))
+            {
+                throw new ArgumentException(FormattableString.Invariant(
+                    $"Expected a {nameof(WeightFormat)} for chain {chain + 1}, found {format}."), parameterName);
+            }
+            if (results[chain] is { } before)
+            {
+                throw new ArgumentException(FormattableString.Invariant($"Chain {chain + 1} is quantised already, as {before}: ") +
+                    "quantise the model that it was made from, or leave the chain as it is with null.", parameterName);
+            }
+            results[chain] = format;
+        }
+        return results;
     }
 
     /// <summary>Throws an <see cref="ArgumentException"/> that names an id outside the vocabulary.</summary>

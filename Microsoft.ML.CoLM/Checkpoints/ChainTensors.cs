@@ -11,6 +11,10 @@ internal static class ChainTensors
 {
     public const string Embedding = BaseModel + "embed_tokens.weight";
     private const string Head = "lm_head.weight";
+    private const string Norm = BaseModel + "norm.weight";
+
+    /// <summary>What follows the name of quantised weights' codes in the name of their scales.</summary>
+    public const string ScaleSuffix = "_scale";
 
     // The modules below the head; files of a model without one leave it out.
     private const string BaseModel = "model.";
@@ -22,6 +26,10 @@ internal static class ChainTensors
         return new(Embedding, [config.VocabularySize, config.HiddenSize], others);
     }
 
+    /// <summary>What tells the type of the first chain's features: its embedding, or where that is quantised, its last norm.</summary>
+    public static TensorSpec FeaturesOf(CoLMConfig config) =>
+        config.WeightFormats[0] is null ? EmbeddingOf(config) : new(Norm, [config.HiddenSize]);
+
     /// <summary>The first chain's head.</summary>
     public static TensorSpec HeadOf(CoLMConfig config) => new(Head, [config.VocabularySize, config.HiddenSize]);
 
@@ -29,9 +37,9 @@ internal static class ChainTensors
     /// What the chain's file must hold. One at a time, so that a configuration of a billion layers is refused at the
     /// first that the file lacks. The first chain's comes from other tools, which name tensors in more than one way.
     /// </summary>
-    public static IEnumerable<TensorSpec> Of(CoLMConfig config, int chain) => chain > 0
-        ? Named(config, chain)
-        : Named(config, chain).Select(tensor => tensor.Name switch
+    public static IEnumerable<TensorSpec> Of(CoLMConfig config, int chain) => config.WeightFormats[chain] is { } format
+        ? Named(config, chain).Select(tensor => tensor.Shape.Length == 1 ? tensor : tensor with { Format = format })
+        : chain > 0 ? Named(config, chain) : Named(config, chain).Select(tensor => tensor.Name switch
         {
             Embedding => EmbeddingOf(config),
             Head => HeadOf(config),
@@ -46,10 +54,24 @@ internal static class ChainTensors
         {
             var (module, owner) = ParameterName.Parse(name);
             if (owner == chain)
-                parameters.Add(module == ParameterName.Head ? $"{module}.weight" : $"{BaseModel}{module}.weight", parameter);
+                parameters.Add(NameOf(module) + (name.EndsWith($".{ParameterName.Scales}", StringComparison.Ordinal) ? ScaleSuffix : ""), parameter);
         }
         return parameters;
     }
+
+    /// <summary>A model's quantised matrices of one chain, by their names in the chain's file.</summary>
+    public static Dictionary<string, PackedParameters> PackedOf(CoLMModel model, int chain)
+    {
+        var packed = new Dictionary<string, PackedParameters>(StringComparer.Ordinal);
+        foreach (var (name, module) in model.ChainModules())
+        {
+            if (chain < module.ChainCount && module.Packed(chain) is { } parameters)
+                packed.Add(NameOf(name), parameters);
+        }
+        return packed;
+    }
+
+    private static string NameOf(string module) => module == ParameterName.Head ? $"{module}.weight" : $"{BaseModel}{module}.weight";
 
     private static IEnumerable<TensorSpec> Named(CoLMConfig config, int chain)
     {
@@ -77,7 +99,7 @@ internal static class ChainTensors
             yield return new(prefix + "mlp.up_proj.weight", [intermediate, hiddenUpTo]);
             yield return new(prefix + "mlp.down_proj.weight", [hidden, intermediateUpTo]);
         }
-        yield return new("model.norm.weight", [hidden]);
+        yield return new(Norm, [hidden]);
         if (chain > 0 || !config.TieWordEmbeddings)
             yield return new(Head, [vocabulary, hidden]);
     }

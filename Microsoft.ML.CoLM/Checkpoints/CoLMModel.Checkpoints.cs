@@ -72,7 +72,50 @@ public sealed partial class CoLMModel
         CancellationToken cancellationToken = default)
     {
         TorchLibrary.EnsureLoaded();
-        return ModelFolder.Load(folder, chainCount, device ?? CPU, dtype, cancellationToken);
+        return ModelFolder.Load(folder, chainCount, device ?? CPU, dtype, formats: null, cancellationToken);
+    }
+
+    /// <summary>
+    /// Loads a model and quantises its chains while they are read, so that its weights are never in memory as numbers but for a
+    /// few rows of a matrix.
+    /// </summary>
+    /// <param name="folder">As for <see cref="Load"/>.</param>
+    /// <param name="format">How every chain's matrices are stored: the result of <see cref="Quantize(WeightFormat)"/>.</param>
+    /// <param name="chainCount">The number of chains to load, at least 1; null loads all.</param>
+    /// <param name="device">The device of the weights; null is the CPU.</param>
+    /// <param name="dtype">The type of norms, features and caches; null is that of the stored embedding.</param>
+    /// <param name="cancellationToken">Cancels before the next tensor is read.</param>
+    /// <exception cref="ArgumentException">
+    /// A stored chain is quantised already, <paramref name="format"/> is not a defined value, <paramref name="folder"/> is empty, or
+    /// <paramref name="dtype"/> is not a weight type.
+    /// </exception>
+    /// <inheritdoc cref="Load"/>
+    public static CoLMModel LoadQuantized(
+        string folder, WeightFormat format, int? chainCount = null, Device? device = null, ScalarType? dtype = null,
+        CancellationToken cancellationToken = default)
+    {
+        TorchLibrary.EnsureLoaded();
+        return ModelFolder.Load(folder, chainCount, device ?? CPU, dtype,
+            chains => [.. Enumerable.Repeat((WeightFormat?)format, chains)], cancellationToken);
+    }
+
+    /// <summary>As <see cref="LoadQuantized(string, WeightFormat, int?, Device?, ScalarType?, CancellationToken)"/>, with a format for each chain.</summary>
+    /// <param name="folder">As for <see cref="Load"/>.</param>
+    /// <param name="formats">
+    /// The format of each chain that is loaded, the first chain's first; null leaves a chain as it is stored.
+    /// </param>
+    /// <param name="chainCount">The number of chains to load, at least 1; null loads all.</param>
+    /// <param name="device">The device of the weights; null is the CPU.</param>
+    /// <param name="dtype">The type of norms, features and caches; null is that of the stored embedding.</param>
+    /// <param name="cancellationToken">Cancels before the next tensor is read.</param>
+    /// <inheritdoc cref="LoadQuantized(string, WeightFormat, int?, Device?, ScalarType?, CancellationToken)"/>
+    public static CoLMModel LoadQuantized(
+        string folder, IReadOnlyList<WeightFormat?> formats, int? chainCount = null, Device? device = null, ScalarType? dtype = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(formats);
+        TorchLibrary.EnsureLoaded();
+        return ModelFolder.Load(folder, chainCount, device ?? CPU, dtype, _ => formats, cancellationToken);
     }
 
     /// <summary>Saves the model, or its first chains, as a folder that Hugging Face's tools can also read.</summary>

@@ -13,7 +13,7 @@ public sealed class CoLMModelInfo
     {
         (Config, TaskSettings, Warnings) = (files.Config, files.Task?.Settings, new ItemList<string>(files.Warnings));
         EndTokenIds = files.EndTokenIds is { } ids ? new ItemList<int>(ids) : Config.EosTokenIds;
-        var embedding = files.Weights.Select(entry => entry.File.StoredType(ChainTensors.EmbeddingOf(Config))).First(type => type is not null);
+        var embedding = files.Weights.Select(entry => entry.File.StoredType(ChainTensors.FeaturesOf(Config))).First(type => type is not null);
         DataTypes = new ItemList<ScalarType>(
             files.Weights.SelectMany(entry => entry.File.StoredTypes).Prepend(embedding!.Value).Distinct());
         Tokenizer = files.Tokenizer?.CreateTokenizer();

@@ -52,8 +52,11 @@ internal static partial class ConfigJson
             root["eos_token_id"] = TokenIds(config.EosTokenIds);
         if (before.RopeTheta != config.RopeTheta || !Equals(before.RopeScaling, config.RopeScaling))
             RopeJson.Write(root, config);
-        if (!before.Layout.Equals(config.Layout) || before.KvSharing != config.KvSharing)
+        if (!before.Layout.Equals(config.Layout) || before.KvSharing != config.KvSharing ||
+            !before.WeightFormats.SequenceEqual(config.WeightFormats))
+        {
             WriteChains(root, config);
+        }
         WriteDataType(root, dtype);
 
         return JsonNode.DeepEquals(root, untouched) ? source : root.ToJsonString(Layout);
@@ -106,15 +109,20 @@ internal static partial class ConfigJson
     // An ordinary LLaMA stays one: it gets no "colm" unless it had one.
     private static void WriteChains(JsonObject root, CoLMConfig config)
     {
+        var formats = config.WeightFormats;
+        var isQuantised = formats.Any(format => format is not null);
         if (root["colm"] is not JsonObject colm)
         {
-            if (config is { ChainCount: 1, KvSharing: false })
+            if (config is { ChainCount: 1, KvSharing: false } && !isQuantised)
                 return;
             root["colm"] = colm = [];
         }
-        colm["version"] = FormatVersion;
+        colm["version"] = isQuantised ? QuantisedVersion : FormatVersion;
         colm["chains"] = Integers(config.Layout.Heads);
         colm["kv_sharing"] = config.KvSharing;
+        colm.Remove(WeightFormatsKey);
+        if (isQuantised)
+            colm[WeightFormatsKey] = new JsonArray([.. formats.Select(format => format is { } own ? (JsonNode)NameOf(own) : null)]);
     }
 
     private static void WriteDataType(JsonObject root, ScalarType dtype)

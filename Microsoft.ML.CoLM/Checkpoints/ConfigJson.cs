@@ -12,6 +12,10 @@ internal static partial class ConfigJson
 {
     private const int FormatVersion = 1;
 
+    // Of folders with quantised chains, which earlier versions of this library cannot read.
+    private const int QuantisedVersion = 2;
+    private const string WeightFormatsKey = "weight_formats";
+
     // Far more than anybody trains; every chain is a file.
     private const int MaximumChains = 1000;
 
@@ -48,11 +52,12 @@ internal static partial class ConfigJson
             var (theta, scaling, contextLength) = RopeJson.Read(settings);
             var vocabularySize = settings["vocab_size"].Integer;
             IdsOf(settings, "pad_token_id", [], vocabularySize, warnings);
-            var (layout, kvSharing) = ReadChains(settings);
+            var (layout, kvSharing, formats) = ReadChains(settings);
             return new CoLMConfig
             {
                 Layout = layout,
                 KvSharing = kvSharing,
+                WeightFormats = formats,
                 VocabularySize = vocabularySize,
                 HiddenSize = settings["hidden_size"].Integer,
                 IntermediateSize = settings["intermediate_size"].Integer,
@@ -155,15 +160,15 @@ internal static partial class ConfigJson
         ? settings[name].WithinVocabulary(settings[name].IntegersOrNull ?? [], vocabularySize, warnings)
         : usual;
 
-    private static (ChainLayout Layout, bool KvSharing) ReadChains(JsonField settings)
+    private static (ChainLayout Layout, bool KvSharing, WeightFormat?[] Formats) ReadChains(JsonField settings)
     {
         var firstHeads = settings["num_attention_heads"].Integer;
         if (settings["colm"].ObjectOrNull is not { } colm)
-            return (new ChainLayout(firstHeads), false);
+            return (new ChainLayout(firstHeads), false, []);
 
         var version = colm["version"].Integer;
-        if (version != FormatVersion)
-            throw colm["version"].Refuse($"{FormatVersion}, the one this library reads", version);
+        if (version is not (FormatVersion or QuantisedVersion))
+            throw colm["version"].Refuse($"{FormatVersion} or {QuantisedVersion}, the ones this library reads", version);
         var heads = colm["chains"].IntegersOrNull ?? throw colm["chains"].RefuseAs("is missing");
         if (heads.Length > MaximumChains)
             throw colm["chains"].RefuseAs($"names {heads.Length} chains; at most {MaximumChains} are read");
@@ -173,6 +178,23 @@ internal static partial class ConfigJson
                 $"begins with {heads[0]}, but the first chain's \"num_attention_heads\" is {firstHeads}");
         }
         var kvSharing = colm["kv_sharing"].FlagOrNull ?? throw colm["kv_sharing"].RefuseAs("is missing");
-        return (new ChainLayout(heads), kvSharing);
+        return (new ChainLayout(heads), kvSharing, ReadFormats(colm, version, heads.Length));
     }
+
+    private static WeightFormat?[] ReadFormats(JsonField colm, int version, int chains)
+    {
+        var field = colm[WeightFormatsKey];
+        if (version == FormatVersion)
+        {
+            return field.IsMissing ? [] : throw field.RefuseAs($"is for \"version\" {QuantisedVersion}, found {FormatVersion}");
+        }
+        var formats = field.Items;
+        if (formats.Count != chains)
+            throw field.RefuseAs($"must name a format, or null, for each of the {chains} chains; found {formats.Count}");
+        return [.. formats.Select(format => format.IsMissing ? (WeightFormat?)null
+            : Enum.GetValues<WeightFormat>().Cast<WeightFormat?>().FirstOrDefault(known => NameOf(known!.Value) == format.Text)
+                ?? throw format.Refuse($"\"{string.Join("\", \"", Enum.GetValues<WeightFormat>().Select(NameOf))}\" or null", format.Text))];
+    }
+
+    private static string NameOf(WeightFormat format) => format == WeightFormat.Int8 ? "int8" : "int4";
 }

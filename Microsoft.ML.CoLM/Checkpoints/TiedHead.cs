@@ -14,6 +14,8 @@ internal static class TiedHead
     public static bool IsAnother(string folder, CoLMConfig config)
     {
         var (embedding, head) = (ChainTensors.EmbeddingOf(config), ChainTensors.HeadOf(config));
+        if (config.WeightFormats[0] is not null)
+            return false;
         if (FileOf(folder, embedding) is not { } embeddingFile || FileOf(folder, head) is not { } headFile)
             return false;
         using var first = SafetensorsReader.Open(embeddingFile);

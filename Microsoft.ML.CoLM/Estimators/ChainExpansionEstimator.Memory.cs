@@ -21,10 +21,10 @@ public sealed partial class ChainExpansionEstimator
             KvSharing = _options.KvSharing,
         }).Validated();
         var trained = FitMemory.Parameters(config, firstChain: start?.ChainCount ?? 0);
-        var grown = FitMemory.Bytes(FitMemory.Parameters(config), _options.DataType);
+        var grown = FitMemory.OfChains(config, _options.DataType);
         var training = FitMemory.OfTraining(trained, _options.DataType, _options, _options.ValidationSet is not null);
         // A loaded model stays in memory until the grown one has its weights.
-        var loaded = _options.ModelFolder is null ? 0 : FitMemory.Bytes(FitMemory.Parameters(start!), _options.DataType);
+        var loaded = _options.ModelFolder is null ? 0 : FitMemory.OfChains(start!, _options.DataType);
         return FitMemory.Sum(grown, Math.Max(loaded, training));
     }
 }

@@ -205,7 +205,7 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         var trained = model.named_parameters().Where(entry => entry.parameter.requires_grad).ToArray();
         checkpoints?.Identify(seed, model, trained, corpus.AddTo);
         channel.Info(Announcement(trained.Sum(entry => entry.parameter.numel()),
-            model.parameters().Sum(parameter => parameter.numel()), corpus.Spool.TokenCount, windows));
+            model.ParameterCount(model.ChainCount), corpus.Spool.TokenCount, windows));
         channel.WarnOfIdleRanks();
         var trainer = new Trainer(
             _options, corpus.Validator(model, scaleWeights, channel), channel.Asked, channel.Report, checkpoints, channel.Ranks);

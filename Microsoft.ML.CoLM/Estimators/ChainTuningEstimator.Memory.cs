@@ -26,7 +26,7 @@ public sealed partial class ChainTuningEstimator
         if (_options.Task == TuningTask.LanguageHeads)
         {
             var heads = FitMemory.HeadParameters(source.Config with { TieWordEmbeddings = false }, firstChain: 0);
-            return FitMemory.Sum(FitMemory.Bytes(FitMemory.Parameters(source.Config, adapted) + heads, type),
+            return FitMemory.Sum(FitMemory.OfChains(source.Config, type, adapted), FitMemory.Bytes(heads, type),
                 FitMemory.OfTraining(heads, type, _options, isValidated));
         }
 
@@ -40,8 +40,8 @@ public sealed partial class ChainTuningEstimator
         var tuned = FitMemory.Parameters(config, frozenChains);
         // Unchanged chains are shared, unless the model is grown or earlier adapters are merged into its weights.
         var shared = _options.Lora is null ? frozenChains : config.ChainCount;
-        var copied = FitMemory.Parameters(config, added.Length > 0 ? 0 : Math.Min(adapted, shared), shared);
-        var ofModel = FitMemory.Bytes(FitMemory.Sum(copied, _options.Lora is null ? tuned : 0), type);
+        var copied = FitMemory.OfChains(config, type, added.Length > 0 ? 0 : Math.Min(adapted, shared), shared);
+        var ofModel = FitMemory.Sum(copied, _options.Lora is null ? FitMemory.Bytes(tuned, type) : 0);
         return FitMemory.Sum(ofModel, OfTraining(config, frozenChains, tuned, type), OfFrozenFeatures(config, frozenChains, type, data));
     }
 

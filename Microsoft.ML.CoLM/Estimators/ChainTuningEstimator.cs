@@ -177,7 +177,10 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
         using var merged = source.Adapters is null ? null : source.MergeAdapters();
         var start = merged ?? source;
         if (_options.Task == TuningTask.LanguageHeads)
+        {
+            CheckAreNumbers(start.Config, firstChain: 0, $"{nameof(Options.Task)} {TuningTask.LanguageHeads} trains the heads of all chains");
             return (CreateForHeads(start), start.Config.ChainCount);
+        }
 
         var added = _options.ChainsToAdd(start.Config);
         if (added.Length == 0 && _options.Initialization != ChainInitialization.Normal)
@@ -196,6 +199,11 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
                 $"({{{start.Config.Layout}}}) unless {nameof(Options.Task)} is {TuningTask.LanguageHeads}, found " +
                 FormattableString.Invariant($"{frozenChains}."));
         }
+        if (_options.Lora is null)
+        {
+            CheckAreNumbers(start.Config, frozenChains, FormattableString.Invariant($"{nameof(Options.FrozenChains)} is {frozenChains}; ") +
+                $"set {nameof(Options.Lora)}, freeze the chain, or add chains with {nameof(Options.AddedChains)}");
+        }
         _options.Lora?.CheckFits(start, frozenChains);
         if (_options.Lora is not null && _data.TrainsLanguageHeads)
             CheckHeads(start, frozenChains);
@@ -213,13 +221,27 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
         return (model, frozenChains);
     }
 
+    private static void CheckAreNumbers(CoLMConfig config, int firstChain, string reason)
+    {
+        for (var chain = firstChain; chain < config.ChainCount; chain++)
+        {
+            if (config.WeightFormats[chain] is { } format)
+            {
+                throw new ArgumentException(FormattableString.Invariant($"Chain {chain + 1} of the model of {nameof(Options.Transformer)} ") +
+                    $"is quantised ({format}), and what is quantised cannot be trained: {reason}, or tune the model that it was " +
+                    "made from and quantise the result.");
+            }
+        }
+    }
+
     // An untrained chain's head is zero: through it, the chain would contribute nothing and receive no gradient.
     private static void CheckHeads(CoLMModel model, int frozenChains)
     {
         for (var chain = frozenChains; chain < model.Config.ChainCount; chain++)
         {
             using var noGradients = torch.no_grad();
-            using var isRead = model.Head.HeadWeight(chain).any();
+            using var scope = torch.NewDisposeScope();
+            using var isRead = model.Head.HeadWeight(chain).Widened(model.DataType).any();
             if (!isRead.ToBoolean())
             {
                 throw new ArgumentException($"{nameof(Options.Lora)} must be left out where {nameof(Options.Task)} is " +
@@ -254,7 +276,7 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
         checkpoints?.Identify(seed, model, trained, run.AddData);
         channel.Info(string.Create(CultureInfo.InvariantCulture,
             $"Training {trained.Sum(entry => entry.Parameter.numel()):N0} parameters beside " +
-            $"{model.parameters().Where(parameter => !parameter.requires_grad).Sum(parameter => parameter.numel()):N0} " +
+            $"{model.ParameterCount(model.ChainCount) - model.ChainParameters().Where(entry => entry.parameter.requires_grad).Sum(entry => entry.parameter.numel()):N0} " +
             $"frozen ones, {run.BatchesOfEpoch:N0} batches an epoch."));
         var options = _options.Copy();
         options.ValidationInterval ??= Math.Max(1, run.BatchesOfEpoch / options.GradientAccumulationSteps);

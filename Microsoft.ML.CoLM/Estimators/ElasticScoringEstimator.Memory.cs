@@ -13,6 +13,8 @@ public sealed partial class ElasticScoringEstimator
         if (_options.ModelFolder is not { } folder)
             return 0;
         var config = ModelFolder.ReadConfig(folder);
-        return FitMemory.Bytes(FitMemory.Parameters(config), _options.DataType ?? ConfigJson.ReadDataType(config.SourceJson!, folder));
+        if (_options.Format is { } format)
+            config = config with { WeightFormats = [.. config.WeightFormats.Select(stored => stored ?? format)] };
+        return FitMemory.OfChains(config, _options.DataType ?? ConfigJson.ReadDataType(config.SourceJson!, folder));
     }
 }

@@ -30,6 +30,12 @@ public sealed partial class ElasticScoringEstimator
         public ScalarType? DataType { get; set; }
 
         /// <summary>
+        /// Quantises all chains of a <see cref="ModelFolder"/> while they are loaded, in this format; null keeps what is stored,
+        /// quantised or not. <see cref="CoLMModel.Quantize(WeightFormat?[])"/> gives each chain a format of its own. Default: null.
+        /// </summary>
+        public WeightFormat? Format { get; set; }
+
+        /// <summary>
         /// A model in memory; the caller still owns it. Any task that it was tuned for is ignored: set
         /// <see cref="Transformer"/> for that. Default: null.
         /// </summary>
@@ -242,6 +248,14 @@ public sealed partial class ElasticScoringEstimator
             {
                 throw new ArgumentException(
                     $"{nameof(DataType)} must be left out unless {nameof(ModelFolder)} is given, found {DataType}.");
+            }
+            if (Format is { } format && !Enum.IsDefined(format))
+                throw new ArgumentException($"{nameof(Format)} must be a {nameof(WeightFormat)}, found {format}.");
+            if (Format is not null && ModelFolder is null)
+            {
+                throw new ArgumentException(
+                    $"{nameof(Format)} must be left out unless {nameof(ModelFolder)} is given, found {Format}: " +
+                    $"{nameof(CoLMModel)}.{nameof(CoLMModel.Quantize)} quantises a model in memory.");
             }
             if (BatchSize is < 1 or > MaximumBatchSize)
             {

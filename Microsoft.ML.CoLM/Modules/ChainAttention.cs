@@ -25,10 +25,10 @@ internal sealed class ChainAttention : nn.Module
         var (hidden, queries) = (chains.Select(config.Hidden), chains.Select(config.QueryWidth));
         var keys = chains.Take(config.KeyValueChains)
             .Select(chain => config.KeyValueHeads(chain) * config.HeadWidth);
-        register_module("q_proj", _query = new ChainLinear(hidden, queries, device, dtype));
-        register_module("k_proj", _key = new ChainLinear(hidden, keys, device, dtype));
-        register_module("v_proj", _value = new ChainLinear(hidden, keys, device, dtype));
-        register_module("o_proj", _output = new ChainLinear(queries, hidden, device, dtype));
+        register_module("q_proj", _query = new ChainLinear(hidden, queries, device, dtype, config.WeightFormats));
+        register_module("k_proj", _key = new ChainLinear(hidden, keys, device, dtype, config.WeightFormats));
+        register_module("v_proj", _value = new ChainLinear(hidden, keys, device, dtype, config.WeightFormats));
+        register_module("o_proj", _output = new ChainLinear(queries, hidden, device, dtype, config.WeightFormats));
     }
 
     internal ChainLinear Query => _query;

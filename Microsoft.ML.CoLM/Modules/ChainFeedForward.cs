@@ -20,9 +20,9 @@ internal sealed class ChainFeedForward : nn.Module
         (_config, _layer) = (config, layer);
         var chains = Enumerable.Range(0, config.ChainCount);
         var (hidden, intermediate) = (chains.Select(config.Hidden), chains.Select(config.Intermediate));
-        register_module("gate_proj", _gate = new ChainLinear(hidden, intermediate, device, dtype));
-        register_module("up_proj", _up = new ChainLinear(hidden, intermediate, device, dtype));
-        register_module("down_proj", _down = new ChainLinear(intermediate, hidden, device, dtype));
+        register_module("gate_proj", _gate = new ChainLinear(hidden, intermediate, device, dtype, config.WeightFormats));
+        register_module("up_proj", _up = new ChainLinear(hidden, intermediate, device, dtype, config.WeightFormats));
+        register_module("down_proj", _down = new ChainLinear(intermediate, hidden, device, dtype, config.WeightFormats));
     }
 
     internal ChainLinear Gate => _gate;

@@ -19,7 +19,7 @@ internal sealed class ChainHead : ChainModule
         nameof(ChainHead),
         Enumerable.Range(0, config.ChainCount).Select(chain => chain == 0 && config.TieWordEmbeddings
             ? null : new long[] { config.VocabularySize, config.Hidden(chain) }),
-        device, dtype) => _tied = config.TieWordEmbeddings ? embedding : null;
+        device, dtype, formats: config.WeightFormats) => _tied = config.TieWordEmbeddings ? embedding : null;
 
     /// <summary>The head of a task, in float32.</summary>
     /// <param name="config">The model whose features it reads.</param>
@@ -57,9 +57,9 @@ internal sealed class ChainHead : ChainModule
         for (var chain = chains.First; chain < chains.End; chain++)
         {
             var head = HeadWeight(chain);
-            logits = HeadGemm.Add(logits, features.narrow(1, start, head.size(1)), head);
+            logits = HeadGemm.Add(logits, features.narrow(1, start, head.Width), head);
             scales.Add(logits.MoveToOuterDisposeScope());
-            start += head.size(1);
+            start += head.Width;
         }
         return scales;
     }
@@ -76,10 +76,10 @@ internal sealed class ChainHead : ChainModule
     public Tensor Next(Tensor features, int chain, Tensor? logits, int firstChain = 0)
     {
         using var scope = NewDisposeScope();
-        var start = Enumerable.Range(firstChain, chain - firstChain).Sum(before => HeadWeight(before).size(1));
-        var own = features.narrow(1, start, HeadWeight(chain).size(1));
+        var start = Enumerable.Range(firstChain, chain - firstChain).Sum(before => HeadWeight(before).Width);
+        var own = features.narrow(1, start, HeadWeight(chain).Width);
         var isFirst = logits is null;
-        logits ??= empty(own.size(0), HeadWeight(chain).size(0), dtype: ScalarType.Float32, device: own.device)
+        logits ??= empty(own.size(0), HeadWeight(chain).Outputs, dtype: ScalarType.Float32, device: own.device)
             .MoveToOuterDisposeScope();
         HeadGemm.AddTo(logits, own, HeadWeight(chain), adds: !isFirst);
         return logits;
@@ -100,7 +100,7 @@ internal sealed class ChainHead : ChainModule
         var (before, start) = (0L, 0L);
         for (var chain = 0; chain < chains.End; chain++)
         {
-            heads[chain] = HeadWeight(chain);
+            heads[chain] = HeadWeight(chain).Widened(features.dtype);
             var width = heads[chain].size(1);
             if (chain < chains.First)
                 (own[chain], before) = (earlier!.narrow(1, before, width), before + width);
@@ -122,5 +122,5 @@ internal sealed class ChainHead : ChainModule
     }
 
     /// <summary>V × D_i, the chain's head or the embedding that it is tied to.</summary>
-    internal Tensor HeadWeight(int chain) => chain == 0 && _tied is not null ? _tied.Weight(0) : Weight(chain);
+    internal LinearWeight HeadWeight(int chain) => chain == 0 && _tied is not null ? _tied.Matrix(0) : Matrix(chain);
 }

@@ -13,8 +13,11 @@ internal sealed class ChainLinear : ChainModule
     /// <param name="outputWidths">Y_i of each chain; as many as there are chains with a weight.</param>
     /// <param name="device">Where the weights live.</param>
     /// <param name="dtype">Their type.</param>
-    public ChainLinear(IEnumerable<int> inputWidths, IEnumerable<int> outputWidths, Device device, ScalarType dtype)
-        : base(nameof(ChainLinear), Shapes(inputWidths, outputWidths), device, dtype)
+    /// <param name="formats">How each chain's is packed, null for one that is not; null where no chain's is.</param>
+    public ChainLinear(
+        IEnumerable<int> inputWidths, IEnumerable<int> outputWidths, Device device, ScalarType dtype,
+        IReadOnlyList<WeightFormat?>? formats = null)
+        : base(nameof(ChainLinear), Shapes(inputWidths, outputWidths), device, dtype, formats: formats)
     {
     }
 
@@ -23,7 +26,7 @@ internal sealed class ChainLinear : ChainModule
     /// <param name="earlier">[rows, E], the inputs of the chains before them; null when the range is the first.</param>
     /// <returns>[rows, Y], the outputs of the range's chains.</returns>
     public Tensor forward(Tensor x, ChainRange chains, Tensor? earlier) =>
-        ChainLinearFunction.Apply(x, earlier, Weights(chains));
+        ChainLinearFunction.Apply(x, earlier, Matrices(chains));
 
     private static IEnumerable<long[]> Shapes(IEnumerable<int> inputWidths, IEnumerable<int> outputWidths)
     {

@@ -1,6 +1,7 @@
 using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Kernels;
 using Microsoft.ML.CoLM.Modules;
+using Microsoft.ML.CoLM.Text;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -49,7 +50,7 @@ public sealed partial class CoLMModel
         }
         CheckFits(initialization, addedChains);
         var config = Config with { Layout = Config.Layout.Append(addedChains), KvSharing = kvSharing };
-        var grown = new CoLMModel(config.Validated(), Device, DataType) { Companions = Companions };
+        var grown = new CoLMModel(config.Validated(), Device, DataType) { Companions = Companions, RoundsActivations = RoundsActivations };
         try
         {
             grown.Initialise(Config.ChainCount, seed);
@@ -99,7 +100,9 @@ public sealed partial class CoLMModel
             var (module, chain) = ParameterName.Parse(name);
             if (chain < firstChain || module == ParameterName.Head)
                 continue;
-            var source = weights[$"{module}.{ParameterName.OfChain(0)}"];
+            using var scope = NewDisposeScope();
+            var name0 = $"{module}.{ParameterName.OfChain(0)}";
+            var source = weights.GetValueOrDefault(name0) ?? Numbers(name0);
             parameter.zero_();
             // The chain's own inputs come last: all of an embedding and a norm, the last columns of a linear layer.
             var inputs = source.size(-1);
@@ -130,6 +133,11 @@ public sealed partial class CoLMModel
         ArgumentNullException.ThrowIfNull(config);
         if (!ChainModule.CanHoldWeights(dtype))
             throw new ArgumentException($"A model's type is Float32, BFloat16 or Float16, not {dtype}.", nameof(dtype));
+        if (config.WeightFormats.Any(format => format is not null))
+        {
+            throw new ArgumentException($"A new model's weights are numbers, found {nameof(CoLMConfig.WeightFormats)} " +
+                $"{new ItemList<WeightFormat?>(config.WeightFormats)}: quantise it once it is trained.", nameof(config));
+        }
         TorchLibrary.EnsureLoaded();
         var model = new CoLMModel(config, device ?? CPU, dtype);
         try

@@ -14,7 +14,8 @@ public sealed partial class CoLMModel
     /// </returns>
     /// <remarks>
     /// W_i + alpha / rank · B_i · A_i (Hu et al. 2021): it computes the same, up to rounding, without the adapters' cost.
-    /// Without adapters, the result shares all weights. The head of a task that the model was tuned for is copied.
+    /// Without adapters, the result shares all weights. Quantised chains that have adapters become numbers in
+    /// <see cref="DataType"/>. The head of a task that the model was tuned for is copied.
     /// </remarks>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public CoLMModel MergeAdapters()
@@ -27,11 +28,12 @@ public sealed partial class CoLMModel
     }
 
     /// <summary>
-    /// A model that shares this one's first chains, frozen, and has its own copies of the later ones.
+    /// A model that shares this one's first chains, frozen, and has its own copies of the later ones, as numbers.
     /// </summary>
     /// <param name="sharedChains">How many chains to share.</param>
-    internal CoLMModel Share(int sharedChains) =>
-        Share(Config, name => ParameterName.Parse(name).Chain < sharedChains);
+    internal CoLMModel Share(int sharedChains) => Share(
+        Config with { WeightFormats = [.. Config.WeightFormats.Take(sharedChains)] },
+        name => ParameterName.Parse(name).Chain < sharedChains);
 
     /// <summary>
     /// A model that shares this one's chains, frozen, but has its own language heads: copies, with the first chain's untied
@@ -43,21 +45,32 @@ public sealed partial class CoLMModel
     private CoLMModel Share(CoLMConfig config, Predicate<string> isShared)
     {
         using var use = Enter();
-        var model = new CoLMModel(config, Device, DataType) { Companions = Companions };
+        var model = new CoLMModel(config, Device, DataType) { Companions = Companions, RoundsActivations = RoundsActivations };
         using var noGradients = no_grad();
         using var scope = NewDisposeScope();
         var sources = ChainParameters().ToDictionary(entry => entry.name, entry => entry.parameter);
         foreach (var (name, parameter) in model.named_parameters())
         {
-            var source = sources.GetValueOrDefault(name) ?? Head.HeadWeight(ParameterName.Parse(name).Chain);
+            using var part = NewDisposeScope();
+            var source = sources.GetValueOrDefault(name) ?? Numbers(name);
             // libtorch counts references to a tensor's memory: either model may be disposed first.
             if (isShared(name))
                 parameter.set_(source.detach());
             else
                 parameter.copy_(source);
-            parameter.requires_grad = !isShared(name);
+            parameter.requires_grad = !isShared(name) && !ParameterName.IsPacked(name);
         }
         return model;
+    }
+
+    // Of a matrix that is quantised in this model, or of a head that it ties to the embedding.
+    private Tensor Numbers(string name)
+    {
+        var (module, chain) = ParameterName.Parse(name);
+        var matrix = module == ParameterName.Head
+            ? Head.HeadWeight(chain)
+            : ChainModules().First(entry => entry.Name == module).Module.Matrix(chain);
+        return matrix.Widened(DataType);
     }
 
     /// <summary>

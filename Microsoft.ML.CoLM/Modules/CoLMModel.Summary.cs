@@ -28,9 +28,9 @@ public sealed partial class CoLMModel
 
     private string Summary()
     {
-        var counts = ChainParameters()
-            .Select(entry => (ParameterName.Parse(entry.name), Count: entry.parameter.numel()))
-            .Select(entry => (Module: ModuleOf(entry.Item1.Module), entry.Item1.Chain, entry.Count))
+        var counts = ChainModules()
+            .SelectMany(entry => Enumerable.Range(0, entry.Module.ChainCount).Where(entry.Module.HasWeight)
+                .Select(chain => (Module: ModuleOf(entry.Name), Chain: chain, Count: entry.Module.WeightCount(chain))))
             .ToLookup(entry => entry.Module);
         long[] totals = [.. Enumerable.Range(0, ChainCount).Select(chain => Sum(counts.SelectMany(group => group), chain))];
         var table = new TextTable();
@@ -43,7 +43,10 @@ public sealed partial class CoLMModel
                 isRight: true);
         }
         var sharing = ChainCount == 1 ? "" : Config.KvSharing ? ", keys and values shared" : ", keys and values of each chain";
-        var type = DataType;
+        var formats = Config.WeightFormats;
+        var type = formats.Any(format => format is not null)
+            ? $"{string.Join(", ", formats.Select(format => format?.ToString() ?? DataType.ToString()))} (features {DataType})"
+            : DataType.ToString();
         return $"{nameof(CoLMModel)} {{{Config.Layout}}}{sharing}, {type} on {Device}\n\n{table}\n" +
             $"Parameters: {Number(totals.Sum())}, of which {Number(Trainable())} are trainable" +
             Further(ParameterName.Adapters, "adapters") + Further(ParameterName.TaskHead, "the task's head") +

@@ -56,7 +56,7 @@ public sealed partial class CoLMModel : nn.Module<Tensor, int, Tensor>
     public CoLMConfig Config { get; }
 
     /// <summary>The device of the weights.</summary>
-    public Device Device => _embedding.Weight(0).device;
+    public Device Device => _norm.Weight(0).device;
 
     /// <summary>
     /// The number of tokens of one sequence that go through a layer at once when no gradients are needed: for a longer one,
@@ -117,8 +117,17 @@ public sealed partial class CoLMModel : nn.Module<Tensor, int, Tensor>
     internal IEnumerable<(string name, TorchSharp.Modules.Parameter parameter)> ChainParameters() =>
         named_parameters().Where(entry => ParameterName.IsOfChains(entry.name));
 
-    /// <summary>The type that the model computes in, which is that of its chains' weights.</summary>
-    public ScalarType DataType => _embedding.Weight(0).dtype;
+    /// <summary>The layers of the chains' weights, all but adapters and a task's head, with their names.</summary>
+    internal IEnumerable<(string Name, ChainModule Module)> ChainModules() =>
+    [
+        ("embed_tokens", _embedding),
+        .. _layers.SelectMany((layer, i) => layer.ChainModules().Select(entry =>
+            (FormattableString.Invariant($"layers.{i}.{entry.Name}"), entry.Module))),
+        ("norm", _norm), ("lm_head", _head),
+    ];
+
+    /// <summary>The type that the model computes in, which is that of its chains' weights where they are not quantised.</summary>
+    public ScalarType DataType => _norm.Weight(0).dtype;
 
     /// <summary>
     /// Returns the number of parameters of the first chains, which is the size of a model of that many chains.
@@ -130,9 +139,8 @@ public sealed partial class CoLMModel : nn.Module<Tensor, int, Tensor>
     {
         using var use = Enter();
         Config.Layout.CheckChainCount(chainCount);
-        return ChainParameters()
-            .Where(entry => ParameterName.Parse(entry.name).Chain < chainCount)
-            .Sum(entry => entry.parameter.numel());
+        return ChainModules().Sum(entry =>
+            Enumerable.Range(0, Math.Min(chainCount, entry.Module.ChainCount)).Sum(entry.Module.WeightCount));
     }
 
     /// <summary>Computes the logits of the next token at every position from the first chains alone.</summary>
@@ -194,7 +202,7 @@ public sealed partial class CoLMModel : nn.Module<Tensor, int, Tensor>
 
     private Tensor Walk(Tensor tokenIds, ForwardPass pass)
     {
-        var x = _embedding.forward(tokenIds, pass.Chains);
+        var x = _embedding.forward(tokenIds, pass.Chains, DataType);
         if (pass.CanBeDivided && pass.Length > TokensAtOnce)
         {
             WalkInBlocks(x, pass, TokensAtOnce);
@@ -270,7 +278,7 @@ public sealed partial class CoLMModel : nn.Module<Tensor, int, Tensor>
     {
         using var scope = NewDisposeScope();
         var pass = Pass(tokenIds, chains, earlier, kept, cache, lengths: null);
-        var x = _embedding.forward(tokenIds.reshape(-1), chains);
+        var x = _embedding.forward(tokenIds.reshape(-1), chains, DataType);
         foreach (var layer in _layers.SkipLast(1))
         {
             var next = layer.forward(x, pass);

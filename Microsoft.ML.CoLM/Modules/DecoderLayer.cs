@@ -28,6 +28,16 @@ internal sealed class DecoderLayer : nn.Module
 
     internal ChainFeedForward FeedForward => _feedForward;
 
+    /// <summary>The layers below this one that have weights, with their names.</summary>
+    internal IEnumerable<(string Name, ChainModule Module)> ChainModules() =>
+    [
+        ("input_layernorm", _attentionNorm),
+        ("self_attn.q_proj", _attention.Query), ("self_attn.k_proj", _attention.Key), ("self_attn.v_proj", _attention.Value),
+        ("self_attn.o_proj", _attention.Output),
+        ("post_attention_layernorm", _feedForwardNorm),
+        ("mlp.gate_proj", _feedForward.Gate), ("mlp.up_proj", _feedForward.Up), ("mlp.down_proj", _feedForward.Down),
+    ];
+
     internal ChainLinear Linear(Projection projection) => projection switch
     {
         Projection.Query => _attention.Query,

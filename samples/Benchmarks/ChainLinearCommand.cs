@@ -44,6 +44,7 @@ internal sealed class ChainLinearCommand : Benchmark
         var dense = Random(width, width).requires_grad_(true);
         using var layer = new ChainLinear(widths, widths, device, dtype);
         Tensor[] weights = [.. Enumerable.Range(0, widths.Length).Select(layer.Weight)];
+        LinearWeight[] matrices = Array.ConvertAll(weights, weight => new LinearWeight(weight));
         using (no_grad())
         {
             foreach (var weight in weights)
@@ -77,8 +78,8 @@ internal sealed class ChainLinearCommand : Benchmark
         void EnterForward()
         {
             race.Enter("forward, dense", WithoutGradients(() => nn.functional.linear(x, dense)));
-            race.Enter("forward, chains", WithoutGradients(() => ChainLinearKernel.Forward(x, null, weights)));
-            race.Enter("forward, one chain", WithoutGradients(() => ChainLinearKernel.Forward(x, null, [dense])));
+            race.Enter("forward, chains", WithoutGradients(() => ChainLinearKernel.Forward(x, null, matrices)));
+            race.Enter("forward, one chain", WithoutGradients(() => ChainLinearKernel.Forward(x, null, [new(dense)])));
             race.Enter("forward, plain loop", WithoutGradients(() => PlainLoop(x, weights)));
         }
 
@@ -86,9 +87,9 @@ internal sealed class ChainLinearCommand : Benchmark
         {
             race.Enter("input gradient, dense", WithoutGradients(() => gradient.mm(dense)));
             race.Enter("input gradient, chains", WithoutGradients(
-                () => ChainLinearKernel.InputGradient(gradient, width, 0, weights)));
+                () => ChainLinearKernel.InputGradient(gradient, width, 0, matrices)));
             race.Enter("input gradient, one chain", WithoutGradients(
-                () => ChainLinearKernel.InputGradient(gradient, width, 0, [dense])));
+                () => ChainLinearKernel.InputGradient(gradient, width, 0, [new(dense)])));
         }
 
         void EnterWeightGradient()
@@ -96,9 +97,9 @@ internal sealed class ChainLinearCommand : Benchmark
             race.Enter("weight gradient, dense", WithoutGradients(() => gradient.t().mm(x)));
             var needed = Array.ConvertAll(weights, _ => true);
             race.Enter("weight gradient, chains", WithoutGradients(
-                () => ChainLinearKernel.WeightGradients(gradient, x, null, weights, needed)));
+                () => ChainLinearKernel.WeightGradients(gradient, x, null, matrices, needed)));
             race.Enter("weight gradient, one chain", WithoutGradients(
-                () => ChainLinearKernel.WeightGradients(gradient, x, null, [dense], [true])));
+                () => ChainLinearKernel.WeightGradients(gradient, x, null, [new(dense)], [true])));
         }
 
         void EnterAutograd()
@@ -107,7 +108,7 @@ internal sealed class ChainLinearCommand : Benchmark
             // A model's layer reads what another one computed: its input's gradient goes on, and is not kept.
             race.Enter("autograd, dense", Backward(() => nn.functional.linear(x.view_as(x), dense), [dense]));
             race.Enter("autograd, chains", Backward(() => layer.forward(x.view_as(x), chains, earlier: null), weights));
-            race.Enter("autograd, one chain", Backward(() => ChainLinearFunction.Apply(x.view_as(x), null, [dense]), [dense]));
+            race.Enter("autograd, one chain", Backward(() => ChainLinearFunction.Apply(x.view_as(x), null, new[] { dense }), [dense]));
             race.Enter("autograd, plain loop", Backward(() => PlainLoop(x.view_as(x), weights), weights));
         }
 

@@ -12,6 +12,7 @@ var root = new RootCommand("Measures the library: ratios of things that take tur
     new PrefillCommand(),
     new LongPromptCommand(),
     new DecodeCommand(),
+    new FormatsCommand(),
     new GenerateCommand(),
     new SpeculateCommand(),
     new ScoreCommand(),

@@ -14,8 +14,11 @@ internal static partial class ModelFiles
     /// <summary>The task that the model was tuned for, with its head.</summary>
     public const string TaskHead = "task-head.safetensors";
 
-    /// <summary>Where a chain is written, in a folder.</summary>
-    public static string OfChain(int chain) => chain == 0
+    /// <summary>
+    /// Where a chain is written, in a folder. Tools that know only LLaMA find no first chain where it is quantised, rather than one
+    /// that they misread.
+    /// </summary>
+    public static string OfChain(int chain, bool isQuantised) => chain == 0 && !isQuantised
         ? FirstChain
         : string.Create(CultureInfo.InvariantCulture, $"chain-{chain + 1}.safetensors");
 

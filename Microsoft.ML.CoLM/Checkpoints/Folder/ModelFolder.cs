@@ -14,16 +14,27 @@ internal static class ModelFolder
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
     /// <summary>Checks all files against the configuration, then builds the model and fills it.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="chainCount">How many chains; null for all.</param>
+    /// <param name="device">Where the weights go.</param>
+    /// <param name="dtype">Their type; null for the stored one.</param>
+    /// <param name="formats">Which of so many chains to quantise while they are read; null for none.</param>
+    /// <param name="cancellationToken">Cancels before the next tensor is read.</param>
     public static CoLMModel Load(
-        string folder, int? chainCount, Device device, ScalarType? dtype, CancellationToken cancellationToken = default)
+        string folder, int? chainCount, Device device, ScalarType? dtype, Func<int, IReadOnlyList<WeightFormat?>>? formats = null,
+        CancellationToken cancellationToken = default)
     {
         if (dtype is { } asked && !ChainModule.CanHoldWeights(asked))
             throw new ArgumentException($"A model's type is Float32, BFloat16 or Float16, not {asked}.", nameof(dtype));
         GivenFolder.Check(folder);
         using var files = Open(folder, chainCount);
-        var embedding = ChainTensors.EmbeddingOf(files.Config);
-        dtype ??= files.Weights.Select(entry => entry.File.StoredType(embedding)).First(type => type != null);
-        var model = new CoLMModel(files.Config, device, dtype!.Value)
+        var features = ChainTensors.FeaturesOf(files.Config);
+        dtype ??= files.Weights.Select(entry => entry.File.StoredType(features)).First(type => type != null);
+        var config = formats is null ? files.Config : files.Config with
+        {
+            WeightFormats = files.Config.Quantized(formats(files.Config.ChainCount), nameof(formats)),
+        };
+        var model = new CoLMModel(config, device, dtype!.Value)
         {
             TokenizerFiles = files.Tokenizer,
             KeptFiles = files.Kept,
@@ -33,7 +44,7 @@ internal static class ModelFolder
         try
         {
             foreach (var (chain, file) in files.Weights)
-                file.ReadInto(ChainTensors.ParametersOf(model, chain), cancellationToken);
+                file.ReadInto(model, chain, cancellationToken);
             files.Task?.ReadInto(model);
             return model;
         }
@@ -63,7 +74,7 @@ internal static class ModelFolder
         for (var i = 0; i < chainCount; i++)
         {
             var chain = i;
-            contents.Add((ModelFiles.OfChain(chain), stream => ModelStream.WriteChain(model, chain, stream)));
+            contents.Add((ModelFiles.OfChain(chain, config.WeightFormats[chain] is not null), stream => ModelStream.WriteChain(model, chain, stream)));
         }
         if (model.Task is { } task)
             contents.Add((ModelFiles.TaskHead, stream => TaskHeadFile.Write(stream, task, chainCount)));
@@ -194,14 +205,15 @@ internal static class ModelFolder
 
     private static IEnumerable<WeightFile> OpenChain(string folder, CoLMConfig config, int chain)
     {
-        var path = Path.Combine(folder, ModelFiles.OfChain(chain));
+        var isQuantised = config.WeightFormats[chain] is not null;
+        var path = Path.Combine(folder, ModelFiles.OfChain(chain, isQuantised));
         var indexPath = Path.Combine(folder, ModelFiles.ShardIndex);
         var expected = ChainTensors.Of(config, chain);
         if (OrdinaryFile.IsThere(path))
         {
-            yield return new WeightFile(SafetensorsReader.Open(path), expected, chain);
+            yield return new WeightFile(SafetensorsReader.Open(path), expected, chain, isQuantised);
         }
-        else if (chain == 0 && OrdinaryFile.IsThere(indexPath))
+        else if (chain == 0 && !isQuantised && OrdinaryFile.IsThere(indexPath))
         {
             foreach (var (shard, tensors) in ShardIndex.Assign(indexPath, expected))
             {
@@ -211,7 +223,7 @@ internal static class ModelFolder
                     throw new FileNotFoundException(
                         $"{indexPath} names '{shard}', which is not in the folder.", shardPath);
                 }
-                yield return new WeightFile(SafetensorsReader.Open(shardPath), tensors, chain);
+                yield return new WeightFile(SafetensorsReader.Open(shardPath), tensors, chain, isQuantised: false);
             }
         }
         else
@@ -222,9 +234,9 @@ internal static class ModelFolder
 
     private static string MissingWeights(string folder, CoLMConfig config, int chain)
     {
-        if (chain > 0)
+        if (chain > 0 || config.WeightFormats[chain] is not null)
         {
-            return $"The model folder '{folder}' has no {ModelFiles.OfChain(chain)}, the weights of chain " +
+            return $"The model folder '{folder}' has no {ModelFiles.OfChain(chain, isQuantised: true)}, the weights of chain " +
                 $"{chain + 1} of {config.ChainCount} ({{{config.Layout}}}).";
         }
         return $"The model folder '{folder}' has no weights, neither {ModelFiles.FirstChain} nor " +

@@ -15,7 +15,7 @@ internal static class ModelStream
     /// <param name="length">Its length, where it is known otherwise than from the stream.</param>
     /// <exception cref="InvalidDataException">The header is damaged, or does not describe the chain's tensors.</exception>
     public static WeightFile Open(CoLMConfig config, int chain, Stream stream, string source, long? length = null) =>
-        new(new SafetensorsReader(stream, source, length), ChainTensors.Of(config, chain), chain);
+        new(new SafetensorsReader(stream, source, length), ChainTensors.Of(config, chain), chain, config.WeightFormats[chain] is not null);
 
     /// <summary>Reads a chain's weights into a model, converting to its type and device.</summary>
     /// <param name="model">The model, built from the configuration that belongs to the stream.</param>
@@ -27,6 +27,6 @@ internal static class ModelStream
     public static void ReadChain(CoLMModel model, int chain, Stream stream, string source, long? length = null)
     {
         using var file = Open(model.Config, chain, stream, source, length);
-        file.ReadInto(ChainTensors.ParametersOf(model, chain));
+        file.ReadInto(model, chain);
     }
 }

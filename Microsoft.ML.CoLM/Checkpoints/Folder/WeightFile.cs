@@ -1,4 +1,7 @@
+using Microsoft.ML.CoLM.Kernels;
+using Microsoft.ML.CoLM.Modules;
 using Microsoft.ML.CoLM.Text;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Checkpoints;
@@ -24,16 +27,18 @@ internal sealed class WeightFile : IDisposable
     /// <param name="reader">The open file; disposed with this, or at once if it is refused.</param>
     /// <param name="expected">What must be in it.</param>
     /// <param name="chain">The chain it belongs to.</param>
+    /// <param name="isQuantised">Whether the chain is quantised, which makes the file this format's own.</param>
     /// <exception cref="InvalidDataException">A tensor is missing, or of another shape, or of another type.</exception>
-    public WeightFile(SafetensorsReader reader, IEnumerable<TensorSpec> expected, int chain)
+    public WeightFile(SafetensorsReader reader, IEnumerable<TensorSpec> expected, int chain, bool isQuantised)
     {
         _reader = reader;
         try
         {
-            RefuseQuantised();
+            if (!isQuantised)
+                RefuseQuantised();
             foreach (var tensor in expected)
-                _needed.Add((tensor.Name, Check(tensor)));
-            if (chain > 0)
+                Need(tensor);
+            if (chain > 0 || isQuantised)
                 RefuseOthers(chain);
             _needed.Sort((a, b) => (a.Entry.Begin, a.Entry.End).CompareTo((b.Entry.Begin, b.Entry.End)));
         }
@@ -50,18 +55,60 @@ internal sealed class WeightFile : IDisposable
     /// <summary>The types of what is needed of the file.</summary>
     public IEnumerable<ScalarType> StoredTypes => _needed.Select(needed => needed.Entry.Type.Scalar!.Value);
 
-    /// <summary>Fills the parameters, given by their own names, and reads the file to its end.</summary>
-    public void ReadInto(Dictionary<string, Tensor> parameters, CancellationToken cancellationToken = default)
+    /// <summary>
+    /// Fills a chain's parameters, and reads the file to its end. What the file holds as numbers and the model quantised is
+    /// quantised a part at a time.
+    /// </summary>
+    public void ReadInto(CoLMModel model, int chain, CancellationToken cancellationToken = default)
     {
+        var (parameters, packed) = (ChainTensors.ParametersOf(model, chain), ChainTensors.PackedOf(model, chain));
         foreach (var (name, entry) in _needed)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            if (entry.Type.IsWeight && packed.TryGetValue(name, out var target))
+            {
+                _reader.ReadParts(entry, (part, firstRow) => target.Pack(part, firstRow, name));
+                continue;
+            }
             _reader.Read(entry, parameters[name]);
+            if (name.EndsWith(ChainTensors.ScaleSuffix, StringComparison.Ordinal))
+                CheckScales(entry, parameters[name]);
         }
         _reader.CheckEnd();
     }
 
     public void Dispose() => _reader.Dispose();
+
+    private void Need(TensorSpec tensor)
+    {
+        if (tensor.Format is not { } format)
+        {
+            var entry = Check(tensor);
+            if (!entry.Type.IsWeight)
+                throw Error(entry.Name, $"has element type {entry.Type.Name}; weights are read from F32, BF16 and F16");
+            _needed.Add((tensor.Name, entry));
+            return;
+        }
+        var (codes, scales) = PackedParameters.Shapes(tensor.Shape[0], tensor.Shape[1], format);
+        Add(tensor.Name, codes, PackedParameters.CodeType(format));
+        Add(tensor.Name + ChainTensors.ScaleSuffix, scales, PackedParameters.ScaleType);
+
+        void Add(string name, long[] shape, ScalarType type)
+        {
+            var entry = Check(new(name, shape));
+            if (entry.Type.Scalar != type)
+                throw Error(entry.Name, $"has element type {entry.Type.Name}; {format} weights have {SafetensorsType.Of(type).Name} here");
+            _needed.Add((name, entry));
+        }
+    }
+
+    private void CheckScales(SafetensorsEntry entry, Tensor scales)
+    {
+        using var areZero = scales.eq(Scalars.Zero);
+        using var isAnyZero = areZero.any();
+        if (isAnyZero.ToBoolean())
+            throw Error(entry.Name, "has scales that are zero");
+    }
 
     private SafetensorsEntry Check(TensorSpec expected)
     {
@@ -73,8 +120,6 @@ internal sealed class WeightFile : IDisposable
             throw Error(entry.Name, $"has shape {ErrorText.Shape(entry.Shape)}, but the configuration asks for " +
                 $"{ErrorText.Shape(expected.Shape)}");
         }
-        if (!entry.Type.IsWeight)
-            throw Error(entry.Name, $"has element type {entry.Type.Name}; weights are read from F32, BF16 and F16");
         return entry;
     }
 
@@ -91,7 +136,7 @@ internal sealed class WeightFile : IDisposable
         }
     }
 
-    // The files of later chains are this format's own: whatever else one holds, the configuration was changed.
+    // The files of later chains and of quantised ones are this format's own: whatever else one holds, the configuration was changed.
     private void RefuseOthers(int chain)
     {
         var needed = _needed.Select(needed => needed.Name).ToHashSet(StringComparer.Ordinal);

@@ -13,6 +13,9 @@ namespace Microsoft.ML.CoLM.Checkpoints;
 /// </remarks>
 internal sealed class SafetensorsReader : IDisposable
 {
+    // Of a matrix that is read some rows at a time.
+    private const int PartLength = 16 << 20;
+
     private const int SkipLength = 64 << 10;
 
     private readonly Stream _stream;
@@ -93,6 +96,29 @@ internal sealed class SafetensorsReader : IDisposable
             throw new InvalidDataException($"{Source}: tensor {ErrorText.Quote(entry.Name)} of {entry.Type.Name} has " +
                 "elements that are NaN or infinite" +
                 $"{(target.dtype == entry.Type.Scalar ? "" : $", or become infinite in {target.dtype}")}.");
+        }
+    }
+
+    /// <summary>Reads a matrix some rows at a time, on the CPU and in the stored type.</summary>
+    /// <param name="entry">The matrix in the file, of a type of weights.</param>
+    /// <param name="take">Gets rows, which the next ones replace, and the number of the first.</param>
+    /// <exception cref="InvalidDataException">The stream ends within the matrix, or an element is NaN or infinite.</exception>
+    public void ReadParts(SafetensorsEntry entry, Action<Tensor, long> take)
+    {
+        var (rows, rowLength) = (entry.Shape[0], (entry.End - entry.Begin) / Math.Max(1, entry.Shape[0]));
+        var atOnce = Math.Clamp(PartLength / Math.Max(1, rowLength), 1, Math.Max(1, rows));
+        using var part = empty([atOnce, .. entry.Shape[1..]], dtype: ScalarOf(entry));
+        for (long first = 0; first < rows; first += atOnce)
+        {
+            var count = Math.Min(atOnce, rows - first);
+            using var some = part.narrow(0, 0, count);
+            Read(entry with
+            {
+                Shape = [count, .. entry.Shape[1..]],
+                Begin = entry.Begin + first * rowLength,
+                End = entry.Begin + (first + count) * rowLength,
+            }, some);
+            take(some, first);
         }
     }
 

@@ -36,14 +36,15 @@ internal readonly record struct SafetensorsType(string Name, int Size, ScalarTyp
         return null;
     }
 
+    /// <summary>The type that is torch's.</summary>
+    public static SafetensorsType Of(ScalarType scalar) => Array.Find(All, type => type.Scalar == scalar);
+
+    /// <summary>The type that a model's tensor is stored in: weights, or quantised ones' codes.</summary>
     /// <exception cref="NotSupportedException">Weights cannot be stored in this type.</exception>
     public static SafetensorsType OfWeights(ScalarType scalar)
     {
-        foreach (var type in All)
-        {
-            if (type.Scalar == scalar && type.IsWeight)
-                return type;
-        }
+        if (Of(scalar) is { } type && (type.IsWeight || scalar is ScalarType.Int8 or ScalarType.Byte))
+            return type;
         throw new NotSupportedException($"Weights are stored as Float32, BFloat16 or Float16, not as {scalar}.");
     }
 }

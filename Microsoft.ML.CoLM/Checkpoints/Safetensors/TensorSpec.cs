@@ -4,7 +4,8 @@ namespace Microsoft.ML.CoLM.Checkpoints;
 /// <param name="Name">Its name.</param>
 /// <param name="Shape">Its shape.</param>
 /// <param name="OtherNames">Names that other tools give it, the likeliest first; null for none.</param>
-internal readonly record struct TensorSpec(string Name, long[] Shape, string[]? OtherNames = null)
+/// <param name="Format">How it is packed, into codes of its name and scales; null where it is not.</param>
+internal readonly record struct TensorSpec(string Name, long[] Shape, string[]? OtherNames = null, WeightFormat? Format = null)
 {
     /// <summary>What there is of the tensor under one of its names; null where there is nothing.</summary>
     public T? FindIn<T>(Func<string, T?> find)

@@ -1,4 +1,6 @@
 using Microsoft.ML.CoLM.Checkpoints;
+using Microsoft.ML.CoLM.Kernels;
+using Microsoft.ML.CoLM.Modules;
 using Microsoft.ML.CoLM.Training;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -66,8 +68,26 @@ internal static class FitMemory
         return Bounded(sum);
     }
 
+    /// <summary>Bytes of a model's chains, each in the format that the configuration names.</summary>
+    /// <param name="config">The model.</param>
+    /// <param name="type">The type of what is not quantised.</param>
+    /// <param name="firstChain">The first chain that counts.</param>
+    /// <param name="end">The one behind the last that counts; null for all.</param>
+    public static long OfChains(CoLMConfig config, ScalarType type, int firstChain = 0, int? end = null)
+    {
+        Int128 ofGroups = 0;
+        for (var chain = firstChain; chain < (end ?? config.ChainCount); chain++)
+            ofGroups += Parameters(config, chain, chain + 1) * (Int128)BytesOfGroup(config.WeightFormats[chain], type);
+        return Bounded(ofGroups / PackedWeight.GroupWidth);
+    }
+
     /// <summary>Bytes of parameters in a type.</summary>
     public static long Bytes(long parameters, ScalarType type) => Bounded((Int128)parameters * type.ElementSize());
+
+    // Of as many parameters as share a scale.
+    private static long BytesOfGroup(WeightFormat? format, ScalarType type) => format is { } packed
+        ? PackedParameters.BytesOfGroup(packed)
+        : type.ElementSize() * PackedWeight.GroupWidth;
 
     private static Int128 Count(CoLMConfig config, int firstChain, int end)
     {

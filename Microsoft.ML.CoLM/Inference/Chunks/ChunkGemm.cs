@@ -13,7 +13,7 @@ internal sealed class ChunkGemm(InferenceEngine engine, Tensor? sums) : IDisposa
     // Rows of a share are whole multiples of this.
     private const int RowGrain = 16;
 
-    private readonly List<(Tensor Input, Tensor Panel, Tensor Output, int Column, bool Adds)> _products = [];
+    private readonly List<(Tensor Input, WeightMatrix Weight, Tensor Output, int Column, bool Adds)> _products = [];
 
     /// <summary>Output columns = input · weightᵀ, or with what is there added; computed within the dispose scope of this call.</summary>
     /// <param name="input">[rows, at least the weight's width]; the first columns are read.</param>
@@ -22,7 +22,7 @@ internal sealed class ChunkGemm(InferenceEngine engine, Tensor? sums) : IDisposa
     /// <param name="column">The first column that is written.</param>
     /// <param name="adds">Whether to add to the output, which is float32 then, or to replace it.</param>
     public void Add(Tensor input, WeightMatrix weight, Tensor output, int column, bool adds = false) =>
-        _products.Add((input, weight.Panel(), output, column, adds));
+        _products.Add((input, weight, output, column, adds));
 
     /// <summary>Computes what was collected.</summary>
     public void Run()
@@ -31,10 +31,8 @@ internal sealed class ChunkGemm(InferenceEngine engine, Tensor? sums) : IDisposa
         {
             if (_products.TrueForAll(product => BatchedGemm.Suit(product.Input)))
                 Multiply();
-            else if (engine.Team.Count > 1 && OwnThread.IsPossible)
-                MultiplyByLibtorch();
             else
-                MultiplyByLibtorch(0, (int)_products[0].Input.size(0));
+                MultiplyByLibtorch();
         }
         finally
         {
@@ -47,9 +45,8 @@ internal sealed class ChunkGemm(InferenceEngine engine, Tensor? sums) : IDisposa
     private void Multiply()
     {
         var products = new BatchedGemm(_products.ConvertAll(product => new TargetBlock(
-            MatrixView.Of(product.Output).FromColumn(product.Column), (int)product.Input.size(0), (int)product.Panel.size(1),
-            [new(MatrixView.Of(product.Input), MatrixView.Of(product.Panel), (int)product.Panel.size(0))], product.Adds)),
-            engine.Team.Count);
+            MatrixView.Of(product.Output).FromColumn(product.Column), (int)product.Input.size(0), product.Weight.Outputs,
+            [new(MatrixView.Of(product.Input), product.Weight.View(), product.Weight.Width)], product.Adds)), engine.Team.Count);
         if (products.IsSmall)
             products.TakePart();
         else
@@ -60,21 +57,28 @@ internal sealed class ChunkGemm(InferenceEngine engine, Tensor? sums) : IDisposa
     // threads need next.
     private void MultiplyByLibtorch()
     {
+        using var scope = NewDisposeScope();
         var rows = (int)_products[0].Input.size(0);
+        var panels = _products.ConvertAll(product => product.Weight.Panel(product.Input.dtype));
+        if (engine.Team.Count == 1 || !OwnThread.IsPossible)
+        {
+            MultiplyByLibtorch(panels, 0, rows);
+            return;
+        }
         engine.RunShares(thread =>
         {
             using var noGradients = no_grad();
             using var ownThread = new OwnThread();
             var (first, end) = engine.Team.Share(thread, rows, RowGrain);
             if (first < end)
-                MultiplyByLibtorch(first, end - first);
+                MultiplyByLibtorch(panels, first, end - first);
         });
     }
 
-    private void MultiplyByLibtorch(int firstRow, int rows)
+    private void MultiplyByLibtorch(List<Tensor> panels, int firstRow, int rows)
     {
         using var scope = NewDisposeScope();
-        foreach (var (input, panel, output, column, adds) in _products)
+        foreach (var ((input, _, output, column, adds), panel) in _products.Zip(panels))
         {
             var target = Slice(output, column, panel);
             var read = input.narrow(0, firstRow, rows).narrow(1, 0, panel.size(0));

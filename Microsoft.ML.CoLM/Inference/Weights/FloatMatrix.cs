@@ -20,14 +20,16 @@ internal sealed unsafe class FloatMatrix<T> : WeightMatrix
         _address = TensorMemory.Address(_panel);
     }
 
-    public override bool Reads(Tensor parameter) =>
+    public override bool Reads(LinearWeight weight) => weight.Numbers is { } parameter &&
         parameter.dtype == T.Type && parameter.is_contiguous() && TensorMemory.Address(parameter) == _address;
 
     public override void Multiply(
         float* x, long xStride, int rows, int first, int end, float* y, long yStride, bool adds) =>
         Gemv.Multiply<T>(x, xStride, rows, (void*)_address, Width, first, end, y, yStride, adds);
 
-    public override Tensor Panel() => _panel;
+    public override MatrixView View() => MatrixView.Of(_panel);
+
+    public override Tensor Panel(ScalarType type) => _panel;
 
     public override void Widen(int output, float* weights) =>
         RowKernels.Widen<T>((void*)_address, (long)output * Width, weights, Width);

@@ -8,16 +8,17 @@ namespace Microsoft.ML.CoLM.Inference;
 internal sealed class InferenceWeights : IDisposable
 {
     private readonly CoLMModel _model;
+    private readonly bool _rounds;
 
     /// <param name="model">The model, without adapters.</param>
     public InferenceWeights(CoLMModel model)
     {
-        (_model, Config, Rotary) = (model, model.Config, model.Rotary);
+        (_model, _rounds, Config, Rotary) = (model, model.RoundsActivations, model.Config, model.Rotary);
         Columns = new FeatureLayout(Config);
-        Layers = [.. model.Layers.Select(layer => new LayerWeights(layer))];
-        Embedding = Matrices(model.Embedding);
+        Layers = [.. model.Layers.Select(layer => new LayerWeights(layer, _rounds))];
+        Embedding = Matrices(model.Embedding, _rounds);
         Norm = Norms(model.Norm);
-        Head = [.. Enumerable.Range(0, Config.ChainCount).Select(chain => WeightMatrix.Of(model.Head.HeadWeight(chain)))];
+        Head = [.. Enumerable.Range(0, Config.ChainCount).Select(chain => WeightMatrix.Of(model.Head.HeadWeight(chain), _rounds))];
     }
 
     public CoLMConfig Config { get; }
@@ -40,20 +41,20 @@ internal sealed class InferenceWeights : IDisposable
     /// </summary>
     public bool AreCurrent()
     {
-        return Layers.All(layer => layer.Products.All(Match) && layer.Norms.All(MatchNorms)) &&
+        return _rounds == _model.RoundsActivations && Layers.All(layer => layer.Products.All(Match) && layer.Norms.All(MatchNorms)) &&
             Match((Embedding, _model.Embedding)) && MatchNorms((Norm, _model.Norm)) &&
             Head.Index().All(head => head.Item.Reads(_model.Head.HeadWeight(head.Index)));
 
         static bool Match((WeightMatrix[] Matrices, ChainModule Module) entry) =>
-            entry.Matrices.Index().All(matrix => matrix.Item.Reads(entry.Module.Weight(matrix.Index)));
+            entry.Matrices.Index().All(matrix => matrix.Item.Reads(entry.Module.Matrix(matrix.Index)));
 
         static bool MatchNorms((NormWeight[] Norms, ChainModule Module) entry) =>
             entry.Norms.Index().All(norm => norm.Item.Reads(entry.Module.Weight(norm.Index)));
     }
 
     /// <summary>A module's matrices, of each chain that has one.</summary>
-    public static WeightMatrix[] Matrices(ChainModule module) =>
-        [.. Enumerable.Range(0, module.ChainCount).Select(chain => WeightMatrix.Of(module.Weight(chain)))];
+    public static WeightMatrix[] Matrices(ChainModule module, bool rounds) =>
+        [.. Enumerable.Range(0, module.ChainCount).Select(chain => WeightMatrix.Of(module.Matrix(chain), rounds))];
 
     /// <summary>A norm's weights, of each chain.</summary>
     public static NormWeight[] Norms(ChainModule module) =>

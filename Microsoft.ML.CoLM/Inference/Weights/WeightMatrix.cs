@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Kernels;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Inference;
@@ -14,17 +15,21 @@ internal abstract unsafe class WeightMatrix(int outputs, int width) : IDisposabl
 
     public int Width { get; } = width;
 
-    /// <summary>The matrix of a parameter [outputs, width] on the CPU.</summary>
+    /// <summary>The matrix of a weight on the CPU.</summary>
+    /// <param name="weight">The weight.</param>
+    /// <param name="rounds">Whether few rows' activations are rounded where it is quantised.</param>
     /// <exception cref="NotSupportedException">Its type is none that is multiplied here.</exception>
-    public static WeightMatrix Of(Tensor parameter) => parameter.dtype switch
+    public static WeightMatrix Of(LinearWeight weight, bool rounds) => weight switch
     {
-        ScalarType.Float32 => new FloatMatrix<Kernels.Float32Element>(parameter),
-        ScalarType.BFloat16 => new FloatMatrix<Kernels.BFloat16Element>(parameter),
-        var other => throw new NotSupportedException($"A weight must be Float32 or BFloat16 to be multiplied on the CPU, found {other}."),
+        { Packed: { } packed } => new PackedMatrix(packed, rounds),
+        { Numbers: { dtype: ScalarType.Float32 } numbers } => new FloatMatrix<Float32Element>(numbers),
+        { Numbers: { dtype: ScalarType.BFloat16 } numbers } => new FloatMatrix<BFloat16Element>(numbers),
+        _ => throw new NotSupportedException(
+            $"A weight must be Float32 or BFloat16 to be multiplied on the CPU, found {weight.Numbers!.dtype}."),
     };
 
-    /// <summary>Whether this is what the parameter holds now, and will be when somebody writes to it.</summary>
-    public abstract bool Reads(Tensor parameter);
+    /// <summary>Whether this is what the weight holds now, and will be when somebody writes to it.</summary>
+    public abstract bool Reads(LinearWeight weight);
 
     /// <summary>Computes some outputs of a few rows, y = x · Wᵀ; an output is the same to the bit whatever is beside it.</summary>
     /// <param name="x">[rows, width], <paramref name="xStride"/> apart.</param>
@@ -37,11 +42,15 @@ internal abstract unsafe class WeightMatrix(int outputs, int width) : IDisposabl
     /// <param name="adds">Whether to add to y, or to replace it.</param>
     public abstract void Multiply(float* x, long xStride, int rows, int first, int end, float* y, long yStride, bool adds);
 
+    /// <summary>[width, outputs], for products of many rows by this library.</summary>
+    public abstract MatrixView View();
+
     /// <summary>
-    /// [width, outputs] in the features' type, for products of many rows: the matrix itself where it is stored so, and otherwise
-    /// made for the dispose scope that this is called in.
+    /// [width, outputs] for products of many rows by libtorch: the matrix itself where it is stored so, and otherwise made for the
+    /// dispose scope that this is called in.
     /// </summary>
-    public abstract Tensor Panel();
+    /// <param name="type">The features' type.</param>
+    public abstract Tensor Panel(ScalarType type);
 
     /// <summary>Writes the weights of an output: of an embedding, a token's features.</summary>
     /// <param name="output">The output.</param>

@@ -13,18 +13,21 @@ internal sealed class ChainLinearFunction : SingleTensorFunction<ChainLinearFunc
 
     /// <summary>As <see cref="ChainLinearKernel.Forward"/>; <paramref name="earlier"/> never gets a gradient.</summary>
     public static Tensor Apply(Tensor x, Tensor? earlier, Tensor[] weights) =>
+        Apply(x, earlier, Array.ConvertAll(weights, weight => new LinearWeight(weight)));
+
+    /// <inheritdoc cref="Apply(Tensor, Tensor?, Tensor[])"/>
+    public static Tensor Apply(Tensor x, Tensor? earlier, LinearWeight[] weights) =>
         is_grad_enabled() ? ApplyWithGradients(x, earlier, weights) : ChainLinearKernel.Forward(x, earlier, weights);
 
     public override Tensor forward(AutogradContext ctx, params object[] vars)
     {
         var x = (Tensor)vars[0];
         var earlier = vars[1] as Tensor;
-        var weights = Array.ConvertAll(vars[2..], weight => (Tensor)weight);
+        var packed = Array.ConvertAll(vars[2..], weight => weight as LinearWeight);
+        var weights = Array.ConvertAll(vars[2..], weight => weight as LinearWeight ?? new LinearWeight((Tensor)weight));
 
-        var inputNeedsGradient = x.requires_grad;
-        var needsGradient = Array.ConvertAll(weights, weight => weight.requires_grad);
-        ctx.save_data(Shape, new Needs(inputNeedsGradient, needsGradient));
-        ctx.save_for_backward([x, earlier!, .. weights]);
+        ctx.save_data(Shape, new Needs(x.requires_grad, Array.ConvertAll(weights, weight => weight.NeedsGradient), packed));
+        ctx.save_for_backward([x, earlier!, .. weights.Select(weight => weight.Numbers!)]);
         return ChainLinearKernel.Forward(x, earlier, weights);
     }
 
@@ -34,7 +37,7 @@ internal sealed class ChainLinearFunction : SingleTensorFunction<ChainLinearFunc
             var needs = (Needs)ctx.get_data(Shape);
             var saved = ctx.get_saved_variables();
             var (x, earlier) = (saved[0], saved[1]);
-            var weights = saved.GetRange(2, saved.Count - 2).ToArray();
+            LinearWeight[] weights = [.. needs.Packed.Select((packed, i) => packed ?? new(saved[i + 2]))];
             var gradient = grad_output.contiguous();
 
             var inputGradient = needs.Input
@@ -45,12 +48,20 @@ internal sealed class ChainLinearFunction : SingleTensorFunction<ChainLinearFunc
 
     // Through views: what a parameter's gradient passes on its way there is a view's backward step, which hands on a tensor
     // that nobody else holds. libtorch keeps such a one; of one that we hold a handle of it would keep a copy.
-    private static Tensor ApplyWithGradients(Tensor x, Tensor? earlier, Tensor[] weights)
+    private static Tensor ApplyWithGradients(Tensor x, Tensor? earlier, LinearWeight[] weights)
     {
         using var scope = NewDisposeScope();
-        var views = Array.ConvertAll(weights, weight => weight.requires_grad ? weight.view_as(weight) : weight);
+        var views = Array.ConvertAll<LinearWeight, object>(weights, weight => weight switch
+        {
+            { NeedsGradient: true, Numbers: { } numbers } => numbers.view_as(numbers),
+            { Numbers: { } numbers } => numbers,
+            _ => weight,
+        });
         return apply([x, earlier!, .. views]).MoveToOuterDisposeScope();
     }
 
-    private sealed record Needs(bool Input, bool[] Weights);
+    /// <param name="Input">Whether the input needs a gradient.</param>
+    /// <param name="Weights">Whether each weight does.</param>
+    /// <param name="Packed">The weights that are packed, which libtorch does not know; null where one is a tensor.</param>
+    private sealed record Needs(bool Input, bool[] Weights, LinearWeight?[] Packed);
 }

@@ -109,7 +109,7 @@ internal sealed class ScaleCrossEntropyFunction : SingleTensorFunction<ScaleCros
         for (var i = 0; i < features.Length; i++)
         {
             var earlier = logits;
-            logits = HeadGemm.Add(earlier, features[i], heads[i]);
+            logits = HeadGemm.Add(earlier, features[i], new(heads[i]));
             earlier?.Dispose();
             if (weights[i] == 0)
                 continue;
@@ -155,7 +155,7 @@ internal sealed class ScaleCrossEntropyFunction : SingleTensorFunction<ScaleCros
             if (gradients[i] is { } featureGradient)
             {
                 featureGradient.narrow(0, first, narrow.size(0))
-                    .copy_(ChainLinearKernel.InputGradient(narrow, heads[i].size(1), earlierWidth: 0, [heads[i]]));
+                    .copy_(ChainLinearKernel.InputGradient(narrow, heads[i].size(1), earlierWidth: 0, [new(heads[i])]));
             }
             if (gradients[heads.Length + i] is { } headGradient)
                 AddHeadGradient(headGradient, narrow, features[i]);

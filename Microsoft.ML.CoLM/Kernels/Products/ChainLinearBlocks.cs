@@ -10,7 +10,7 @@ internal static class ChainLinearBlocks
     /// <param name="x">[rows, X].</param>
     /// <param name="earlier">[rows, E], or null.</param>
     /// <param name="weights">[Y_i, E + X_≤i] each.</param>
-    public static void Forward(Tensor y, Tensor x, Tensor? earlier, ReadOnlySpan<Tensor> weights)
+    public static void Forward(Tensor y, Tensor x, Tensor? earlier, ReadOnlySpan<LinearWeight> weights)
     {
         var (rows, earlierWidth) = ((int)x.size(0), (int)(earlier?.size(1) ?? 0));
         var (target, own) = (MatrixView.Of(y), MatrixView.Of(x));
@@ -18,8 +18,8 @@ internal static class ChainLinearBlocks
         var blocks = new TargetBlock[weights.Length];
         for (var i = 0; i < weights.Length; i++)
         {
-            var (height, width) = ((int)weights[i].size(0), (int)weights[i].size(1));
-            var weight = MatrixView.Of(weights[i]);
+            var (height, width) = ((int)weights[i].Outputs, (int)weights[i].Width);
+            var weight = weights[i].View();
             var term = new GemmTerm(own, weight.FromColumn(earlierWidth).Transposed(), width - earlierWidth);
             blocks[i] = new(target, rows, height,
                 earlier is null ? [term] : [new(before, weight.Transposed(), earlierWidth), term]);
@@ -33,14 +33,14 @@ internal static class ChainLinearBlocks
     /// <param name="gradient">[rows, Y].</param>
     /// <param name="earlierWidth">E.</param>
     /// <param name="weights">[Y_i, E + X_≤i] each; the last chain reads all of X.</param>
-    public static void InputGradient(Tensor result, Tensor gradient, int earlierWidth, ReadOnlySpan<Tensor> weights)
+    public static void InputGradient(Tensor result, Tensor gradient, int earlierWidth, ReadOnlySpan<LinearWeight> weights)
     {
         var (rows, own) = ((int)gradient.size(0), MatrixView.Of(gradient));
         var terms = new GemmTerm[weights.Length];
         for (var (i, start) = (0, 0); i < weights.Length; i++)
         {
-            var height = (int)weights[i].size(0);
-            terms[i] = new(own.FromColumn(start), MatrixView.Of(weights[i]).FromColumn(earlierWidth), height);
+            var height = (int)weights[i].Outputs;
+            terms[i] = new(own.FromColumn(start), weights[i].View().FromColumn(earlierWidth), height);
             start += height;
         }
 
@@ -49,7 +49,7 @@ internal static class ChainLinearBlocks
         var blocks = new TargetBlock[weights.Length];
         for (var (i, start) = (0, 0); i < weights.Length; i++)
         {
-            var end = (int)weights[i].size(1) - earlierWidth;
+            var end = (int)weights[i].Width - earlierWidth;
             var first = start;
             blocks[i] = new(target.FromColumn(start), rows, end - start,
                 Array.ConvertAll(terms[i..], term => term with { Right = term.Right.FromColumn(first) }));
@@ -65,7 +65,7 @@ internal static class ChainLinearBlocks
     /// <param name="earlier">[rows, E], or null.</param>
     /// <param name="weights">[Y_i, E + X_≤i] each.</param>
     public static void WeightGradients(
-        Tensor?[] results, Tensor gradient, Tensor x, Tensor? earlier, ReadOnlySpan<Tensor> weights)
+        Tensor?[] results, Tensor gradient, Tensor x, Tensor? earlier, ReadOnlySpan<LinearWeight> weights)
     {
         var (rows, earlierWidth) = ((int)x.size(0), (int)(earlier?.size(1) ?? 0));
         var (transposed, own) = (MatrixView.Of(gradient).Transposed(), MatrixView.Of(x));
@@ -73,13 +73,13 @@ internal static class ChainLinearBlocks
         var blocks = new List<TargetBlock>();
         for (var i = 0; i < weights.Length; i++)
         {
-            var height = (int)weights[i].size(0);
+            var height = (int)weights[i].Outputs;
             if (results[i] is { } result)
             {
                 var target = MatrixView.Of(result);
                 if (earlier is not null)
                     blocks.Add(new(target, height, earlierWidth, [new(transposed, before, rows)]));
-                blocks.Add(new(target.FromColumn(earlierWidth), height, (int)weights[i].size(1) - earlierWidth,
+                blocks.Add(new(target.FromColumn(earlierWidth), height, (int)weights[i].Width - earlierWidth,
                     [new(transposed, own, rows)]));
             }
             transposed = transposed.FromRow(height);

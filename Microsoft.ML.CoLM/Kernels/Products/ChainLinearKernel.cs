@@ -23,13 +23,13 @@ internal static class ChainLinearKernel
     /// <param name="earlier">[rows, E], the inputs of the chains before the range, or null where E is 0.</param>
     /// <param name="weights">W_i of the range's chains, [Y_i, E + X_≤i].</param>
     /// <returns>[rows, Y], the chains' outputs beside each other.</returns>
-    public static Tensor Forward(Tensor x, Tensor? earlier, ReadOnlySpan<Tensor> weights)
+    public static Tensor Forward(Tensor x, Tensor? earlier, ReadOnlySpan<LinearWeight> weights)
     {
         using var scope = NewDisposeScope();
         var earlierWidth = earlier?.size(1) ?? 0;
         long outputWidth = 0;
         foreach (var weight in weights)
-            outputWidth += weight.size(0);
+            outputWidth += weight.Outputs;
 
         var y = empty([x.size(0), outputWidth], dtype: x.dtype, device: x.device);
         if (BatchedGemm.Suit(x))
@@ -37,7 +37,7 @@ internal static class ChainLinearKernel
             ChainLinearBlocks.Forward(y, x, earlier, weights);
             return y.MoveToOuterDisposeScope();
         }
-        Tensor[] all = [.. weights];
+        var all = Widened(weights, x.dtype);
         RowShares.Run(x, x.size(0), (first, rows) =>
         {
             var (own, before) = (Rows(x, first, rows), earlier is null ? null : Rows(earlier, first, rows));
@@ -63,7 +63,7 @@ internal static class ChainLinearKernel
     /// <param name="weights">As in <see cref="Forward"/>; the last chain reads all of X.</param>
     /// <returns>[rows, X].</returns>
     public static Tensor InputGradient(
-        Tensor gradient, long inputWidth, long earlierWidth, ReadOnlySpan<Tensor> weights)
+        Tensor gradient, long inputWidth, long earlierWidth, ReadOnlySpan<LinearWeight> weights)
     {
         using var scope = NewDisposeScope();
         var result = empty([gradient.size(0), inputWidth], dtype: gradient.dtype, device: gradient.device);
@@ -72,7 +72,7 @@ internal static class ChainLinearKernel
             ChainLinearBlocks.InputGradient(result, gradient, (int)earlierWidth, weights);
             return result.MoveToOuterDisposeScope();
         }
-        Tensor[] all = [.. weights];
+        var all = Widened(weights, gradient.dtype);
         RowShares.Run(gradient, gradient.size(0), (first, rows) =>
         {
             var end = gradient.size(1);
@@ -96,14 +96,14 @@ internal static class ChainLinearKernel
     /// <param name="needed">Whether a chain's gradient is wanted.</param>
     /// <returns>[Y_i, E + X_≤i] for each chain, or null where it is not wanted.</returns>
     public static Tensor?[] WeightGradients(
-        Tensor gradient, Tensor x, Tensor? earlier, ReadOnlySpan<Tensor> weights, ReadOnlySpan<bool> needed)
+        Tensor gradient, Tensor x, Tensor? earlier, ReadOnlySpan<LinearWeight> weights, ReadOnlySpan<bool> needed)
     {
         using var scope = NewDisposeScope();
         var results = new Tensor?[weights.Length];
         for (var i = 0; i < weights.Length; i++)
         {
             if (needed[i])
-                results[i] = empty(weights[i].shape, dtype: gradient.dtype, device: gradient.device).MoveToOuterDisposeScope();
+                results[i] = empty([weights[i].Outputs, weights[i].Width], dtype: gradient.dtype, device: gradient.device).MoveToOuterDisposeScope();
         }
         if (BatchedGemm.Suit(x))
         {
@@ -117,7 +117,7 @@ internal static class ChainLinearKernel
         long start = 0;
         for (var i = 0; i < weights.Length; i++)
         {
-            var (height, width) = (weights[i].size(0), weights[i].size(1) - earlierWidth);
+            var (height, width) = (weights[i].Outputs, weights[i].Width - earlierWidth);
             if (results[i] is { } result)
             {
                 var own = transposed.narrow(0, start, height);
@@ -130,6 +130,15 @@ internal static class ChainLinearKernel
         if (products.Exists(IsNarrow) || !SmallGemm.TryRun(products))
             products.ForEach(MultiplyShares);
         return results;
+    }
+
+    // Packed ones for the time of the products alone.
+    private static Tensor[] Widened(ReadOnlySpan<LinearWeight> weights, ScalarType type)
+    {
+        var widened = new Tensor[weights.Length];
+        for (var i = 0; i < widened.Length; i++)
+            widened[i] = weights[i].Widened(type);
+        return widened;
     }
 
     // Each handle to a slice costs a call, which shows at small sizes.

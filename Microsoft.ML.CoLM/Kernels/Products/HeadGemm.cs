@@ -14,10 +14,14 @@ internal static class HeadGemm
     /// <param name="own">[rows, D_i].</param>
     /// <param name="head">[V, D_i].</param>
     /// <returns>[rows, V].</returns>
-    public static Tensor Add(Tensor? logits, Tensor own, Tensor head)
+    public static Tensor Add(Tensor? logits, Tensor own, LinearWeight head)
     {
         if (!BatchedGemm.Suit(own))
-            return logits?.addmm(own, head.t()) ?? own.mm(head.t());
+        {
+            using var scope = NewDisposeScope();
+            var transposed = head.Widened(own.dtype).t();
+            return (logits?.addmm(own, transposed) ?? own.mm(transposed)).MoveToOuterDisposeScope();
+        }
         var product = ChainLinearFunction.Apply(own, earlier: null, [head]);
         return logits is null ? product : logits.add(product, Scalars.One);
     }
@@ -30,22 +34,22 @@ internal static class HeadGemm
     /// <param name="own">[rows, D_i].</param>
     /// <param name="head">[V, D_i], of the same type.</param>
     /// <param name="adds">Whether to add to the logits, or to replace them.</param>
-    public static void AddTo(Tensor logits, Tensor own, Tensor head, bool adds)
+    public static void AddTo(Tensor logits, Tensor own, LinearWeight head, bool adds)
     {
         using var scope = NewDisposeScope();
         if (BatchedGemm.Suit(own) || own is { dtype: ScalarType.BFloat16, device_type: DeviceType.CPU })
         {
-            var term = new GemmTerm(MatrixView.Of(own), MatrixView.Of(head).Transposed(), (int)own.size(1));
+            var term = new GemmTerm(MatrixView.Of(own), head.View().Transposed(), (int)own.size(1));
             BatchedGemm.Run([new(MatrixView.Of(logits), (int)logits.size(0), (int)logits.size(1), [term], adds)]);
             return;
         }
-        var rows = own.dtype == ScalarType.Float32 ? head.size(0) : Math.Max(1, WidenedAtOnce / head.size(1));
+        var rows = own.dtype == ScalarType.Float32 ? head.Outputs : Math.Max(1, WidenedAtOnce / head.Width);
         own = own.to(ScalarType.Float32);
-        for (var first = 0L; first < head.size(0); first += rows)
+        for (var first = 0L; first < head.Outputs; first += rows)
         {
             using var part = NewDisposeScope();
-            var count = Math.Min(rows, head.size(0) - first);
-            logits.narrow(1, first, count).addmm_(own, head.narrow(0, first, count).to(ScalarType.Float32).t(), beta: adds ? 1 : 0);
+            var count = Math.Min(rows, head.Outputs - first);
+            logits.narrow(1, first, count).addmm_(own, head.Widened(ScalarType.Float32, first, count).t(), beta: adds ? 1 : 0);
         }
     }
 }

@@ -30,8 +30,8 @@ internal static unsafe class PanelGemm
     private static float[]? _packed;
 
     /// <summary>target = left · right, or target += left · right.</summary>
-    /// <param name="left">[rows, depth], float32 or bfloat16.</param>
-    /// <param name="right">[depth, columns], float32 or bfloat16.</param>
+    /// <param name="left">[rows, depth].</param>
+    /// <param name="right">[depth, columns].</param>
     /// <param name="target">[rows, columns], float32, whose columns are neighbours.</param>
     /// <param name="rows">Rows of the target.</param>
     /// <param name="columns">Columns of the target.</param>
@@ -77,11 +77,11 @@ internal static unsafe class PanelGemm
         }
     }
 
-    /// <summary>Packs rows [vectors, depth] into panels; bfloat16 ones are widened a panel at a time.</summary>
+    /// <summary>Packs rows [vectors, depth] into panels; what is not float32 is widened a panel at a time.</summary>
     private static void Pack<TFloats>(MatrixView rows, int vectors, int depth, int width, float* panel, float* to)
         where TFloats : struct, IFloats<TFloats>
     {
-        if (!rows.IsBFloat16)
+        if (rows.IsFloat32)
         {
             Panels.Pack((float*)rows.Address, rows.RowStride, rows.ColumnStride, vectors, depth, width, to);
             return;
@@ -108,11 +108,14 @@ internal static unsafe class PanelGemm
     {
         for (var row = 0; row < rows; row++, to += stride)
         {
-            var source = (void*)from.FromRow(row).Address;
-            if (from.ColumnStride == 1)
-                RowKernels.Widen<BFloat16Element, TFloats>(source, 0, to, columns);
-            for (var column = 0; column < columns && from.ColumnStride != 1; column++)
-                to[column] = BFloat16Element.Get(source, column * from.ColumnStride);
+            var source = from.FromRow(row);
+            if (source.ColumnStride == 1)
+            {
+                source.Widen<TFloats>(to, columns);
+                continue;
+            }
+            for (var column = 0; column < columns; column++)
+                source.FromColumn(column).Widen<TFloats>(to + column, 1);
         }
     }
 

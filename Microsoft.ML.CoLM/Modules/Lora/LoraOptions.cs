@@ -70,7 +70,8 @@ public sealed class LoraOptions
             for (var chain = firstChain; chain < linear.ChainCount; chain++)
             {
                 isAny = true;
-                var shape = linear.Weight(chain).shape;
+                var matrix = linear.Matrix(chain);
+                long[] shape = [matrix.Outputs, matrix.Width];
                 if (Rank > shape.Min())
                 {
                     throw OptionCheck.Wrong($"Lora.{nameof(Rank)}", $"at most {shape.Min()}, the smaller side of the {projection} projection " +

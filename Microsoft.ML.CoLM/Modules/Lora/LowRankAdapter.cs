@@ -27,11 +27,11 @@ internal sealed class LowRankAdapter : nn.Module
     {
         (_firstChain, _scale, _dropout) = (firstChain, lora.Alpha / lora.Rank, lora.Dropout);
         var weights = Enumerable.Range(0, linear.ChainCount)
-            .Select(chain => chain < firstChain ? null : linear.Weight(chain)).ToArray();
+            .Select(chain => chain < firstChain ? null : linear.Matrix(chain)).ToArray();
         register_module("lora_A", _down = new ChainWeights(
-            weights.Select(weight => weight is null ? null : new long[] { lora.Rank, weight.size(1) }), device));
+            weights.Select(weight => weight is null ? null : new long[] { lora.Rank, weight.Width }), device));
         register_module("lora_B", _up = new ChainWeights(
-            weights.Select(weight => weight is null ? null : new long[] { weight.size(0), lora.Rank }), device));
+            weights.Select(weight => weight is null ? null : new long[] { weight.Outputs, lora.Rank }), device));
     }
 
     /// <summary>A's values as PyTorch gives them to a linear layer, and B's zero: so it adds nothing at first.</summary>

@@ -1,0 +1,61 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Microsoft.ML.CoLM.Kernels;
+
+/// <summary>Sums of products of bytes, exact.</summary>
+/// <remarks>
+/// The instruction that multiplies bytes takes one factor without a sign. So weights come with an offset that makes them so, and
+/// what it adds to the sums, which depends on the other factor alone, is taken off beforehand.
+/// </remarks>
+internal static class ByteProducts
+{
+    /// <summary>What is added to weights.</summary>
+    public const int Offset = 128;
+
+    /// <summary>What the offset adds to the sums of the products of four neighbours each, less than nothing.</summary>
+    /// <param name="b">The factor that has a sign.</param>
+    public static Vector256<int> Correction(Vector256<sbyte> b) =>
+        Vector256.Create(-Offset) * SumsOfFour(Vector256.Create((byte)(Offset + 1)), b, default, isOffset: false);
+
+    /// <summary>The sums of the products of four neighbours each.</summary>
+    /// <param name="a">One factor, with <see cref="Offset"/> added.</param>
+    /// <param name="b">The other, from -127 to 127.</param>
+    /// <param name="correction">Its <see cref="Correction"/>.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> SumsOfFour(Vector256<byte> a, Vector256<sbyte> b, Vector256<int> correction) =>
+        SumsOfFour(a, b, correction, isOffset: AvxVnni.IsSupported);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> SumsOfFour(Vector256<byte> a, Vector256<sbyte> b, Vector256<int> correction, bool isOffset)
+    {
+        if (isOffset)
+            return AvxVnni.MultiplyWideningAndAdd(correction, a, b);
+        var signed = (a ^ Vector256.Create((byte)Offset)).AsSByte();
+        if (Avx2.IsSupported)
+        {
+            // Sums of two are 2 · 128 · 127 at most, which a short holds.
+            var sumsOfTwo = Avx2.MultiplyAddAdjacent(Vector256.Abs(signed).AsByte(), Avx2.Sign(b, signed));
+            return Avx2.MultiplyAddAdjacent(sumsOfTwo, Vector256<short>.One);
+        }
+        return Vector256.Create(SumsOfFour(signed.GetLower(), b.GetLower()), SumsOfFour(signed.GetUpper(), b.GetUpper()));
+    }
+
+    private static Vector128<int> SumsOfFour(Vector128<sbyte> a, Vector128<sbyte> b)
+    {
+        var (lowA, highA) = Vector128.Widen(a);
+        var (lowB, highB) = Vector128.Widen(b);
+        var (low, high) = (SumsOfTwo(lowA, lowB), SumsOfTwo(highA, highB));
+        // Even lanes and odd lanes, which are neighbours' sums.
+        return Vector128.Create(low[0], low[2], high[0], high[2]) + Vector128.Create(low[1], low[3], high[1], high[3]);
+    }
+
+    private static Vector128<int> SumsOfTwo(Vector128<short> a, Vector128<short> b)
+    {
+        if (Sse2.IsSupported)
+            return Sse2.MultiplyAddAdjacent(a, b);
+        var (low, high) = (Vector128.WidenLower(a) * Vector128.WidenLower(b), Vector128.WidenUpper(a) * Vector128.WidenUpper(b));
+        return Vector128.Create(low[0] + low[1], low[2] + low[3], high[0] + high[1], high[2] + high[3]);
+    }
+}

@@ -1,0 +1,38 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Kernels;
+
+/// <summary>A byte a weight, from -127 to 127.</summary>
+internal readonly unsafe struct Int8Codes : ICodes
+{
+    private const float Largest = 127;
+
+    public static int GroupBytes => PackedWeight.GroupWidth;
+
+    public static ScalarType Type => ScalarType.Int8;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<sbyte> Load(byte* group) => Vector256.Load((sbyte*)group);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<byte> LoadUnsigned(byte* group) => Vector256.Load(group) ^ Vector256.Create((byte)ByteProducts.Offset);
+
+    // Searching for a better scale than the one that the largest weight asks for changes the error by less than a hundredth
+    // of it (Benchmarks quantize-error).
+    public static float Pack(ReadOnlySpan<float> weights, byte* group)
+    {
+        var scale = PackedScale.AtLeast(PackedScale.LargestMagnitude(weights) / Largest);
+        Pack(weights, scale, group);
+        return scale;
+    }
+
+    public static void Pack(ReadOnlySpan<float> weights, float scale, byte* group)
+    {
+        for (var i = 0; i < weights.Length; i++)
+            ((sbyte*)group)[i] = (sbyte)Nearest(weights[i] / scale);
+    }
+
+    public static float Nearest(float weight) => Math.Clamp(MathF.Round(weight), -Largest, Largest);
+}

@@ -1,0 +1,46 @@
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.CoLM.Kernels;
+
+/// <summary>A weight [outputs, width] as products read it: a tensor of numbers, or packed, which is never trained.</summary>
+internal sealed class LinearWeight
+{
+    private readonly Tensor? _numbers;
+
+    /// <param name="numbers">[outputs, width]; stays the caller's.</param>
+    public LinearWeight(Tensor numbers) => (_numbers, Outputs, Width) = (numbers, numbers.size(0), numbers.size(1));
+
+    public LinearWeight(PackedWeight packed) => (Packed, Outputs, Width) = (packed, packed.Outputs, packed.Width);
+
+    /// <summary>The packed weight; null where there are numbers.</summary>
+    public PackedWeight? Packed { get; }
+
+    public long Outputs { get; }
+
+    public long Width { get; }
+
+    /// <summary>The tensor of numbers itself; null where the weight is packed.</summary>
+    public Tensor? Numbers => _numbers;
+
+    public bool NeedsGradient => _numbers?.requires_grad == true;
+
+    /// <summary>The numbers; packed ones are widened, for the dispose scope that this is called in.</summary>
+    /// <param name="type">The type to widen to.</param>
+    public Tensor Widened(ScalarType type) => _numbers ?? Packed!.Widened(type);
+
+    /// <summary>Some outputs' numbers in a type, for the dispose scope that this is called in.</summary>
+    /// <param name="type">The type.</param>
+    /// <param name="first">The first output.</param>
+    /// <param name="count">How many outputs.</param>
+    public Tensor Widened(ScalarType type, long first, long count) =>
+        _numbers?.narrow(0, first, count).to(type) ?? Packed!.Widened(type, first, count);
+
+    /// <summary>The numbers of some outputs: of an embedding, tokens' features.</summary>
+    /// <param name="outputs">[rows], Int64.</param>
+    /// <param name="type">The type to widen packed ones to.</param>
+    /// <returns>[rows, width].</returns>
+    public Tensor Rows(Tensor outputs, ScalarType type) => _numbers?.index_select(0, outputs) ?? Packed!.Rows(outputs, type);
+
+    /// <summary>The matrix on the CPU.</summary>
+    public MatrixView View() => Packed is null ? MatrixView.Of(_numbers!) : MatrixView.Of(Packed);
+}
