@@ -79,6 +79,7 @@ public sealed class QuantizedPipelineTests
     {
         using var model = Quantized(WeightFormat.Int8, WeightFormat.Int4);
         var options = Expansion.Grow(model, steps: 2, 2);
+        options.KvSharing = false;
         using var grown = _mlContext.Fit(options);
         Assert.AreEqual(new ChainLayout(4, 2, 2), grown.Model.Config.Layout);
         CollectionAssert.AreEqual(

@@ -63,16 +63,32 @@ internal sealed class PackedParameters : nn.Module
         using var noGradients = no_grad();
         using var scope = NewDisposeScope();
         var wide = numbers.detach().to(ScalarType.Float32).cpu().contiguous();
-        if (_codes.device_type == DeviceType.CPU)
+        OnCpu(first, wide.size(0), part => Packing.Run(part, wide, name));
+    }
+
+    /// <summary>Quantises the matrix so that its outputs change least for some inputs: <see cref="ErrorFeedback"/>.</summary>
+    /// <param name="numbers">[outputs, width], of any floating-point type, on any device; finite.</param>
+    /// <param name="inputSquares">inputsᵀ · inputs, [width, width], float32.</param>
+    public void PackFor(Tensor numbers, Tensor inputSquares)
+    {
+        using var noGradients = no_grad();
+        using var scope = NewDisposeScope();
+        var (wide, factor) = (numbers.detach().to(ScalarType.Float32).cpu().contiguous(), ErrorFeedback.Factor(inputSquares));
+        OnCpu(0, wide.size(0), all => ErrorFeedback.Run(all, wide, factor));
+    }
+
+    private void OnCpu(long first, long count, Action<PackedWeight> pack)
+    {
+        var (codes, scales) = (_codes.narrow(0, first, count), _scales.narrow(0, first, count));
+        if (codes.device_type == DeviceType.CPU)
         {
-            Packing.Run(View(), (int)first, wide, name);
+            pack(View().With(codes, scales));
             return;
         }
-        var (ownCodes, ownScales) = (
-            empty([wide.size(0), _codes.size(1)], dtype: _codes.dtype), empty([wide.size(0), _scales.size(1)], dtype: _scales.dtype));
-        Packing.Run(View().With(ownCodes, ownScales), 0, wide, name);
-        _codes.narrow(0, first, wide.size(0)).copy_(ownCodes);
-        _scales.narrow(0, first, wide.size(0)).copy_(ownScales);
+        var (ownCodes, ownScales) = (empty_like(codes, device: CPU), empty_like(scales, device: CPU));
+        pack(View().With(ownCodes, ownScales));
+        codes.copy_(ownCodes);
+        scales.copy_(ownScales);
     }
 
     protected override nn.Module _to(ScalarType dtype, bool non_blocking) => this;

@@ -15,14 +15,19 @@ internal sealed class FormatsCommand : Benchmark
     private readonly ModelOptions _model = new();
     private readonly Option<string[]> _formats = new Option<string[]>("--formats")
     {
-        Description = "which formats; several joined by commas are those of each chain",
-        HelpName = "float32|bfloat16|int8|int4",
+        Description = "which formats; several joined by commas are those of each chain, and a plus sign at the end rounds for --calibration",
+        HelpName = "float32|bfloat16|int8|int4|int4+",
         AllowMultipleArgumentsPerToken = true,
         DefaultValueFactory = _ => ["float32", "bfloat16", "int8", "int4"],
     };
     private readonly Option<FileInfo> _texts = new Option<FileInfo>("--texts")
     {
         Description = "JSON lines with \"text\", whose loss is measured too",
+        HelpName = "FILE",
+    }.AcceptExistingOnly();
+    private readonly Option<FileInfo> _calibration = new Option<FileInfo>("--calibration")
+    {
+        Description = "JSON lines with \"text\", others than --texts, to round for",
         HelpName = "FILE",
     }.AcceptExistingOnly();
     private readonly Option<int> _rows = CommonOptions.Count("--rows", "texts whose loss is measured", byDefault: 200);
@@ -32,7 +37,7 @@ internal sealed class FormatsCommand : Benchmark
 
     public FormatsCommand() : base("formats", "One model in every weight format: size, speed and, of texts, loss at every chain count.")
     {
-        Offer([.. _model.All, _formats, _texts, _rows, _prompt, _tokens, _rounds]);
+        Offer([.. _model.All, _formats, _texts, _calibration, _rows, _prompt, _tokens, _rounds]);
         Validators.Add(_model.Validate);
     }
 
@@ -42,7 +47,8 @@ internal sealed class FormatsCommand : Benchmark
         string[] names = [.. result.GetRequiredValue(_formats).Distinct()];
         using var source = _model.Create(result, CPU);
         var chains = source.Config.Layout.ChainCount;
-        var models = Array.ConvertAll(names, name => WeightFormats.Apply(source, name));
+        var texts = result.GetValue(_calibration) is { } calibration ? Document.Read(calibration).Select(row => row.Text) : null;
+        var models = Array.ConvertAll(names, name => WeightFormats.Apply(source, name, texts));
         var race = new Race(CPU);
         var sessions = Array.ConvertAll(models, model => DecodingSession.Create(
             model, new KvCache(model, prompt + tokens, 1, isBlocked: true), ownsCache: true, mayGrow: false));

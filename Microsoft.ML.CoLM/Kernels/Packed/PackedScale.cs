@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+
 namespace Microsoft.ML.CoLM.Kernels;
 
 /// <summary>A group's scale, a bfloat16 number that is neither zero nor infinite.</summary>
@@ -6,13 +8,8 @@ internal static class PackedScale
     // Of a group of zeros, whose codes are all zero, and of one whose scale bfloat16 would make zero.
     private const float Least = 1e-30f;
 
-    public static float LargestMagnitude(ReadOnlySpan<float> weights)
-    {
-        var largest = 0f;
-        foreach (var weight in weights)
-            largest = MathF.Max(largest, MathF.Abs(weight));
-        return largest;
-    }
+    /// <summary>The largest absolute value; NaN where there is one.</summary>
+    public static float LargestMagnitude(ReadOnlySpan<float> weights) => MathF.Abs(TensorPrimitives.MaxMagnitude(weights));
 
     /// <summary>The nearest scale.</summary>
     public static float Nearest(float scale)

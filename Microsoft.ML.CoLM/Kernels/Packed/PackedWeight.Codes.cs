@@ -86,9 +86,9 @@ internal sealed unsafe class PackedWeight<TCodes>(Tensor codes, Tensor scales, i
 
     private byte* Group(int output, int group) => (byte*)_codes + ((long)output * Groups + group) * TCodes.GroupBytes;
 
-    private float Scale(int output, int group) => BFloat16Element.Get((void*)_scales, (long)output * Groups + group);
+    public override float Scale(int output, int group) => BFloat16Element.Get((void*)_scales, (long)output * Groups + group);
 
-    private void SetScale(int output, int group, float scale) =>
+    public override void SetScale(int output, int group, float scale) =>
         BFloat16Element.Set((void*)_scales, (long)output * Groups + group, scale);
 
     private static void Fill(ReadOnlySpan<float> weights, int group, Span<float> whole)

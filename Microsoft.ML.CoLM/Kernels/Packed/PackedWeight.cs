@@ -54,6 +54,12 @@ internal abstract unsafe class PackedWeight
     /// <inheritdoc cref="Pack(int, ReadOnlySpan{float})"/>
     public abstract void PackByScales(int output, ReadOnlySpan<float> weights);
 
+    /// <summary>A group's scale, on the CPU.</summary>
+    public abstract float Scale(int output, int group);
+
+    /// <summary>Sets a group's scale, on the CPU; its codes are what they were.</summary>
+    public abstract void SetScale(int output, int group, float scale);
+
     /// <summary>The scale of least squared error for a group of weights.</summary>
     public abstract float BestScale(ReadOnlySpan<float> weights);
 

@@ -9,11 +9,10 @@ internal static unsafe class Packing
     private const int AtOnce = 1 << 16;
 
     /// <param name="target">A matrix on the CPU.</param>
-    /// <param name="first">The first output to pack.</param>
     /// <param name="weights">[outputs, width], float32, contiguous, on the CPU.</param>
     /// <param name="name">The weight's name, for messages.</param>
     /// <exception cref="ArgumentException">A weight is NaN or infinite.</exception>
-    public static void Run(PackedWeight target, int first, Tensor weights, string name)
+    public static void Run(PackedWeight target, Tensor weights, string name)
     {
         var (outputs, address) = ((int)weights.size(0), TensorMemory.Address(weights));
         var outputsAtOnce = Math.Max(1, AtOnce / target.Width);
@@ -24,7 +23,7 @@ internal static unsafe class Packing
                 var row = new ReadOnlySpan<float>((float*)address + (long)output * target.Width, target.Width);
                 if (!float.IsFinite(PackedScale.LargestMagnitude(row)))
                     throw new ArgumentException($"The model's weight '{name}' has elements that are NaN or infinite.");
-                target.Pack(first + output, row);
+                target.Pack(output, row);
             }
         });
     }
