@@ -76,16 +76,16 @@ public sealed class QuantizedFolderTests
         using var source = TestModels.Random(TestModels.Config(4, 4, 2), dtype: stored);
         source.Save(folder.Path);
         using var model = source.Quantize(WeightFormat.Int4);
-        using var loaded = CoLMModel.LoadQuantized(folder.Path, WeightFormat.Int4);
+        using var loaded = CoLMModel.LoadQuantized(folder.Path, [WeightFormat.Int4]);
         ModelAssert.SameWeights(model, loaded);
         using var mixed = source.Quantize(Mixed);
         using var loadedMixed = CoLMModel.LoadQuantized(folder.Path, Mixed);
         ModelAssert.SameWeights(mixed, loadedMixed);
         using var first = CoLMModel.LoadQuantized(folder.Path, [WeightFormat.Int4], chainCount: 1);
         ModelAssert.SameWeights(model, first);
-        Refused<ArgumentException>("each of the 3 chains", () => CoLMModel.LoadQuantized(folder.Path, [null]));
+        Refused<ArgumentException>("each of the 3 chains", () => CoLMModel.LoadQuantized(folder.Path, [null, null]));
         model.Save(folder.Path);
-        Refused<ArgumentException>("Chain 1 is quantised already", () => CoLMModel.LoadQuantized(folder.Path, WeightFormat.Int4));
+        Refused<ArgumentException>("Chain 1 is quantised already", () => CoLMModel.LoadQuantized(folder.Path, [WeightFormat.Int4]));
     }
 
     [TestMethod]
@@ -97,7 +97,7 @@ public sealed class QuantizedFolderTests
             source.Layers[1].Attention.Query.Weight(0)[3, 5] = float.NaN;
         source.Save(folder.Path);
         Refused<InvalidDataException>(
-            "model.layers.1.self_attn.q_proj.weight", () => CoLMModel.LoadQuantized(folder.Path, WeightFormat.Int8));
+            "model.layers.1.self_attn.q_proj.weight", () => CoLMModel.LoadQuantized(folder.Path, [WeightFormat.Int8]));
     }
 
     [TestMethod]

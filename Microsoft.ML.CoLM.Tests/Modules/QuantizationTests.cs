@@ -35,6 +35,7 @@ public sealed class QuantizationTests
         Assert.IsTrue(numbers.Config.WeightFormats.All(format => format is null));
         CollectionAssert.AreEqual(Formats[formats], model.Config.WeightFormats.ToArray());
         Assert.AreEqual(source.ParameterCount(3), model.ParameterCount(3));
+        Assert.IsLessThan(source.SizeInBytes(3), model.SizeInBytes(3));
         var ids = TestIds.Of(source.Config, 2, 20);
         for (var chainCount = 1; chainCount <= 3; chainCount++)
         {

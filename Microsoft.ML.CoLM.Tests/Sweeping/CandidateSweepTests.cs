@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Estimators;
+using Microsoft.ML.CoLM.Tests.Checkpoints;
 using Microsoft.ML.CoLM.Tests.Estimators;
 using TorchSharp;
 
@@ -52,6 +53,40 @@ public sealed class CandidateSweepTests
         }
         Sweeps.HasTheModelsOfItsFrontier(result);
         result.DisposeModels();
+    }
+
+    [TestMethod]
+    public void FormatsAreTriedBesideChainCounts()
+    {
+        using var folder = new TemporaryFolder();
+        using var model = TextModels.Random(4, 2);
+        model.Save(folder["model"]);
+        var rows = _mlContext.Rows(TextModels.Texts);
+        ChainSweep Sweep() => _mlContext.CreateQuickSweep()
+            .SetPipeline(new SweepSpace().Choice<WeightFormat?>("format", null, WeightFormat.Int8, WeightFormat.Int4), settings =>
+                _mlContext.Transforms.ElasticScoring(new ElasticScoringEstimator.Options
+                {
+                    ModelFolder = folder["model"],
+                    Format = settings.Get<WeightFormat?>("format"),
+                }))
+            .SetDataset(rows, rows).SetMetric(SweepMetric.Loss).SetCheckpoint(folder["sweep"]);
+        var result = Sweep().Run();
+        Assert.HasCount(6, result.Trials);
+        WeightFormat?[] formats = [null, WeightFormat.Int8, WeightFormat.Int4];
+        foreach (var trial in result.Trials)
+        {
+            Assert.AreEqual(formats[(trial.Id - 1) / 2], trial.Settings.Get<WeightFormat?>("format"));
+            using var quantised = model.Quantize([.. Enumerable.Repeat(formats[(trial.Id - 1) / 2], 2)]);
+            using var scorer = _mlContext.Scorer(quantised, trial.ChainCount);
+            Assert.AreEqual(_mlContext.CoLM().EvaluateLanguageModel(scorer.Transform(rows)).Loss, trial.Metric!.Value, 1e-6);
+            Assert.AreEqual(model.ParameterCount(trial.ChainCount), trial.Parameters);
+        }
+        result.SaveJson(folder["sweep.json"]);
+        Assert.Contains("\"format\":null", File.ReadAllText(folder["sweep.json"]).Replace(" ", "", StringComparison.Ordinal));
+        var again = Sweep().Run();
+        CollectionAssert.AreEqual(result.Describe(), again.Describe());
+        result.DisposeModels();
+        again.DisposeModels();
     }
 
     [TestMethod]

@@ -89,6 +89,9 @@ public sealed class SweepSpaceTests
         Comes<double[]>([0.1], []);
         Comes<string[]>(["a, b"], ["a", "b"]);
         Comes<ChainInitialization[]>([ChainInitialization.Normal], [ChainInitialization.CopyFirstChain]);
+        Comes<WeightFormat?>(null, WeightFormat.Int8);
+        Comes<int?>(3, null);
+        Comes<bool?>(null, false);
 
         static void Comes<T>(T first, T second)
         {
@@ -125,6 +128,7 @@ public sealed class SweepSpaceTests
         Refuses("The name of a setting is empty", () => space.Range(" ", 1, 2));
         Refuses("The space has 'taken' already", () => space.Range("taken", 1, 2));
         Refuses("'x' has no value to choose", () => space.Choice<int>("x", []));
+        Refuses("'x' has the value null twice", () => space.Choice<WeightFormat?>("x", [null, WeightFormat.Int4, null]));
         Refuses("'x' has the value [1, 2] twice", () => space.Choice<int[]>("x", [1, 2], [1, 2]));
         Refuses("The values of 'x' must not be null", () => space.Choice("x", "a", null!));
         Refuses("The values of 'x' must not be null", () => space.Choice<string[]>("x", ["a"], [null!]));

@@ -14,6 +14,10 @@ public sealed class TrialCodeTests
         Assert.AreEqual(
             "create(new SweepSettings().Set(\"learningRate\", 0.002).Set(\"addedChains\", new[] { 8, 8 })).Fit(train).WithChainCount(2)",
             Trials.Completed(1, 0.5, 1, 2, settings).ToString());
+        Assert.AreEqual(
+            "create(new SweepSettings().Set(\"format\", (WeightFormat?)null).Set(\"other\", WeightFormat.Int4)).Fit(train)",
+            Trials.Failed(1, "No.", new SweepSettings().Set<WeightFormat?>("format", null).Set<WeightFormat?>("other", WeightFormat.Int4))
+                .ToString());
         Assert.AreEqual("model.WithChainCount(2)", Trials.Completed(1, 0.5, 1, 2).ToString());
         var cascade = new ChainTrial
         { ChainCount = 3, Cascade = new() { ChainCounts = [1, 2, 3], MaximumLosses = [1.5, double.PositiveInfinity] } };

@@ -1,6 +1,9 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Microsoft.ML.CoLM;
 
 /// <summary>How the weights of a quantised chain are stored: codes, with a scale for every 32 neighbouring inputs.</summary>
+[SuppressMessage("Naming", "CA1720:Identifier contains type name", Justification = "The names that the field knows the formats by.")]
 public enum WeightFormat
 {
     /// <summary>

@@ -80,42 +80,28 @@ public sealed partial class CoLMModel
     /// few rows of a matrix.
     /// </summary>
     /// <param name="folder">As for <see cref="Load"/>.</param>
-    /// <param name="format">How every chain's matrices are stored: the result of <see cref="Quantize(WeightFormat)"/>.</param>
-    /// <param name="chainCount">The number of chains to load, at least 1; null loads all.</param>
-    /// <param name="device">The device of the weights; null is the CPU.</param>
-    /// <param name="dtype">The type of norms, features and caches; null is that of the stored embedding.</param>
-    /// <param name="cancellationToken">Cancels before the next tensor is read.</param>
-    /// <exception cref="ArgumentException">
-    /// A stored chain is quantised already, <paramref name="format"/> is not a defined value, <paramref name="folder"/> is empty, or
-    /// <paramref name="dtype"/> is not a weight type.
-    /// </exception>
-    /// <inheritdoc cref="Load"/>
-    public static CoLMModel LoadQuantized(
-        string folder, WeightFormat format, int? chainCount = null, Device? device = null, ScalarType? dtype = null,
-        CancellationToken cancellationToken = default)
-    {
-        TorchLibrary.EnsureLoaded();
-        return ModelFolder.Load(folder, chainCount, device ?? CPU, dtype,
-            chains => [.. Enumerable.Repeat((WeightFormat?)format, chains)], cancellationToken);
-    }
-
-    /// <summary>As <see cref="LoadQuantized(string, WeightFormat, int?, Device?, ScalarType?, CancellationToken)"/>, with a format for each chain.</summary>
-    /// <param name="folder">As for <see cref="Load"/>.</param>
     /// <param name="formats">
-    /// The format of each chain that is loaded, the first chain's first; null leaves a chain as it is stored.
+    /// The format of each chain that is loaded, the first chain's first, or a single one for all; null leaves a chain as it is
+    /// stored. The result is that of <see cref="Quantize(WeightFormat?[])"/>.
     /// </param>
     /// <param name="chainCount">The number of chains to load, at least 1; null loads all.</param>
     /// <param name="device">The device of the weights; null is the CPU.</param>
-    /// <param name="dtype">The type of norms, features and caches; null is that of the stored embedding.</param>
+    /// <param name="dtype">
+    /// The type of norms, features and caches: Float32, BFloat16 or Float16; null is the stored type of the first chain's embedding.
+    /// </param>
     /// <param name="cancellationToken">Cancels before the next tensor is read.</param>
-    /// <inheritdoc cref="LoadQuantized(string, WeightFormat, int?, Device?, ScalarType?, CancellationToken)"/>
+    /// <exception cref="ArgumentException">
+    /// There is neither one format nor one for each chain, one is not a defined value, a chain to quantise is stored quantised,
+    /// <paramref name="folder"/> is empty, or <paramref name="dtype"/> is not a weight type.
+    /// </exception>
+    /// <inheritdoc cref="Load"/>
     public static CoLMModel LoadQuantized(
         string folder, IReadOnlyList<WeightFormat?> formats, int? chainCount = null, Device? device = null, ScalarType? dtype = null,
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(formats);
         TorchLibrary.EnsureLoaded();
-        return ModelFolder.Load(folder, chainCount, device ?? CPU, dtype, _ => formats, cancellationToken);
+        return ModelFolder.Load(folder, chainCount, device ?? CPU, dtype, formats, cancellationToken);
     }
 
     /// <summary>Saves the model, or its first chains, as a folder that Hugging Face's tools can also read.</summary>

@@ -61,7 +61,7 @@ public sealed partial class ElasticScoringEstimator : IEstimator<ElasticScoringT
         // All chains are loaded, so that WithChainCount can go up again.
         var (folder, device) = (_options.ModelFolder!, HostSettings.DeviceOf(_host));
         var model = _options.Format is { } format
-            ? CoLMModel.LoadQuantized(folder, format, device: device, dtype: _options.DataType)
+            ? CoLMModel.LoadQuantized(folder, [format], device: device, dtype: _options.DataType)
             : CoLMModel.Load(folder, device: device, dtype: _options.DataType);
         try
         {

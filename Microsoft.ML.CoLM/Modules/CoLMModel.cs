@@ -143,6 +143,11 @@ public sealed partial class CoLMModel : nn.Module<Tensor, int, Tensor>
             Enumerable.Range(0, Math.Min(chainCount, entry.Module.ChainCount)).Sum(entry.Module.WeightCount));
     }
 
+    /// <summary>The bytes of the first chains' weights.</summary>
+    internal long SizeInBytes(int chainCount) => ChainParameters()
+        .Where(entry => ParameterName.Parse(entry.name).Chain < chainCount)
+        .Sum(entry => entry.parameter.numel() * entry.parameter.ElementSize);
+
     /// <summary>Computes the logits of the next token at every position from the first chains alone.</summary>
     /// <param name="tokenIds">[batch, length], Int64, on the model's device.</param>
     /// <param name="chainCount">The number of chains to use; the weights of later ones are not read.</param>

@@ -42,7 +42,9 @@ public sealed class SweepSettings
         var value = _values[index].Value;
 
         // Not "is": an array of UInt32 would pass for one of Int32.
-        return value.GetType() == typeof(T) ? (T)SweepValue.Copy(value) : throw new ArgumentException(
+        if (value is NoValue && SweepValue.IsOf(value, typeof(T)))
+            return default!;
+        return SweepValue.IsOf(value, typeof(T)) ? (T)SweepValue.Copy(value) : throw new ArgumentException(
             $"The setting '{name}' is of type {value.GetType()}, but was asked for as {typeof(T)}.", nameof(name));
     }
 
@@ -50,14 +52,16 @@ public sealed class SweepSettings
     /// Sets the value of a name, replacing any previous one; this repeats a trial's settings without a sweep.
     /// </summary>
     /// <param name="name">The name.</param>
-    /// <param name="value">A Boolean, number, string or enum, or an array of these, which is copied.</param>
+    /// <param name="value">
+    /// A Boolean, number, string or enum, or an array of these, which is copied; null of a nullable number, Boolean or enum.
+    /// </param>
     /// <returns>These settings.</returns>
     /// <exception cref="ArgumentException">The name is empty, or the value's type is not supported.</exception>
     public SweepSettings Set<T>(string name, T value)
     {
         SweepValue.CheckName(name);
         SweepValue.Check(name, typeof(T), value);
-        Put(name, value!);
+        Put(name, SweepValue.Kept(value));
         return this;
     }
 

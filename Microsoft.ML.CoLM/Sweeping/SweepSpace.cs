@@ -17,10 +17,12 @@ public sealed class SweepSpace
 
     /// <summary>Adds a name with its values: Booleans, numbers, strings, enums, or arrays of these, which are copied.</summary>
     /// <param name="name">A name that is not in the space yet.</param>
-    /// <param name="values">One or more distinct values.</param>
+    /// <param name="values">
+    /// One or more distinct values; null may be one of nullable numbers, Booleans and enums, such as <c>WeightFormat?</c>.
+    /// </param>
     /// <returns>This space.</returns>
     /// <exception cref="ArgumentException">
-    /// The name is empty or taken, there is no value, or one is null, a duplicate, or of another type.
+    /// The name is empty or taken, there is no value, or one is a duplicate, of another type, or null where its type has none.
     /// </exception>
     public SweepSpace Choice<T>(string name, IReadOnlyList<T> values)
     {

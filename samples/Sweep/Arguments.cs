@@ -61,7 +61,7 @@ internal static class Arguments
         };
         var command = new RootCommand("Sweeps the chain counts of a fitted model: which is good enough, and how fast is it?")
         {
-            zip, data, Metric, TextColumn, LabelColumn, Budget, BatchSize, cascade, Chart, Search(),
+            zip, data, Metric, TextColumn, LabelColumn, Budget, BatchSize, cascade, Chart, Search(), Formats(),
         };
         Budget.Validators.Add(result => AddErrorUnlessPositive(result, "--budget"));
         BatchSize.Validators.Add(result => AddErrorUnlessPositive(result, "--batch-size"));
@@ -123,6 +123,26 @@ internal static class Arguments
         SampleCommand.SetAction(command, (result, cancellation) => SearchSweep.Run(result.GetRequiredValue(model).FullName,
             result.GetRequiredValue(train), result.GetRequiredValue(validation), result.GetValue(rows),
             result.GetValue(seconds), result.GetValue(checkpoint)?.FullName, Common(result), cancellation));
+        return command;
+    }
+
+    private static Command Formats()
+    {
+        var model = new Option<DirectoryInfo>("--model")
+        {
+            Description = "LLaMA or CoLM folder whose weights are numbers",
+            Required = true,
+        }.AcceptExistingOnly();
+        var data = new Option<FileInfo>("--data")
+        {
+            Description = "rows to judge by, as without a command",
+        }.AcceptExistingOnly();
+        var command = new Command("formats", "Sweeps weight formats beside chain counts.")
+        {
+            model, data, Metric, TextColumn, LabelColumn, Budget, BatchSize, Chart,
+        };
+        SampleCommand.SetAction(command, (result, cancellation) => FormatSweep.Run(
+            result.GetRequiredValue(model).FullName, result.GetValue(data), Common(result), cancellation));
         return command;
     }
 

@@ -18,10 +18,10 @@ internal static class ModelFolder
     /// <param name="chainCount">How many chains; null for all.</param>
     /// <param name="device">Where the weights go.</param>
     /// <param name="dtype">Their type; null for the stored one.</param>
-    /// <param name="formats">Which of so many chains to quantise while they are read; null for none.</param>
+    /// <param name="formats">Formats to quantise each chain to while it is read, or one for all; null for none.</param>
     /// <param name="cancellationToken">Cancels before the next tensor is read.</param>
     public static CoLMModel Load(
-        string folder, int? chainCount, Device device, ScalarType? dtype, Func<int, IReadOnlyList<WeightFormat?>>? formats = null,
+        string folder, int? chainCount, Device device, ScalarType? dtype, IReadOnlyList<WeightFormat?>? formats = null,
         CancellationToken cancellationToken = default)
     {
         if (dtype is { } asked && !ChainModule.CanHoldWeights(asked))
@@ -32,7 +32,8 @@ internal static class ModelFolder
         dtype ??= files.Weights.Select(entry => entry.File.StoredType(features)).First(type => type != null);
         var config = formats is null ? files.Config : files.Config with
         {
-            WeightFormats = files.Config.Quantized(formats(files.Config.ChainCount), nameof(formats)),
+            WeightFormats = files.Config.Quantized(
+                formats.Count == 1 ? [.. Enumerable.Repeat(formats[0], files.Config.ChainCount)] : formats, nameof(formats)),
         };
         var model = new CoLMModel(config, device, dtype!.Value)
         {

@@ -12,7 +12,7 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// <remarks>
 /// Weights are nearly normally distributed, so the code book's numbers are dense around zero, which is one of them: what is
 /// zero stays so. They are those of least squared error on groups of normally distributed numbers, each with its best scale
-/// (Lloyd 1982); <c>Benchmarks quantize-error --fit</c> finds them, and compares the error with evenly spaced numbers and with
+/// (Lloyd 1982); <c>Benchmarks quantize-error --fit</c> finds such, and compares the error with evenly spaced numbers and with
 /// a scale and an offset a group.
 /// </remarks>
 internal readonly unsafe struct Int4Codes : ICodes

@@ -9,6 +9,7 @@ internal static class CSharpLiteral
     /// <summary>A value of a search space: bool, number, text, enum, or an array of these.</summary>
     public static string Of(object value) => value switch
     {
+        NoValue nothing => $"({TypeName(nothing.Type)}?)null",
         bool yes => yes ? "true" : "false",
         string text => Text(text),
         Enum named => Enumeration(named),

@@ -87,7 +87,7 @@ internal static class TrialJson
     {
         switch (value)
         {
-            case null:
+            case null or NoValue:
                 json.WriteNullValue();
                 break;
             case bool yes:

@@ -128,7 +128,7 @@ internal sealed class ModelTrials
     {
         using var meter = MemoryMeter.Start(isQuiet);
         score();
-        var weights = draft.Parameters * Elastic.Model.DataType.ElementSize();
+        var weights = Elastic.Model.SizeInBytes(draft.ChainCount);
         draft.Memory = Math.Max(draft.Memory, weights + meter.PeakAdded);
         TrialRefusedException.ThrowIfAbove(_plan.MemoryLimit, "The trial took", draft.Memory);
     }

@@ -17,9 +17,10 @@ internal sealed class ChoiceDimension : SweepDimension
         foreach (var value in values)
         {
             SweepValue.Check(name, typeof(T), value);
-            if (!texts.Add(SweepValue.TextOf(value!)))
-                throw new ArgumentException($"'{name}' has the value {SweepValue.TextOf(value!)} twice.", nameof(values));
-            copies.Add(SweepValue.Copy(value!));
+            var kept = SweepValue.Kept(value);
+            if (!texts.Add(SweepValue.TextOf(kept)))
+                throw new ArgumentException($"'{name}' has the value {SweepValue.TextOf(kept)} twice.", nameof(values));
+            copies.Add(SweepValue.Copy(kept));
         }
         return copies.Count > 0 ? new(name, typeof(T), [.. copies])
             : throw new ArgumentException($"'{name}' has no value to choose.", nameof(values));

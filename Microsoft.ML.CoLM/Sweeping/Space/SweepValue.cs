@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Microsoft.ML.CoLM.Sweeping;
 
-/// <summary>What a candidate's settings can hold: bool, numbers, text, enumerations, and arrays of these.</summary>
+/// <summary>What a candidate's settings can hold: bool, numbers, text, enumerations, arrays of these, and nothing.</summary>
 internal static class SweepValue
 {
     private static readonly Type[] Scalars =
@@ -16,6 +16,8 @@ internal static class SweepValue
     /// <exception cref="ArgumentException">The message names the setting.</exception>
     public static void Check(string name, Type type, object? value)
     {
+        if (Nullable.GetUnderlyingType(type) is { } own && IsScalar(own))
+            return;
         if (!IsScalar(type) && !(type.IsSZArray && IsScalar(type.GetElementType()!)))
         {
             throw new ArgumentException(
@@ -32,6 +34,13 @@ internal static class SweepValue
             throw new ArgumentException("The name of a setting is empty.", nameof(name));
     }
 
+    /// <summary>A checked value as settings keep it.</summary>
+    public static object Kept<T>(T value) => (object?)value ?? new NoValue(Nullable.GetUnderlyingType(typeof(T))!);
+
+    /// <summary>Whether a value that is kept is one of a type.</summary>
+    public static bool IsOf(object kept, Type type) => kept.GetType() == type ||
+        (Nullable.GetUnderlyingType(type) is { } own && (kept.GetType() == own || kept is NoValue nothing && nothing.Type == own));
+
     /// <summary>What later changes of an array do not reach.</summary>
     public static object Copy(object value) => value is Array array ? array.Clone() : value;
 
@@ -39,6 +48,7 @@ internal static class SweepValue
     public static string TextOf(object value) => value switch
     {
         Array array => $"[{string.Join(", ", array.Cast<object>().Select(ElementText))}]",
+        NoValue => "null",
         bool isTrue => isTrue ? "true" : "false",
         Enum or string => value.ToString()!,
         float number => number.ToString("R", CultureInfo.InvariantCulture),
