@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Diagnostics;
-using System.Globalization;
 using Microsoft.ML;
 using Microsoft.ML.CoLM;
 using static TorchSharp.torch;
@@ -92,25 +91,13 @@ internal sealed class LoadCommand : Benchmark
             weights = Weights(transformer.Model);
             above = ResidentMemory.Peak() - before - weights;
         }
-        Console.WriteLine(FormattableString.Invariant($"{weights} {above} {clock.Elapsed.TotalSeconds}"));
+        ChildRun.Write(weights, above, clock.Elapsed.TotalSeconds);
     }
 
     private static (double Weights, double Above, double Seconds) StartChild(ParseResult result, string way, string zip)
     {
-        // Of this process, the path would be dotnet's where it was started as "dotnet Benchmarks.dll".
-        var program = Path.ChangeExtension(
-            typeof(LoadCommand).Assembly.Location, OperatingSystem.IsWindows() ? ".exe" : null);
-        using var process = Process.Start(new ProcessStartInfo(program,
-            [.. result.Tokens.Select(token => token.Value), "--child", way, "--zip", zip])
-        { RedirectStandardOutput = true })!;
-        var numbers = process.StandardOutput.ReadToEnd().Split(' ');
-        process.WaitForExit();
-        if (process.ExitCode != 0)
-        {
-            throw new InvalidOperationException(
-                $"The process that was to {way} the model ended with {process.ExitCode}.");
-        }
-        return (Number(numbers[0]), Number(numbers[1]), Number(numbers[2]));
+        var numbers = ChildRun.Numbers([.. result.Tokens.Select(token => token.Value), "--child", way, "--zip", zip]);
+        return (numbers[0], numbers[1], numbers[2]);
     }
 
     private static CoLMConfig Small() => new()
@@ -128,6 +115,4 @@ internal sealed class LoadCommand : Benchmark
 
     private static double Weights(CoLMModel model) =>
         model.parameters().Sum(parameter => parameter.numel() * parameter.element_size()) / 1048576.0;
-
-    private static double Number(string text) => double.Parse(text, CultureInfo.InvariantCulture);
 }

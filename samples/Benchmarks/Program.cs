@@ -22,6 +22,7 @@ var root = new RootCommand("Measures the library: ratios of things that take tur
     new CascadeCommand(),
     new CalibrateCommand(),
     new LoadCommand(),
+    new LoadFormatsCommand(),
     new MemoryCommand(),
     new WholeWayCommand(),
     new SweepMemoryCommand(),

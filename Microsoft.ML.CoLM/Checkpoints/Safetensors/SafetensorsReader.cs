@@ -14,7 +14,7 @@ namespace Microsoft.ML.CoLM.Checkpoints;
 internal sealed class SafetensorsReader : IDisposable
 {
     // Of a matrix that is read some rows at a time.
-    private const int PartLength = 16 << 20;
+    private const int PartLength = 4 << 20;
 
     private const int SkipLength = 64 << 10;
 
