@@ -24,9 +24,9 @@ internal static unsafe class RmsNormKernel
     public static void Forward(Tensor x, Tensor y, Tensor inverseNorms, Tensor weight, long start, double epsilon)
     {
         if (x.dtype == ScalarType.BFloat16)
-            Forward<BFloat16Element>(x, y, inverseNorms, weight, start, (float)epsilon);
+            Forward<BFloat16Element>(x, y, inverseNorms, weight, start, epsilon);
         else
-            Forward<Float32Element>(x, y, inverseNorms, weight, start, (float)epsilon);
+            Forward<Float32Element>(x, y, inverseNorms, weight, start, epsilon);
     }
 
     /// <summary>The gradients of <see cref="Forward(Tensor, Tensor, Tensor, Tensor, long, double)"/>.</summary>
@@ -46,7 +46,7 @@ internal static unsafe class RmsNormKernel
             Backward<Float32Element>(x, inverseNorms, weight, start, gradient, inputGradient, weightGradient);
     }
 
-    private static void Forward<T>(Tensor x, Tensor y, Tensor inverseNorms, Tensor weight, long start, float epsilon)
+    private static void Forward<T>(Tensor x, Tensor y, Tensor inverseNorms, Tensor weight, long start, double epsilon)
         where T : struct, IElement
     {
         var (from, to, weights) = (MatrixView.Of(x).FromColumn(start), MatrixView.Of(y).FromColumn(start), TensorMemory.Address(weight));
@@ -107,7 +107,7 @@ internal static unsafe class RmsNormKernel
 
     /// <summary>A row, and 1 / sqrt(mean(x²) + ε).</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static float Forward<T, TFloats>(void* x, void* weight, void* y, int width, float epsilon)
+    public static float Forward<T, TFloats>(void* x, void* weight, void* y, int width, double epsilon)
         where T : struct, IElement
         where TFloats : struct, IFloats<TFloats>
     {
@@ -120,14 +120,24 @@ internal static unsafe class RmsNormKernel
         var sum = LaneSums.Sum(squares);
         for (; i < width; i++)
             sum += T.Get(x, i) * T.Get(x, i);
-        var inverse = 1 / MathF.Sqrt(sum / width + epsilon);
+        var exact = 1 / Math.Sqrt((double)sum / width + epsilon);
+        var (inverse, error) = ((float)exact, (float)(exact - (float)exact));
 
-        // What is normalised is rounded to the type before it meets the weight, as in Hugging Face's LLaMA.
-        var scale = TFloats.Create(inverse);
+        var (scale, remainder, zero) = (TFloats.Create(inverse), TFloats.Create(error), default(TFloats));
         for (i = 0; i + TFloats.Count <= width; i += TFloats.Count)
         {
-            T.Store(y, i, T.Load<TFloats>(x, i) * scale);
-            T.Store(y, i, T.Load<TFloats>(y, i) * T.Load<TFloats>(weight, i));
+            var (v, w) = (T.Load<TFloats>(x, i), T.Load<TFloats>(weight, i));
+            var normalised = v * scale;
+            if (typeof(T) == typeof(Float32Element))
+            {
+                // With what the product and the root left out, so that the result is rounded once.
+                var left = TFloats.MultiplyAdd(v, remainder, TFloats.MultiplyAdd(v, scale, zero - normalised));
+                T.Store(y, i, TFloats.MultiplyAdd(normalised, w, left * w));
+                continue;
+            }
+            // What is normalised is rounded to the type before it meets the weight, as in Hugging Face's LLaMA.
+            T.Store(y, i, normalised);
+            T.Store(y, i, T.Load<TFloats>(y, i) * w);
         }
         for (; i < width; i++)
         {
@@ -161,11 +171,11 @@ internal static unsafe class RmsNormKernel
         }
         var mean = sum / width;
 
-        var projection = TFloats.Create(-mean * inverse);
+        var projection = TFloats.Create(-mean);
         for (i = 0; i + TFloats.Count <= width; i += TFloats.Count)
         {
             var scaled = T.Load<TFloats>(gradient, i) * T.Load<TFloats>(weight, i);
-            T.Store(inputGradient, i, TFloats.MultiplyAdd(T.Load<TFloats>(x, i), projection, scaled) * scale);
+            T.Store(inputGradient, i, TFloats.MultiplyAdd(T.Load<TFloats>(x, i) * scale, projection, scaled) * scale);
         }
         for (; i < width; i++)
         {
