@@ -29,7 +29,7 @@ internal static unsafe class AdamWKernel
     /// <param name="weights">Float32; what would not be finite is not written.</param>
     /// <param name="mean">The mean gradient, as the weights.</param>
     /// <param name="meanSquare">The mean squared gradient, as the weights.</param>
-    /// <param name="gradient">Contiguous.</param>
+    /// <param name="gradient">Contiguous; multiplied by its factor in place where it is float32.</param>
     /// <param name="rounded">The weights in bfloat16, written; null where nobody wants them.</param>
     /// <param name="numbers">What is multiplied by.</param>
     /// <returns>Whether all weights would have been finite.</returns>
@@ -72,10 +72,17 @@ internal static unsafe class AdamWKernel
         float* weights = all.Weights + first, mean = all.Mean + first, meanSquare = all.MeanSquare + first;
         var i = 0;
         for (; i + TFloats.Count <= count; i += TFloats.Count)
-            Remember(mean + i, meanSquare + i, T.Load<TFloats>(all.Gradient, first + i), numbers);
+        {
+            var gradient = T.Load<TFloats>(all.Gradient, first + i) * TFloats.Create(numbers.Share);
+            Remember(mean + i, meanSquare + i, gradient, numbers);
+            if (typeof(T) == typeof(Float32Element))
+                T.Store(all.Gradient, first + i, gradient);
+        }
         for (; i < count; i++)
         {
             var gradient = T.Get(all.Gradient, first + i) * numbers.Share;
+            if (typeof(T) == typeof(Float32Element))
+                T.Set(all.Gradient, first + i, gradient);
             mean[i] = MathF.FusedMultiplyAdd(gradient, numbers.New1, mean[i] * numbers.Old1);
             meanSquare[i] = MathF.FusedMultiplyAdd(numbers.New2 * gradient, gradient, meanSquare[i] * numbers.Old2);
         }
@@ -109,7 +116,6 @@ internal static unsafe class AdamWKernel
     private static void Remember<TFloats>(float* mean, float* meanSquare, TFloats gradient, AdamWNumbers numbers)
         where TFloats : struct, IFloats<TFloats>
     {
-        gradient *= TFloats.Create(numbers.Share);
         TFloats.MultiplyAdd(gradient, TFloats.Create(numbers.New1), TFloats.Load(mean) * TFloats.Create(numbers.Old1)).Store(mean);
         TFloats.MultiplyAdd(TFloats.Create(numbers.New2) * gradient, gradient,
             TFloats.Load(meanSquare) * TFloats.Create(numbers.Old2)).Store(meanSquare);

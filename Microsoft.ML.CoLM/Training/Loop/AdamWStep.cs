@@ -13,8 +13,8 @@ namespace Microsoft.ML.CoLM.Training;
 /// is computed on the way takes no memory beside what is kept.
 /// </remarks>
 /// <param name="options">The decays; that of weights leaves out the norms.</param>
-/// <param name="elementsAtOnce">Elements of a part.</param>
-internal sealed class AdamWStep(TrainingOptions options, int elementsAtOnce = AdamWStep.ElementsAtOnce)
+/// <param name="elementsAtOnce">Elements of a part, and libtorch's operations on the CPU, too; null for the kernel there.</param>
+internal sealed class AdamWStep(TrainingOptions options, int? elementsAtOnce = null)
 {
     // A megabyte in float32: a few of these fit a cache, and libtorch's calls take no time beside the work.
     private const int ElementsAtOnce = 1 << 18;
@@ -47,7 +47,7 @@ internal sealed class AdamWStep(TrainingOptions options, int elementsAtOnce = Ad
         var correction1 = 1 - Math.Pow(options.Beta1, parameter.Steps);
         var correction2 = 1 - Math.Pow(options.Beta2, parameter.Steps);
         var weightDecay = parameter.Weights.dim() > 1 ? options.WeightDecay : 0;
-        if (AdamWKernel.Suits(parameter.Weights, gradient))
+        if (elementsAtOnce is null && AdamWKernel.Suits(parameter.Weights, gradient))
         {
             return AdamWKernel.TryUpdate(parameter.Weights, parameter.Mean, parameter.MeanSquare, gradient.contiguous(),
                 parameter.Rounded, new(
@@ -64,7 +64,8 @@ internal sealed class AdamWStep(TrainingOptions options, int elementsAtOnce = Ad
         using var epsilon = Epsilon.ToScalar();
         using var step = (-(rate / correction1)).ToScalar();
 
-        if (gradient.numel() <= elementsAtOnce)
+        var most = elementsAtOnce ?? ElementsAtOnce;
+        if (gradient.numel() <= most)
         {
             if (!TryUpdatePart(parameter.Weights, parameter.Mean, parameter.MeanSquare, gradient))
                 return false;
@@ -73,13 +74,13 @@ internal sealed class AdamWStep(TrainingOptions options, int elementsAtOnce = Ad
         }
         var (weights, mean) = (parameter.Weights.view(-1), parameter.Mean.view(-1));
         var (meanSquare, gradients) = (parameter.MeanSquare.view(-1), gradient.reshape(-1));
-        for (var first = 0L; first < gradients.numel(); first += elementsAtOnce)
+        for (var first = 0L; first < gradients.numel(); first += most)
         {
             using var scope = NewDisposeScope();
             if (!TryUpdatePart(Part(weights), Part(mean), Part(meanSquare), Part(gradients)))
                 return false;
 
-            Tensor Part(Tensor whole) => whole.narrow(0, first, Math.Min(elementsAtOnce, whole.numel() - first));
+            Tensor Part(Tensor whole) => whole.narrow(0, first, Math.Min(most, whole.numel() - first));
         }
         parameter.Round();
         return true;
