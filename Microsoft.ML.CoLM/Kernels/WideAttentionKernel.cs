@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using TorchSharp;
 
 namespace Microsoft.ML.CoLM.Kernels;
 
@@ -90,7 +89,7 @@ internal static unsafe class WideAttentionKernel<TFloats>
         });
 
     private static void ForEachGroup(AttentionShape shape, Action<int, Scratch> work) =>
-        ParallelWork.For(shape.Groups, torch.get_num_threads(), () => new Scratch(shape), work);
+        ParallelWork.For(shape.Groups, AttentionKernel<TFloats>.Threads(shape), () => new Scratch(shape), work);
 
     private static MatrixView Rows(nint memory, long offset, AttentionShape shape) =>
         new(memory + (nint)offset * sizeof(float), shape.HeadWidth, 1);

@@ -30,11 +30,12 @@ internal static unsafe class CrossEntropyKernel
         var losses = new double[rows];
         var (from, places) = (MatrixView.Of(logits), TensorMemory.Address(targets));
         var to = gradient is null ? default : MatrixView.Of(gradient);
+        var (readsBFloat16, writesBFloat16) = (logits.dtype == ScalarType.BFloat16, gradient?.dtype == ScalarType.BFloat16);
         RowBlocks.For(rows, rowsOfBlock: 1, width, (row, _, _) =>
         {
             var (read, written) = (from.FromRow(row).Address, gradient is null ? 0 : to.FromRow(row).Address);
             var target = (int)((long*)places)[row];
-            losses[row] = (from.IsBFloat16, to.IsBFloat16) switch
+            losses[row] = (readsBFloat16, writesBFloat16) switch
             {
                 (false, _) => Row<Float32Element, Float32Element>((void*)read, (void*)written, width, target, factor),
                 (_, false) => Row<BFloat16Element, Float32Element>((void*)read, (void*)written, width, target, factor),
