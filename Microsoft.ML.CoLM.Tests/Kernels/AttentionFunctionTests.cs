@@ -17,6 +17,9 @@ public sealed class AttentionFunctionTests
     [DataRow(2, 1, 64, 24)]
     [DataRow(1, 4, 130, 6)]
     [DataRow(5, 1, 100, 32)]
+    [DataRow(2, 3, 40, 64)]
+    [DataRow(1, 2, 300, 34)]
+    [DataRow(1, 1, 129, 128)]
     public void ValueAndGradientsAreThoseOfTheFormula(int groups, int queries, int length, int width) =>
         GradientAssert.Same(
             inputs => AttentionFunction.Apply(inputs[0], inputs[1], inputs[2]),

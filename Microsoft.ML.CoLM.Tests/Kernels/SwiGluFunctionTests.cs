@@ -23,6 +23,18 @@ public sealed class SwiGluFunctionTests
     }
 
     [TestMethod]
+    [DataRow(1, new long[] { 3 })]
+    [DataRow(7, new long[] { 8, 4, 20 })]
+    [DataRow(41, new long[] { 501, 3 })]
+    public void InFloat32TheyAreThoseOfTheFormulaToo(long rows, long[] widths)
+    {
+        using var scope = NewDisposeScope();
+        var inputs = Array.ConvertAll(Inputs(rows, widths), input => input.detach().to(float32).requires_grad_(true));
+        // A few units in the last place (1.2e-7).
+        GradientAssert.Same(given => SwiGluFunction.Apply(given[0], given[1], widths), Formula, inputs, 1e-6);
+    }
+
+    [TestMethod]
     [DataRow(true, false)]
     [DataRow(false, true)]
     public void WhatIsFrozenGetsNoGradientAndTheOtherGetsItsOwn(bool gateNeedsGradient, bool upNeedsGradient)

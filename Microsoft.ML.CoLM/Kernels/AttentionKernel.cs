@@ -74,12 +74,15 @@ internal static unsafe class AttentionKernel<TFloats>
             }
         });
 
-    private static void ForEachGroup(AttentionShape shape, Action<int, AttentionScratch> work)
+    /// <summary>Threads that are worth waking for attention.</summary>
+    public static int Threads(AttentionShape shape)
     {
         var multiplications = (double)shape.Groups * shape.QueryStride * shape.Length;
-        var threads = multiplications < WorthSharing ? 1 : torch.get_num_threads();
-        ParallelWork.For(shape.Groups, threads, () => new AttentionScratch(shape), work);
+        return multiplications < WorthSharing ? 1 : torch.get_num_threads();
     }
+
+    private static void ForEachGroup(AttentionShape shape, Action<int, AttentionScratch> work) =>
+        ParallelWork.For(shape.Groups, Threads(shape), () => new AttentionScratch(shape), work);
 
     private static void ForwardHead(
         AttentionShape shape, AttentionScratch scratch, float* queries, float* output, float* logSums)

@@ -44,6 +44,9 @@ internal readonly unsafe struct Floats16(Vector512<float> lanes) : IFloats<Float
     public static Floats16 Abs(Floats16 a) => new(Vector512.Abs(a._lanes));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats16 Sqrt(Floats16 a) => new(Vector512.Sqrt(a._lanes));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats16 WhereLess(Floats16 a, Floats16 b, Floats16 then, Floats16 otherwise) =>
         new(Vector512.ConditionalSelect(Vector512.LessThan(a._lanes, b._lanes), then._lanes, otherwise._lanes));
 

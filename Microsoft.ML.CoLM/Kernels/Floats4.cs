@@ -41,6 +41,9 @@ internal readonly unsafe struct Floats4(Vector128<float> lanes) : IFloats<Floats
     public static Floats4 Abs(Floats4 a) => new(Vector128.Abs(a._lanes));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats4 Sqrt(Floats4 a) => new(Vector128.Sqrt(a._lanes));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats4 WhereLess(Floats4 a, Floats4 b, Floats4 then, Floats4 otherwise) =>
         new(Vector128.ConditionalSelect(Vector128.LessThan(a._lanes, b._lanes), then._lanes, otherwise._lanes));
 

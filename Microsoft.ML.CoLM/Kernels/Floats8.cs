@@ -40,6 +40,9 @@ internal readonly unsafe struct Floats8(Vector256<float> lanes) : IFloats<Floats
     public static Floats8 Abs(Floats8 a) => new(Vector256.Abs(a._lanes));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Floats8 Sqrt(Floats8 a) => new(Vector256.Sqrt(a._lanes));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Floats8 WhereLess(Floats8 a, Floats8 b, Floats8 then, Floats8 otherwise) =>
         new(Vector256.ConditionalSelect(Vector256.LessThan(a._lanes, b._lanes), then._lanes, otherwise._lanes));
 

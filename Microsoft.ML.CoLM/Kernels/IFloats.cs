@@ -32,6 +32,9 @@ internal unsafe interface IFloats<TSelf>
 
     static abstract TSelf Abs(TSelf a);
 
+    /// <summary>Square roots.</summary>
+    static abstract TSelf Sqrt(TSelf a);
+
     /// <summary>Lane by lane, the third where the first is less than the second, the fourth elsewhere.</summary>
     static abstract TSelf WhereLess(TSelf a, TSelf b, TSelf then, TSelf otherwise);
 

@@ -73,6 +73,8 @@ internal sealed class ChainAttention : nn.Module
     {
         // [rows, query widths]
         var flat = pass.Apply(_query, x, _layer, FeatureSite.AttentionInput, Projection.Query);
+        if (SplitHeadsFunction.Suits(flat, pass.Cosine))
+            return SplitHeadsFunction.Apply(flat, QueryPlaces(pass), pass.Length, pass.Cosine, pass.Sine);
         Tensor grouped;                                     // [batch, length, KV heads, queries of one KV head, d]
         if (_config.KvSharing && pass.Chains.Count > 1)
         {
@@ -129,17 +131,25 @@ internal sealed class ChainAttention : nn.Module
         if (_config.KvSharing)
             (input, chains) = (x.narrow(1, 0, _config.HiddenSize), new ChainRange(0, 1));
         var before = pass.Earlier?[_layer, FeatureSite.AttentionInput];
-        var keys = Rotated(Projected(_key, Projection.Key), pass);
-        var values = Projected(_value, Projection.Value).reshape(keys.shape);
-        return (keys, values);
+        var (keys, values) = (Projected(_key, Projection.Key), Projected(_value, Projection.Value));
+        if (SplitHeadsFunction.Suits(keys, pass.Cosine))
+        {
+            var places = new HeadPlaces(KeyValueHeads(chains), 1, _config.HeadWidth, Columns(KeyValueHeads(chains)));
+            return (SplitHeadsFunction.Apply(keys, places, pass.Length, pass.Cosine, pass.Sine),
+                SplitHeadsFunction.Apply(values, places, pass.Length));
+        }
+        keys = Rotated(Heads(keys, pass), pass);
+        return (keys, Heads(values, pass).reshape(keys.shape));
 
         Tensor Projected(ChainLinear linear, Projection projection) =>
-            Heads(pass.Apply(linear, input, chains, before, _layer, projection), pass).permute(0, 2, 3, 1, 4);
+            pass.Apply(linear, input, chains, before, _layer, projection);
     }
 
     // The inverse of Queries' grouping: heads of each chain beside each other, as its output projection reads them.
     private Tensor HeadsOfChains(Tensor mixed, ForwardPass pass)
     {
+        if (HeadsKernel.Suits(mixed))
+            return JoinHeadsFunction.Apply(mixed, QueryPlaces(pass));
         var rows = pass.Batch * pass.Length;
         var grouped = mixed.view(pass.Batch, -1, mixed.size(1), pass.Length, _config.HeadWidth)
             .permute(0, 3, 1, 2, 4);                        // [batch, length, KV heads, queries of one KV head, d]
@@ -159,14 +169,37 @@ internal sealed class ChainAttention : nn.Module
 
     private Tensor Grouped(Tensor queries, ForwardPass pass)
     {
-        var keyValueHeads = _config.KvSharing
-            ? _config.KeyValueHeads(0)
-            : Enumerable.Range(pass.Chains.First, pass.Chains.Count).Sum(_config.KeyValueHeads);
+        var keyValueHeads = _config.KvSharing ? _config.KeyValueHeads(0) : KeyValueHeads(pass.Chains);
         return queries.view(pass.Batch, pass.Length, keyValueHeads, -1, _config.HeadWidth);
     }
 
     private Tensor Heads(Tensor keys, ForwardPass pass) =>
-        keys.view(pass.Batch, pass.Length, -1, 1, _config.HeadWidth);
+        keys.view(pass.Batch, pass.Length, -1, 1, _config.HeadWidth).permute(0, 2, 3, 1, 4);
+
+    /// <summary>Where a token's query heads stand: beside each other chain by chain, and in a chain key-value head by head.</summary>
+    private HeadPlaces QueryPlaces(ForwardPass pass)
+    {
+        var (groups, width) = (KeyValueHeads(_config.KvSharing ? new ChainRange(0, 1) : pass.Chains), _config.HeadWidth);
+        var heads = Enumerable.Range(pass.Chains.First, pass.Chains.Count).Sum(_config.Heads);
+        var queries = heads / groups;
+        if (!_config.KvSharing || pass.Chains.Count == 1)
+            return new(groups, queries, width, Columns(heads));
+        var columns = new int[heads];
+        var (start, before) = (0, 0);
+        for (var chain = pass.Chains.First; chain < pass.Chains.End; chain++)
+        {
+            var own = _config.Heads(chain) / groups;
+            for (var head = 0; head < _config.Heads(chain); head++)
+                columns[head / own * queries + before + head % own] = start + head * width;
+            start += _config.QueryWidth(chain);
+            before += own;
+        }
+        return new(groups, queries, width, columns);
+    }
+
+    private int[] Columns(int heads) => [.. Enumerable.Range(0, heads).Select(head => head * _config.HeadWidth)];
+
+    private int KeyValueHeads(ChainRange chains) => Enumerable.Range(chains.First, chains.Count).Sum(_config.KeyValueHeads);
 
     private Tensor Rotated(Tensor x, ForwardPass pass) => RotaryFunction.Apply(x, pass.Cosine, pass.Sine)
         .view(-1, x.size(2), pass.Length, _config.HeadWidth);

@@ -1,17 +1,13 @@
 using System.CommandLine;
-using System.Diagnostics;
 using Microsoft.ML.CoLM;
+using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Training;
-using TorchSharp.Modules;
-using static TorchSharp.torch;
 
 namespace Benchmarks;
 
 /// <summary>A training step behind frozen first chains, against one that trains all chains of the same model.</summary>
 internal sealed class TrainStepCommand : Benchmark
 {
-    // A turn's first step makes the optimizer's state.
-    private const int WarmUpSteps = 1;
     private const int BatchesOfTokens = 8;
 
     private readonly GrowthOptions _growth = new();
@@ -38,25 +34,28 @@ internal sealed class TrainStepCommand : Benchmark
         using var spool = TokenSpool.Write([Tokens(grown.Config.VocabularySize, BatchesOfTokens * batch * length + 1)]);
         var windows = new TokenWindows(spool, length, seed: 1);
 
-        var steps = result.GetValue(_steps);
+        var rounds = result.GetValue(_rounds);
         var frozenChains = _growth.FrozenChains(result, grown);
-        var (later, all) = (new List<double>(), new List<double>());
-        for (var round = 0; round < result.GetValue(_rounds); round++)
+        using var heap = new KeptHeap();
+        using var later = new Turn(grown, frozenChains, windows, batch);
+        using var all = new Turn(whole, frozenChains: 0, windows, batch);
+        for (var round = 0; round < rounds; round++)
         {
-            later.Add(Step(grown, frozenChains, windows, batch, steps));
-            all.Add(Step(whole, frozenChains: 0, windows, batch, steps));
+            later.Run(result.GetValue(_steps));
+            all.Run(result.GetValue(_steps));
         }
 
         var settings = _growth.Model.Describe(result, grown);
         settings.Add("sequence", length);
         settings.Add("batch", batch);
-        settings.Add("rounds", result.GetValue(_rounds));
+        settings.Add("rounds", rounds);
         var report = new Report($"A training step of {batch} x {length} tokens, {{{grown.Config.Layout}}}", settings);
-        var (laterTimes, allTimes) = (new Samples(later), new Samples(all));
-        report.Add("later chains", laterTimes, basis: allTimes);
-        report.Add("all chains", allTimes, basis: allTimes);
-        report.Add("later chains, speed", laterTimes.Select(TokensPerSecond), "tokens/s");
-        report.Add("all chains, speed", allTimes.Select(TokensPerSecond), "tokens/s");
+        report.Add("later chains", later.Phases.Step, basis: all.Phases.Step);
+        report.Add("all chains", all.Phases.Step, basis: all.Phases.Step);
+        report.Add("later chains, speed", later.Phases.Step.Select(TokensPerSecond), "tokens/s");
+        report.Add("all chains, speed", all.Phases.Step.Select(TokensPerSecond), "tokens/s");
+        later.AddTo(report, "later chains");
+        all.AddTo(report, "all chains");
         return report;
 
         double TokensPerSecond(double milliseconds) => batch * length * 1000 / milliseconds;
@@ -69,22 +68,34 @@ internal sealed class TrainStepCommand : Benchmark
         return [.. Enumerable.Range(0, count).Select(_ => random.Next(vocabulary))];
     }
 
-    /// <summary>Milliseconds of a step, the median of a turn.</summary>
-    private static double Step(CoLMModel model, int frozenChains, TokenWindows windows, int batch, int steps)
+    /// <summary>One way to train, with its products.</summary>
+    private sealed class Turn : IDisposable
     {
-        var options = new ChainExpansionEstimator.Options { BatchSize = batch, MaxSteps = WarmUpSteps + steps };
-        var trainedScales = model.Config.Layout.ChainCount - frozenChains;
-        double[] lastScale = [.. Enumerable.Repeat(0.0, trainedScales - 1), 1];
-        var objective = new LanguageModelObjective(model, frozenChains, windows, batch, lastScale);
-        Parameter[] parameters = [.. model.parameters().Where(parameter => parameter.requires_grad)];
-        var times = new List<double>();
-        var start = Stopwatch.GetTimestamp();
-        new Trainer(options, validate: null, asked: () => StopRequest.None, progress =>
+        private readonly LanguageModelObjective _objective;
+        private readonly StepProducts _products;
+        private readonly int _batch;
+
+        public Turn(CoLMModel model, int frozenChains, TokenWindows windows, int batch)
         {
-            if (progress.Step > WarmUpSteps)
-                times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
-            start = Stopwatch.GetTimestamp();
-        }).Train(objective, parameters);
-        return new Samples(times).Median;
+            double[] lastScale = [.. Enumerable.Repeat(0.0, model.Config.Layout.ChainCount - frozenChains - 1), 1];
+            _batch = batch;
+            _objective = new LanguageModelObjective(model, frozenChains, windows, batch, lastScale);
+            var rows = batch * windows.Length;
+            _products = new StepProducts(model.Config, frozenChains, rows, rows, headRows: rows, model.DataType, model.Device);
+            _products.Run();
+        }
+
+        public StepPhases Phases { get; } = new();
+
+        public void Run(int steps)
+        {
+            _products.Run();
+            Phases.Run(new ChainExpansionEstimator.Options { BatchSize = _batch }, _objective,
+                [.. _objective.Model.parameters().Where(parameter => parameter.requires_grad)], steps);
+        }
+
+        public void AddTo(Report report, string name) => Phases.AddTo(report, name, _products);
+
+        public void Dispose() => _products.Dispose();
     }
 }

@@ -2,9 +2,9 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using Microsoft.ML.CoLM;
+using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Modules;
 using Microsoft.ML.CoLM.Training;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace Benchmarks;
@@ -17,8 +17,6 @@ internal sealed class TuneStepCommand : Benchmark
 {
     private const int ClassCount = 2;
 
-    // A turn's first step makes the optimizer's state.
-    private const int WarmUpSteps = 1;
     private const int BatchesOfRows = 4;
 
     private readonly GrowthOptions _growth = new();
@@ -56,17 +54,18 @@ internal sealed class TuneStepCommand : Benchmark
             Console.WriteLine(turn.Peak(steps));
             return null;
         }
+        using var heap = new KeptHeap();
         using var later = new Turn(model, frozenChains, rows, batch);
         using var reusing = new Turn(model, frozenChains, rows, batch, reuses: true);
         using var all = new Turn(model, frozenChains: 0, rows, batch);
-        reusing.Step(BatchesOfRows); // its first epoch
+        foreach (var turn in new[] { later, reusing, all })
+            turn.RunFirstEpoch();
 
-        var (laterTimes, reusingTimes, allTimes) = (new List<double>(), new List<double>(), new List<double>());
         for (var round = 0; round < result.GetValue(_rounds); round++)
         {
-            laterTimes.Add(later.Step(steps));
-            reusingTimes.Add(reusing.Step(steps));
-            allTimes.Add(all.Step(steps));
+            later.Run(steps);
+            reusing.Run(steps);
+            all.Run(steps);
         }
 
         var settings = _growth.Model.Describe(result, model);
@@ -74,10 +73,13 @@ internal sealed class TuneStepCommand : Benchmark
         settings.Add("batch", batch);
         settings.Add("rounds", result.GetValue(_rounds));
         var report = new Report($"A tuning step of {batch} rows of {length} tokens, {{{model.Config.Layout}}}", settings);
-        var basis = new Samples(allTimes);
+        var basis = all.Phases.Step;
         report.Add("full fine-tuning", basis, basis: basis);
-        report.Add("later chains", new Samples(laterTimes), basis: basis);
-        report.Add("later chains, features kept", new Samples(reusingTimes), basis: basis);
+        report.Add("later chains", later.Phases.Step, basis: basis);
+        report.Add("later chains, features kept", reusing.Phases.Step, basis: basis);
+        all.AddTo(report, "full fine-tuning");
+        later.AddTo(report, "later chains");
+        reusing.AddTo(report, "features kept");
         if (OperatingSystem.IsLinux())
         {
             var memory = PeakInAProcessOfItsOwn(frozenChains: 0);
@@ -117,6 +119,7 @@ internal sealed class TuneStepCommand : Benchmark
         private readonly ChainHead _head;
         private readonly FrozenFeatures? _frozen;
         private readonly PredictionObjective _objective;
+        private readonly StepProducts _products;
 
         public Turn(CoLMModel model, int frozenChains, int[][] rows, int batch, bool reuses = false)
         {
@@ -130,7 +133,13 @@ internal sealed class TuneStepCommand : Benchmark
                 .Select(scale => scale >= frozenChains ? 1.0 : 0)];
             _objective = new PredictionObjective(new ExampleFeatures(_model, frozenChains, rows, _frozen), _head, labels,
                 new ExampleOrder(Array.ConvertAll(rows, row => row.Length), batch, seed: 1), new ClassLoss(), weights);
+            var tokens = batch * rows[0].Length;
+            _products = new StepProducts(model.Config, frozenChains, frozenRows: reuses ? 0 : tokens,
+                ExampleFeatures.NeedLastAlone(model.Config, frozenChains, _head.Pooling) ? batch : tokens, headRows: 0,
+                model.DataType, model.Device);
         }
+
+        public StepPhases Phases { get; } = new();
 
         /// <summary>MiB above what was resident before.</summary>
         public double Peak(int steps)
@@ -138,34 +147,36 @@ internal sealed class TuneStepCommand : Benchmark
             using (no_grad())
                 _objective.Loss(0).Sum.Dispose(); // code and libtorch's own memory are there now
             var before = ResidentMemory.ResetPeak();
-            Step(steps);
+            Train(new StepPhases(), steps);
             return ResidentMemory.Peak() - before;
         }
 
-        /// <summary>Milliseconds of a step, the median of a turn.</summary>
-        public double Step(int steps)
+        /// <summary>Warms up, and keeps what the frozen chains compute.</summary>
+        public void RunFirstEpoch()
         {
-            var options = new ChainTuningEstimator.Options { MaxSteps = WarmUpSteps + steps };
-            Parameter[] parameters =
-            [
-                .. _model.named_parameters()
-                    .Where(entry => entry.parameter.requires_grad && ParameterName.Parse(entry.name).Module != ParameterName.Head)
-                    .Select(entry => entry.parameter),
-                .. _head.parameters(),
-            ];
-            var times = new List<double>();
-            var start = Stopwatch.GetTimestamp();
-            new Trainer(options, validate: null, asked: () => StopRequest.None, progress =>
-            {
-                if (progress.Step > WarmUpSteps)
-                    times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
-                start = Stopwatch.GetTimestamp();
-            }).Train(_objective, parameters);
-            return new Samples(times).Median;
+            _products.Run();
+            Train(new StepPhases(), BatchesOfRows);
         }
+
+        public void Run(int steps)
+        {
+            _products.Run();
+            Train(Phases, steps);
+        }
+
+        public void AddTo(Report report, string name) => Phases.AddTo(report, name, _products);
+
+        private void Train(StepPhases phases, int steps) => phases.Run(new ChainTuningEstimator.Options(), _objective,
+        [
+            .. _model.named_parameters()
+                .Where(entry => entry.parameter.requires_grad && ParameterName.Parse(entry.name).Module != ParameterName.Head)
+                .Select(entry => entry.parameter),
+            .. _head.parameters(),
+        ], steps);
 
         public void Dispose()
         {
+            _products.Dispose();
             _frozen?.Dispose();
             _head.Dispose();
             _model.Dispose();

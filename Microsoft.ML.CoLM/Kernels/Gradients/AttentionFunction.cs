@@ -15,6 +15,7 @@ internal sealed class AttentionFunction : SingleTensorFunction<AttentionFunction
     // and a step of `train-step --model stories260K --dtype bfloat16` twice the processor's time.
     private const int WidestHead = 32;
     private const int LongestSequence = 2048;
+    private const int ShortestOfWide = 32;
 
     // Elements of a mask: 16 MiB, and four times as much where libtorch makes numbers of it.
     private const int MaskAtOnce = 1 << 24;
@@ -34,9 +35,7 @@ internal sealed class AttentionFunction : SingleTensorFunction<AttentionFunction
     /// <returns>[groups, queries, length, d].</returns>
     public static Tensor Apply(Tensor queries, Tensor keys, Tensor values)
     {
-        var suitsKernel = queries.device_type == DeviceType.CPU &&
-            queries.dtype is ScalarType.Float32 or ScalarType.BFloat16 && queries.size(3) <= WidestHead && queries.size(2) <= LongestSequence;
-        if (!suitsKernel)
+        if (!Suits(queries))
         {
             return nn.functional.scaled_dot_product_attention(
                 queries, keys.expand(queries.shape), values.expand(queries.shape), is_casual: true);
@@ -142,11 +141,21 @@ internal sealed class AttentionFunction : SingleTensorFunction<AttentionFunction
             BackwardKernel backward = VectorWidth.Floats >= Floats8.Count
                 ? AttentionKernel<Floats8>.Backward
                 : AttentionKernel<Floats4>.Backward;
+            if (IsWide(queries))
+                backward = VectorWidth.Floats == Floats16.Count ? WideAttentionKernel<Floats16>.Backward : WideAttentionKernel<Floats8>.Backward;
             backward(ShapeOf(queries), Address(queries), Address(keys), Address(values),
                 Address(output), Address(saved[4]), Address(gradient), Address(queryGradient),
                 keyGradient is null ? 0 : Address(keyGradient), valueGradient is null ? 0 : Address(valueGradient));
             return [queryGradient.to(type), keyGradient?.to(type), valueGradient?.to(type)];
         });
+
+    // Wide heads where the library's products are the faster ones; of a few queries, there is little to multiply.
+    private static bool Suits(Tensor queries) => queries.device_type == DeviceType.CPU && queries.size(2) <= LongestSequence &&
+        (IsWide(queries)
+            ? queries.dtype == ScalarType.Float32 && BatchedGemm.ArePreferred && queries.size(2) >= ShortestOfWide
+            : queries.dtype is ScalarType.Float32 or ScalarType.BFloat16);
+
+    private static bool IsWide(Tensor queries) => queries.size(3) > WidestHead;
 
     private static (Tensor Output, Tensor LogSums) Forward(Tensor queries, Tensor keys, Tensor values)
     {
@@ -158,6 +167,8 @@ internal sealed class AttentionFunction : SingleTensorFunction<AttentionFunction
         ForwardKernel forward = VectorWidth.Floats >= Floats8.Count
             ? AttentionKernel<Floats8>.Forward
             : AttentionKernel<Floats4>.Forward;
+        if (IsWide(queries))
+            forward = VectorWidth.Floats == Floats16.Count ? WideAttentionKernel<Floats16>.Forward : WideAttentionKernel<Floats8>.Forward;
         forward(ShapeOf(queries), Address(queries), Address(keys), Address(values), Address(output), Address(logSums));
         return (output.to(type).MoveToOuterDisposeScope(), logSums.MoveToOuterDisposeScope());
     }

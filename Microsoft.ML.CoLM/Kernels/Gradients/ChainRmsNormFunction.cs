@@ -46,6 +46,20 @@ internal sealed class ChainRmsNormFunction : SingleTensorFunction<ChainRmsNormFu
             var results = new Tensor?[count + 2];
             var inputGradient = empty_like(x);
             long start = 0;
+            if (RmsNormKernel.Suits(x, [.. saved.GetRange(1, count)]))
+            {
+                (x, var gradient) = (x.contiguous(), grad_output.contiguous());
+                inputGradient = empty(x.shape, dtype: x.dtype);
+                for (var i = 0; i < count; i++)
+                {
+                    var weight = saved[1 + i];
+                    results[2 + i] = needsGradient[i] ? empty(weight.shape, dtype: weight.dtype) : null;
+                    RmsNormKernel.Backward(x, saved[1 + count + i], weight, start, gradient, inputGradient, results[2 + i]);
+                    start += weight.size(0);
+                }
+                results[0] = inputGradient;
+                return results;
+            }
             for (var i = 0; i < count; i++)
             {
                 var (weight, inverseNorm) = (saved[1 + i], saved[1 + count + i]);
@@ -66,6 +80,8 @@ internal sealed class ChainRmsNormFunction : SingleTensorFunction<ChainRmsNormFu
 
     private static Tensor Forward(Tensor x, double epsilon, Tensor[] weights, List<Tensor>? inverseNorms)
     {
+        if (RmsNormKernel.Suits(x, weights))
+            return ByKernel(x, epsilon, weights, inverseNorms);
         var y = empty_like(x);
         using var bias = epsilon.ToScalar();
         long start = 0;
@@ -75,6 +91,21 @@ internal sealed class ChainRmsNormFunction : SingleTensorFunction<ChainRmsNormFu
             var own = x.narrow(1, start, weight.size(0)).to(float32);
             var inverseNorm = own.pow(Scalars.Two).mean([1], keepdim: true).add_(bias, Scalars.One).rsqrt_();  // [rows, 1]
             y.narrow(1, start, weight.size(0)).copy_(own.mul(inverseNorm)).mul_(weight);
+            inverseNorms?.Add(inverseNorm);
+            start += weight.size(0);
+        }
+        return y;
+    }
+
+    private static Tensor ByKernel(Tensor x, double epsilon, Tensor[] weights, List<Tensor>? inverseNorms)
+    {
+        x = x.contiguous();
+        var y = empty(x.shape, dtype: x.dtype);
+        long start = 0;
+        foreach (var weight in weights)
+        {
+            var inverseNorm = empty([x.size(0), 1], dtype: float32);
+            RmsNormKernel.Forward(x, y, inverseNorm, weight, start, epsilon);
             inverseNorms?.Add(inverseNorm);
             start += weight.size(0);
         }

@@ -62,9 +62,12 @@ internal sealed class ScaleCrossEntropyFunction : SingleTensorFunction<ScaleCros
         {
             var types = (ScalarType?[])ctx.get_data(Needs);
             var saved = new Queue<Tensor>(ctx.get_saved_variables());
-            // In place: nobody else reads them, and a head's gradient is as large as the head.
+            // In place: nobody else reads them, and a head's gradient is as large as the head. A training multiplies them by one.
+            var isOne = grad_output.device_type == DeviceType.CPU && Scalars.Read(grad_output) == 1;
             return [null, null, null,
-                .. types.Select(type => type is { } own ? saved.Dequeue().mul_(grad_output).to(own) : null)];
+                .. types.Select(type => type is { } own ? Scaled(saved.Dequeue()).to(own) : null)];
+
+            Tensor Scaled(Tensor gradient) => isOne ? gradient : gradient.mul_(grad_output);
         });
 
     /// <summary>The loss, and the gradients that are needed.</summary>
@@ -81,7 +84,7 @@ internal sealed class ScaleCrossEntropyFunction : SingleTensorFunction<ScaleCros
             if (needs[i])
                 gradients![i] = empty_like(features[i]);
             if (needs[heads.Length + i])
-                gradients![heads.Length + i] = zeros(heads[i].shape, dtype: sumType, device: heads[i].device);
+                gradients![heads.Length + i] = empty(heads[i].shape, dtype: sumType, device: heads[i].device);
         }
 
         var losses = new List<Tensor>();
@@ -92,7 +95,7 @@ internal sealed class ScaleCrossEntropyFunction : SingleTensorFunction<ScaleCros
             var count = Math.Min(block, rows - first);
             var own = Array.ConvertAll(features[..chains], x => x.narrow(0, first, count));
             var (loss, logitGradients) = OfBlock(
-                own, heads, targets.narrow(0, first, count).unsqueeze(1), weights, sumType, gradients is not null);
+                own, heads, targets.narrow(0, first, count), weights, sumType, gradients is not null);
             losses.Add(loss.MoveToOuterDisposeScope());
             if (gradients is not null)
                 AddGradients(own, heads, logitGradients, gradients, first);
@@ -104,6 +107,9 @@ internal sealed class ScaleCrossEntropyFunction : SingleTensorFunction<ScaleCros
     private static (Tensor Loss, Tensor?[] Gradients) OfBlock(
         Tensor[] features, Tensor[] heads, Tensor targets, double[] weights, ScalarType sumType, bool needsGradients)
     {
+        if (CrossEntropyKernel.Suits(features[0]))
+            return OfBlockByKernel(features, heads, targets, weights, needsGradients);
+        targets = targets.unsqueeze(1);
         var gradients = new Tensor?[features.Length];
         Tensor? logits = null, sum = null;
         for (var i = 0; i < features.Length; i++)
@@ -128,6 +134,27 @@ internal sealed class ScaleCrossEntropyFunction : SingleTensorFunction<ScaleCros
             }
         }
         return (sum!, gradients);
+    }
+
+    /// <summary>The last scale's gradient takes the place of its logits, unless others are to be added to it in a wider type.</summary>
+    private static (Tensor Loss, Tensor?[] Gradients) OfBlockByKernel(
+        Tensor[] features, Tensor[] heads, Tensor targets, double[] weights, bool needsGradients)
+    {
+        var gradients = new Tensor?[features.Length];
+        var isAlone = Array.FindIndex(weights, weight => weight != 0) == features.Length - 1;
+        Tensor? logits = null;
+        var sum = 0.0;
+        for (var i = 0; i < features.Length; i++)
+        {
+            logits = HeadGemm.AddOver(logits, features[i], heads[i]);
+            if (weights[i] == 0)
+                continue;
+            var replaces = i == features.Length - 1 && (isAlone || logits.dtype == ScalarType.Float32);
+            if (needsGradients)
+                gradients[i] = replaces ? logits : empty(logits.shape, dtype: ScalarType.Float32);
+            sum += weights[i] * CrossEntropyKernel.Sum(logits, targets, gradients[i], weights[i]);
+        }
+        return (tensor((float)sum), gradients);
     }
 
     private static (Tensor Loss, Tensor Probabilities) OfScale(Tensor logits, Tensor targets)
@@ -158,29 +185,30 @@ internal sealed class ScaleCrossEntropyFunction : SingleTensorFunction<ScaleCros
                     .copy_(ChainLinearKernel.InputGradient(narrow, heads[i].size(1), earlierWidth: 0, [new(heads[i])]));
             }
             if (gradients[heads.Length + i] is { } headGradient)
-                AddHeadGradient(headGradient, narrow, features[i]);
+                AddHeadGradient(headGradient, narrow, features[i], adds: first > 0);
         }
     }
 
-    // sum += gradientᵀ · x
-    private static void AddHeadGradient(Tensor sum, Tensor gradient, Tensor x)
+    // sum = gradientᵀ · x, or sum += gradientᵀ · x
+    private static void AddHeadGradient(Tensor sum, Tensor gradient, Tensor x, bool adds)
     {
         if (BatchedGemm.Suit(x))
         {
             var term = new GemmTerm(MatrixView.Of(gradient).Transposed(), MatrixView.Of(x), (int)x.size(0));
-            BatchedGemm.Run([new(MatrixView.Of(sum), (int)sum.size(0), (int)sum.size(1), [term], Adds: true)]);
+            BatchedGemm.Run([new(MatrixView.Of(sum), (int)sum.size(0), (int)sum.size(1), [term], adds)]);
             return;
         }
         if (sum.dtype == gradient.dtype)
         {
-            sum.addmm_(gradient.t(), x, beta: 1, alpha: 1);
+            sum.addmm_(gradient.t(), x, beta: adds ? 1 : 0, alpha: 1);
             return;
         }
         for (long row = 0; row < sum.size(0); row += HeadRowsAtOnce)
         {
             using var scope = NewDisposeScope();
             var count = Math.Min(HeadRowsAtOnce, sum.size(0) - row);
-            sum.narrow(0, row, count).add_(gradient.narrow(1, row, count).t().mm(x), Scalars.One);
+            var (part, product) = (sum.narrow(0, row, count), gradient.narrow(1, row, count).t().mm(x));
+            _ = adds ? part.add_(product, Scalars.One) : part.copy_(product);
         }
     }
 }

@@ -18,12 +18,17 @@ internal sealed class SwiGluFunction : SingleTensorFunction<SwiGluFunction>
         if (is_grad_enabled())
             return apply(gate, up, widths);
         using var scope = NewDisposeScope();
-        return Silu(gate, widths).mul_(up).MoveToOuterDisposeScope();
+        return (SwiGluKernel.Suits(gate) ? ByKernel(gate, up) : Silu(gate, widths).mul_(up)).MoveToOuterDisposeScope();
     }
 
     public override Tensor forward(AutogradContext ctx, params object[] vars)
     {
         var (gate, up) = ((Tensor)vars[0], (Tensor)vars[1]);
+        if (SwiGluKernel.Suits(gate))
+        {
+            ctx.save_for_backward([gate, up]);
+            return ByKernel(gate, up);
+        }
         var activated = Silu(gate, (long[])vars[2]);
         ctx.save_for_backward([gate, up, activated]);
         return activated.mul(up);
@@ -33,12 +38,26 @@ internal sealed class SwiGluFunction : SingleTensorFunction<SwiGluFunction>
         BackwardResults.Keep(grad_output, () =>
         {
             var saved = ctx.get_saved_variables();
-            var (gate, up, activated) = (saved[0], saved[1], saved[2]);
+            var (gate, up) = (saved[0], saved[1]);
+            if (SwiGluKernel.Suits(gate))
+            {
+                var (gateGradient, upGradient) = (empty(gate.shape, dtype: gate.dtype), empty(gate.shape, dtype: gate.dtype));
+                SwiGluKernel.Backward(gate.contiguous(), up.contiguous(), grad_output.contiguous(), gateGradient, upGradient);
+                return [gateGradient, upGradient, null];
+            }
+            var activated = saved[2];
             // silu'(x) = s + silu(x) · (1 - s) with s the sigmoid of x
             var sigmoid = gate.sigmoid();
             var slope = sigmoid.addcmul(activated, sigmoid.neg().add_(Scalars.One, Scalars.One), Scalars.One);
             return [slope.mul_(up).mul_(grad_output), grad_output.mul(activated), null];
         });
+
+    private static Tensor ByKernel(Tensor gate, Tensor up)
+    {
+        var y = empty(gate.shape, dtype: gate.dtype, device: gate.device);
+        SwiGluKernel.Forward(gate.contiguous(), up.contiguous(), y);
+        return y;
+    }
 
     // Chain by chain, each on memory of its own: libtorch's vectorised exponential differs in the last bit from the
     // one it uses at the ends of a block, so an element's value would depend on the chains beside it.

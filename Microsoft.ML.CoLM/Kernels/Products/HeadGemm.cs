@@ -26,6 +26,18 @@ internal static class HeadGemm
         return logits is null ? product : logits.add(product, Scalars.One);
     }
 
+    /// <summary>As <see cref="Add"/>, without gradients, and in the memory of the logits where there are some.</summary>
+    public static Tensor AddOver(Tensor? logits, Tensor own, Tensor head)
+    {
+        if (!BatchedGemm.Suit(own))
+            return logits?.addmm_(own, head.t(), beta: 1, alpha: 1) ?? own.mm(head.t());
+        using var scope = NewDisposeScope();
+        var sum = logits ?? empty(own.size(0), head.size(0), dtype: own.dtype).MoveToOuterDisposeScope();
+        var term = new GemmTerm(MatrixView.Of(own), MatrixView.Of(head).Transposed(), (int)own.size(1));
+        BatchedGemm.Run([new(MatrixView.Of(sum), (int)sum.size(0), (int)sum.size(1), [term], Adds: logits is not null)]);
+        return sum;
+    }
+
     /// <summary>
     /// As <see cref="Add"/>, in the memory of the logits, which are float32 whatever the others are: in bfloat16, likely tokens
     /// would often be equally likely. Without gradients.

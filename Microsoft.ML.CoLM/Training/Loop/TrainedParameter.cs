@@ -50,6 +50,9 @@ internal sealed class TrainedParameter : IDisposable
     /// <summary>What AdamW changes.</summary>
     public Tensor Weights { get; }
 
+    /// <summary>The weights' rounded copy; null where the model computes with the weights themselves.</summary>
+    public Tensor? Rounded => IsRounded ? Parameter : null;
+
     /// <summary>AdamW's mean gradient.</summary>
     public Tensor Mean { get; }
 

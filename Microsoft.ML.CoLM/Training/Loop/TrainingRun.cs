@@ -39,14 +39,21 @@ internal sealed class TrainingRun(IReadOnlyList<TrainedParameter> parameters, Be
     public double GradientNorm()
     {
         using var scope = NewDisposeScope();
+        var squares = 0.0;
         List<Tensor> norms = [];
         foreach (var parameter in parameters)
         {
             using var own = NewDisposeScope();
-            if (parameter.Gradient is { } gradient)
-                norms.Add(gradient.norm().MoveToOuterDisposeScope());
+            if (parameter.StoredGradient is not { } gradient)
+                continue;
+            if (AdamWKernel.Suits(parameter.Weights, gradient))
+                squares += AdamWKernel.SumOfSquares(gradient.contiguous());
+            else
+                norms.Add(parameter.Gradient!.norm().MoveToOuterDisposeScope());
         }
-        return norms.Count == 0 ? 0 : Scalars.Read(stack(norms).norm());
+        if (norms.Count > 0)
+            squares += Math.Pow(Scalars.Read(stack(norms).norm()), 2);
+        return Math.Sqrt(squares);
     }
 
     /// <summary>Adds the gradients of one of several passes to those before it.</summary>

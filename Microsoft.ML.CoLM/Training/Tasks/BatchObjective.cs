@@ -11,6 +11,9 @@ internal abstract class BatchObjective(int seed = 0)
     /// <summary>The model that is trained.</summary>
     public abstract CoLMModel Model { get; }
 
+    /// <summary>Called between a batch's features and what a head makes of them, to measure both; null for nobody.</summary>
+    public Action? BeforeHead { get; set; }
+
     /// <summary>Batches of so many passes over the data.</summary>
     public abstract long BatchesOf(int epochs);
 

@@ -35,6 +35,7 @@ internal sealed class CompletionObjective(
         }
         var device = Model.Device;
         var read = features.Rows(chosen, padded, tensor(rows, device: device));        // [response tokens, D]
+        BeforeHead?.Invoke();
         var sum = Model.Head.CrossEntropy(read, new ChainRange(0, Model.Config.ChainCount), earlier: null,
             tensor(targets, device: device), scaleWeights);
         return new(sum.MoveToOuterDisposeScope(), targets.Count, padded.TokenCount);

@@ -25,6 +25,7 @@ internal sealed class LanguageHeadObjective(CoLMModel model, TokenWindows window
         var (inputs, targets) = windows.Batch(batch * batchSize, batchSize, model.Device);
         var chains = new ChainRange(0, model.Config.ChainCount);
         using var prefix = model.Prefix(inputs, chains.End);
+        BeforeHead?.Invoke();
         var sum = model.Head.CrossEntropy(prefix.HeadInput!, chains, earlier: null, targets.view(-1), scaleWeights);
         var tokens = (long)batchSize * windows.Length;
         return new(sum.MoveToOuterDisposeScope(), tokens, tokens);

@@ -29,6 +29,7 @@ internal sealed class LanguageModelObjective(
         var chains = new ChainRange(frozenChains, model.Config.ChainCount);
         using var prefix = frozenChains == 0 ? null : model.Prefix(inputs, frozenChains);
         var features = model.Features(inputs, chains, prefix);
+        BeforeHead?.Invoke();
         var sum = model.Head.CrossEntropy(features, chains, prefix?.HeadInput, targets.view(-1), scaleWeights);
         var tokens = (long)count * windows.Length;
         return new(sum.MoveToOuterDisposeScope(), tokens, tokens);

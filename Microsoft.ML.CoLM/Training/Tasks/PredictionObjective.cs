@@ -28,6 +28,7 @@ internal sealed class PredictionObjective(
         var chosen = order.Examples(batch);
         var padded = features.Batch(chosen);
         var pooled = features.Pooled(chosen, padded, head.Pooling);                 // [examples, D]
+        BeforeHead?.Invoke();
         var scales = head.Scales(pooled, new ChainRange(0, Model.Config.ChainCount), earlier: null);
         var own = Array.ConvertAll(chosen, example => labels[example]);
         var sum = ScaleLosses.Sum(scales, scaleWeights, outputs => loss.Sum(outputs, own));
