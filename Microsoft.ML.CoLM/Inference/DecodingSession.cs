@@ -188,8 +188,15 @@ internal abstract class DecodingSession : IDecodingSession
         }
     }
 
+    /// <summary>The cache's tensors are about to be replaced by larger ones.</summary>
+    protected virtual void ReleaseCache()
+    {
+    }
+
     private void Reserve(int length)
     {
+        if (length > Cache.Capacity)
+            ReleaseCache();
         Cache.Reserve(length);
         History?.Reserve(Cache.Capacity);
     }
