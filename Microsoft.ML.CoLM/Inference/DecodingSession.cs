@@ -133,6 +133,8 @@ internal abstract class DecodingSession : IDecodingSession
 
     public abstract ReadOnlySpan<float> Logits(int slot);
 
+    public virtual bool TryFindLargest(int firstSlot, Span<LargestLogit> found) => false;
+
     public void Trim(int sequence, int length) => Cache.Forget(length, sequence);
 
     public void Grow(int sequence, int chainCount)

@@ -57,6 +57,14 @@ internal interface IDecodingSession : IDisposable
     /// <summary>[V], the next token's logits at the scale that the slot was last run to; valid until it is run again, or a prompt is.</summary>
     ReadOnlySpan<float> Logits(int slot);
 
+    /// <summary>
+    /// Finds the most probable next tokens of some slots where the logits are, so that these need not be copied; false where
+    /// <see cref="Logits"/> copies nothing.
+    /// </summary>
+    /// <param name="firstSlot">The first slot.</param>
+    /// <param name="found">One for each slot from there on.</param>
+    bool TryFindLargest(int firstSlot, Span<LargestLogit> found) => false;
+
     /// <summary>Forgets a sequence's tokens from a length on.</summary>
     void Trim(int sequence, int length);
 

@@ -68,6 +68,20 @@ internal sealed class ModuleSession : DecodingSession
         return _copies[slot];
     }
 
+    public override bool TryFindLargest(int firstSlot, Span<LargestLogit> found)
+    {
+        using var noGradients = no_grad();
+        using var scope = NewDisposeScope();
+        var logits = _logits.narrow(0, firstSlot, found.Length).to(float32);
+        var (largest, tokens) = logits.max(1);
+        var probabilities = (largest - logits.logsumexp(1)).exp_();
+        // One copy for all; double numbers hold every id.
+        var numbers = stack([tokens.to(float64), largest.to(float64), probabilities.to(float64)]).cpu().data<double>();
+        for (var i = 0; i < found.Length; i++)
+            found[i] = new((int)numbers[i], (float)numbers[found.Length + i], numbers[2 * found.Length + i]);
+        return true;
+    }
+
     protected override void ReleaseCache() => _cached.Clear();
 
     protected override void Free()

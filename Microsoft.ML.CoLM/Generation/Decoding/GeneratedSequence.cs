@@ -135,13 +135,16 @@ internal sealed class GeneratedSequence
             nameof(GenerationOptions.ChainSchedule));
     }
 
+    /// <summary>Whether more is asked of logits than a token.</summary>
+    public bool AsksForConfidence => _options.ChainSchedule is not null;
+
     /// <summary>Chooses the next token and appends it.</summary>
     /// <param name="sampler">Chooses.</param>
     /// <param name="logits">[V].</param>
     public void AppendSample(TokenSampler sampler, ReadOnlySpan<float> logits)
     {
         int token;
-        if (_options.ChainSchedule is null)
+        if (!AsksForConfidence)
         {
             token = sampler.Sample(logits, History, Random);
         }

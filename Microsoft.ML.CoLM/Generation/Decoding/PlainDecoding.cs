@@ -15,6 +15,7 @@ internal sealed class PlainDecoding
     private readonly List<GeneratedSequence> _batch = [];
     private readonly Queue<GeneratedSequence> _waiting;
     private readonly DecodingRow[] _rows;
+    private readonly LargestLogit[] _largest;
     private readonly int _places;
 
     /// <param name="session">The running model.</param>
@@ -27,6 +28,7 @@ internal sealed class PlainDecoding
         (_session, _sampler, _places) = (session, sampler, places);
         _waiting = new(sequences.Where(sequence => sequence.FinishReason is null));
         _rows = new DecodingRow[Math.Min(session.SlotCount, places)];
+        _largest = new LargestLogit[_rows.Length];
     }
 
     /// <summary>Generates until every sequence has ended.</summary>
@@ -104,10 +106,15 @@ internal sealed class PlainDecoding
             _rows[i] = _batch[i].LastRow;
         }
         _session.Run(_rows.AsSpan(0, _batch.Count), firstSlot: 0, new ChainRange(0, chainCount));
+        var isFound = _sampler.TakesLargest && !_batch[0].AsksForConfidence &&
+            _session.TryFindLargest(firstSlot: 0, _largest.AsSpan(0, _batch.Count));
         for (var i = 0; i < _batch.Count; i++)
         {
             _batch[i].FullPassCount++;
-            _batch[i].AppendSample(_sampler, _session.Logits(i));
+            if (isFound)
+                _batch[i].Append(TokenSampler.Take(_largest[i]));
+            else
+                _batch[i].AppendSample(_sampler, _session.Logits(i));
         }
         _batch.Clear();
     }

@@ -20,6 +20,7 @@ internal sealed class Speculation
     private readonly DraftPolicy _policy;
     private readonly int _maxDraftTokens;
     private readonly DecodingRow[] _rows;
+    private readonly LargestLogit[] _largest;
     private readonly TokenDistribution[] _drafts;
     private readonly TokenDistribution _target = new();
     private readonly double[] _scratch;
@@ -39,6 +40,7 @@ internal sealed class Speculation
         _maxDraftTokens = Math.Min(Math.Min(options.MaxDraftTokens, session.SlotCount - 1), config.ContextLength);
         _policy = new DraftPolicy(DraftPolicy.DraftCost(config.Layout, options.ChainsInUse(config)), _maxDraftTokens);
         _rows = new DecodingRow[_maxDraftTokens + 1];
+        _largest = new LargestLogit[_maxDraftTokens + 1];
         _drafts = [.. Enumerable.Range(0, _maxDraftTokens + 1).Select(_ => new TokenDistribution())];
         _scratch = sampler.IsGreedy ? [] : new double[config.VocabularySize];
     }
@@ -96,6 +98,11 @@ internal sealed class Speculation
     /// <summary>The first chain's token after a row.</summary>
     private int Propose(int slot, out double topProbability)
     {
+        if (TryFindLargest(slot, count: 1))
+        {
+            topProbability = _largest[slot].Probability;
+            return TokenSampler.Take(_largest[slot]);
+        }
         var logits = _session.Logits(slot);
         if (_sampler.IsGreedy)
         {
@@ -114,19 +121,26 @@ internal sealed class Speculation
     /// <returns>How many drafted tokens were appended.</returns>
     private int Verify(int drafted)
     {
+        var isFound = TryFindLargest(slot: 0, drafted + 1);
         for (var accepted = 0; accepted < drafted; accepted++)
         {
             var draft = _rows[accepted + 1].Token;
-            var token = Choose(draft, accepted);
+            var token = isFound ? TokenSampler.Take(_largest[accepted]) : Choose(draft, accepted);
             _sequence.Append(token);
             if (token != draft)
                 return accepted;
             if (_sequence.FinishReason is not null)
                 return accepted + 1;
         }
-        _sequence.AppendSample(_sampler, _session.Logits(drafted));
+        if (isFound)
+            _sequence.Append(TokenSampler.Take(_largest[drafted]));
+        else
+            _sequence.AppendSample(_sampler, _session.Logits(drafted));
         return drafted;
     }
+
+    private bool TryFindLargest(int slot, int count) => _sampler.TakesLargest && !_sequence.AsksForConfidence &&
+        _session.TryFindLargest(slot, _largest.AsSpan(slot, count));
 
     /// <summary>The drafted token where it is accepted, or another.</summary>
     private int Choose(int draft, int slot)

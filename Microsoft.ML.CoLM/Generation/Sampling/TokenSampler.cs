@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Microsoft.ML.CoLM.Inference;
 
 namespace Microsoft.ML.CoLM.Generation;
 
@@ -32,6 +33,17 @@ internal sealed class TokenSampler
 
     /// <summary>Whether the most probable token is taken.</summary>
     public bool IsGreedy => _temperature == 0;
+
+    /// <summary>Whether the token of the largest logit is taken, whatever came before it.</summary>
+    public bool TakesLargest => IsGreedy && _penalty == 1;
+
+    /// <summary>The token of the largest logit.</summary>
+    /// <exception cref="InvalidOperationException">Logits are not numbers.</exception>
+    public static int Take(LargestLogit largest)
+    {
+        Number(largest.Logit);
+        return largest.Token;
+    }
 
     /// <summary>Chooses the next token.</summary>
     /// <param name="logits">[V].</param>
