@@ -10,10 +10,6 @@ namespace Microsoft.ML.CoLM.Tests.Inference;
 [TestClass, DoNotParallelize]
 public sealed class ModuleSessionTests
 {
-    // What a decoder layer of one chain takes, each in memory that is there: two norms, seven products, the turn, the cache's
-    // write, attention and the copy of what it gives, the activation and its product.
-    private const int OperatorsOfALayer = 15;
-
     public static IEnumerable<object[]> Models => SessionModels.All;
 
     [TestMethod]
@@ -26,6 +22,7 @@ public sealed class ModuleSessionTests
         int[] prompts = [70, 3, 61];
         int[][] tokens = [.. prompts.Select((prompt, i) => SessionModels.Tokens(model, prompt + 20, seed: i))];
         Tensor[] references = [.. tokens.Select(own => SessionModels.Reference(model, own, all))];
+        double[] tolerances = [.. tokens.Zip(references, (own, reference) => Tolerance(model, own, reference))];
         using var session = Create(model, prompts.Length);
         for (var sequence = 0; sequence < prompts.Length; sequence++)
             session.Prefill(sequence, tokens[sequence].AsSpan(0, prompts[sequence]), all);
@@ -45,8 +42,8 @@ public sealed class ModuleSessionTests
             session.Run(rows, firstSlot: 2, new ChainRange(0, all));
             for (var i = 0; i < rows.Length; i++)
             {
-                var reference = references[rows[i].Sequence];
-                SessionModels.Near(reference[rows[i].Position], session.Logits(2 + i), SessionModels.Tolerance(dtype, reference),
+                var (sequence, position, _) = rows[i];
+                SessionModels.Near(references[sequence][position], session.Logits(2 + i), tolerances[sequence],
                     $"{rows[i]} of {string.Join(", ", parts)}");
             }
         }
@@ -68,7 +65,7 @@ public sealed class ModuleSessionTests
         for (var chain = 1; chain < all; chain++)
             session.Run(rows, 0, new ChainRange(chain, chain + 1));
         for (var slot = 0; slot < rows.Length; slot++)
-            SessionModels.Near(reference[20 + slot], session.Logits(slot), SessionModels.Tolerance(dtype, reference));
+            SessionModels.Near(reference[20 + slot], session.Logits(slot), Tolerance(model, tokens, reference));
     }
 
     // Float16's cache grows in every session; the first row comes when it is full.
@@ -126,7 +123,9 @@ public sealed class ModuleSessionTests
             for (var slot = 0; slot < rows.Length; slot++)
             {
                 using var expected = tensor(own.Logits(slot).ToArray());
-                SessionModels.Near(expected, session.Logits(slot), SessionModels.Tolerance(float32, expected), $"{name}, {rows[slot]}");
+                // Both may be as far from the exact ones, on either side.
+                SessionModels.Near(
+                    expected, session.Logits(slot), 2 * SessionModels.Tolerance(float32, expected), $"{name}, {rows[slot]}");
             }
         }
     }
@@ -173,24 +172,47 @@ public sealed class ModuleSessionTests
     }
 
     [TestMethod]
-    [DataRow(1)]
-    [DataRow(12)]
-    public void ALayerIsOneCallOfFewOperators(int rowCount)
+    // Of one chain: two norms, seven products, the turn, the cache's write, attention, the copy of what it gives, and the
+    // activation and its product. Where there are more chains, norms are copied to where later ones read them.
+    [DataRow("4", 1, 1, 15)]
+    [DataRow("4", 1, 12, 15)]
+    [DataRow("4,2", 1, 1, 17)]
+    [DataRow("4,2", 2, 1, 29)]
+    [DataRow("4,4,2", 3, 1, 41)]
+    public void ALayerIsFewOperatorsOfOneCall(string layout, int chainCount, int rowCount, int expected)
     {
         if (!OperatorCalls.CanBeCounted)
             Assert.Inconclusive("Operators are counted on Linux and x64 alone.");
         var counts = new[] { 2, 3 }.Select(layerCount =>
         {
-            using var model = TestModels.Random(TestModels.Config(4) with { LayerCount = layerCount });
+            using var model = TestModels.Random(TestModels.Config([.. ChainLayout.Parse(layout).Heads]) with
+            {
+                LayerCount = layerCount,
+                KvSharing = true,
+            });
             using var session = Create(model, capacity: 60);
             session.Prefill(0, [1, 2, 3], 1);
             // Views are made by the first pass.
-            session.Run(Rows(3), 0, new ChainRange(0, 1));
-            return OperatorCalls.Of(() => session.Run(Rows(3 + rowCount), 0, new ChainRange(0, 1)));
+            session.Run(Rows(3), 0, new ChainRange(0, chainCount));
+            return OperatorCalls.Of(() => session.Run(Rows(3 + rowCount), 0, new ChainRange(0, chainCount)));
         }).ToArray();
-        Assert.AreEqual(OperatorsOfALayer, counts[1].Count - counts[0].Count, string.Join(' ', counts[1]));
+        Assert.AreEqual(expected, counts[1].Count - counts[0].Count, string.Join(' ', counts[1]));
 
         DecodingRow[] Rows(int start) => [.. Enumerable.Range(start, rowCount).Select(position => new DecodingRow(0, position, 4))];
+    }
+
+    // libtorch rounds features after every operation, which the CPU's kernels keep in float32: in bfloat16 a session may be as
+    // far from the exact logits as the modules are in that type, in other orders of summation half as far again.
+    private static double Tolerance(CoLMModel model, int[] tokens, Tensor reference)
+    {
+        var tolerance = SessionModels.Tolerance(model.DataType, reference);
+        if (model.DataType != bfloat16)
+            return tolerance;
+        using var noGradients = no_grad();
+        using var scope = NewDisposeScope();
+        var ids = tensor(Array.ConvertAll(tokens, token => (long)token)).unsqueeze(0);
+        var modules = model.forward(ids, model.Config.Layout.ChainCount)[0];
+        return Math.Max(tolerance, 1.5 * TensorAssert.MaxDifference(reference, modules));
     }
 
     private static IDecodingSession Create(CoLMModel model, int sequenceCount = 1, int capacity = 200) => DecodingSession.Create(
