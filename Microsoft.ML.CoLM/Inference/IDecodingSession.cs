@@ -6,8 +6,8 @@ namespace Microsoft.ML.CoLM.Inference;
 /// A few sequences that are being generated: their KV cache, and what the chains computed for the newest tokens.
 /// </summary>
 /// <remarks>
-/// A row's results are the same to the bit whichever rows are run beside it, and whether its chains are run in one range
-/// or in several. Not safe for several threads.
+/// A row's results are the same whichever rows are run beside it, and whether its chains are run in one range or in several:
+/// to the bit but in <see cref="ModuleSession"/>. Not safe for several threads.
 /// </remarks>
 internal interface IDecodingSession : IDisposable
 {

@@ -102,13 +102,13 @@ internal sealed class ModuleSession : DecodingSession
         var keepsLayers = chains.First > 0 || chains.End < Config.ChainCount || History is not null;
         var views = _buffers.Views(firstSlot, rows.Length, chains, keepsLayers);
         var span = CacheSpan.Of(rows, Cache);
-        var cached = _cached.Layers(span, chains);
-        var places = RowPlaces.Of(rows, span, _cached.KeyNumbers(span.KeyCount), _model.DataType);
+        var cached = _cached.Of(span, chains);
+        var places = RowPlaces.Of(rows, span, cached.KeyNumbers, _model.DataType);
         _turns.Write(rows, places.Positions, Lengths, views.AllTurns);
         views.AllResidual.copy_(_model.Embedding.forward(places.Ids, chains));
         var weights = Weights(chains);
         for (var layer = 0; layer < weights.Length; layer++)
-            LayerScript.Run(_epsilon, weights[layer], views, views.Layer(layer), cached[layer], places);
+            LayerScript.Run(_epsilon, weights[layer], views, views.Layer(layer), cached.All[layer], places);
         if (History is not null)
             Keep(rows, firstSlot, chains);
         if (!needsLogits)

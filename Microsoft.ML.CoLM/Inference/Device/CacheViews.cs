@@ -9,44 +9,34 @@ namespace Microsoft.ML.CoLM.Inference;
 /// <param name="config">The model that continues it, which may have other chains than the one that it was made for.</param>
 internal sealed class CacheViews(KvCache cache, CoLMConfig config) : IDisposable
 {
-    private readonly Dictionary<(CacheSpan Span, ChainRange Chains), Layer[]> _layers = [];
-    private readonly TensorList _owned = new();
-    private int _keyCount;
-    private Tensor? _keyNumbers;
+    // Bounds what is kept for spans that are not read any more: sequences grow out of theirs.
+    private const int MostSpans = 32;
 
-    /// <summary>[keys], Int64: 0, 1 and so on.</summary>
-    public Tensor KeyNumbers(int keyCount)
-    {
-        Serve(keyCount);
-        return _keyNumbers ??= _owned.Keep(arange(keyCount, dtype: ScalarType.Int64, device: cache.Device));
-    }
+    private readonly Dictionary<(CacheSpan Span, ChainRange Chains), Layers> _spans = [];
+    private readonly TensorList _owned = new();
 
     /// <summary>What some rows read of every layer.</summary>
-    public Layer[] Layers(CacheSpan span, ChainRange chains)
+    public Layers Of(CacheSpan span, ChainRange chains)
     {
-        Serve(span.KeyCount);
-        if (!_layers.TryGetValue((span, chains), out var layers))
-            _layers.Add((span, chains), layers = [.. Enumerable.Range(0, config.LayerCount).Select(layer => View(layer, span, chains))]);
+        if (_spans.TryGetValue((span, chains), out var layers))
+            return layers;
+        if (_spans.Count == MostSpans)
+            Clear();
+        layers = new(
+            [.. Enumerable.Range(0, config.LayerCount).Select(layer => View(layer, span, chains))],
+            _owned.Keep(arange(span.KeyCount, dtype: ScalarType.Int64, device: cache.Device)));
+        _spans.Add((span, chains), layers);
         return layers;
     }
 
     /// <summary>Gives the views up, so that the cache's memory can go.</summary>
     public void Clear()
     {
-        _layers.Clear();
+        _spans.Clear();
         _owned.Dispose();
-        _keyNumbers = null;
     }
 
     public void Dispose() => Clear();
-
-    private void Serve(int keyCount)
-    {
-        if (keyCount == _keyCount)
-            return;
-        Clear();
-        _keyCount = keyCount;
-    }
 
     private Layer View(int layer, CacheSpan span, ChainRange chains)
     {
@@ -69,6 +59,11 @@ internal sealed class CacheViews(KvCache cache, CoLMConfig config) : IDisposable
         var isShared = span.SequenceCount == 1 && !span.IsScattered;
         return _owned.Keep(isShared ? part.expand(span.RowCount, -1, -1, -1) : part);
     }
+
+    /// <summary>All layers of the cache, for the chains of a range.</summary>
+    /// <param name="All">Each layer.</param>
+    /// <param name="KeyNumbers">[keys], Int64: 0, 1 and so on.</param>
+    internal sealed record Layers(Layer[] All, Tensor KeyNumbers);
 
     /// <summary>A layer of the cache, for the chains of a range.</summary>
     /// <param name="Pairs">[sequences, capacity, 2, KV heads, d], of the chains that have keys of their own.</param>
