@@ -60,6 +60,19 @@ public sealed class ModuleGenerationTests
         Assert.Contains("NaN", error.Message);
     }
 
+    [TestMethod]
+    public void SeveralThreadsRunTheScriptAtOnce()
+    {
+        using var model = Generators.EndlessModel(kvSharing: false, 4, 2);
+        var options = new GenerationOptions { MaxNewTokens = 30 };
+        var expected = Generators.Prompts.Select(prompt => Create(model).GenerateResult(prompt, options)).ToArray();
+        Parallel.For(0, 40, new() { MaxDegreeOfParallelism = 4 }, i =>
+        {
+            var prompt = i % expected.Length;
+            Generators.AreSame(expected[prompt], Create(model).GenerateResult(Generators.Prompts[prompt], options), $"prompt {prompt}");
+        });
+    }
+
     private static TextGenerator Create(CoLMModel model) => new(model, model.TokenizerFiles!.CreateTokenizer(),
         (given, sequenceCount, capacity, mayGrow) => DecodingSession.Create(
             given, new KvCache(given, capacity, sequenceCount, isBlocked: false), ownsCache: true, mayGrow));
