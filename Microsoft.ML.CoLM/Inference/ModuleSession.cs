@@ -115,8 +115,8 @@ internal sealed class ModuleSession : DecodingSession
             return;
 
         var logits = _logits.narrow(0, firstSlot, rows.Length);
-        var features = _model.Norm.forward(views.AllResidual, chains);
-        logits.copy_(_model.Head.forward(features, chains, chains.First == 0 ? null : logits));
+        LayerScript.Normalise(_epsilon, ScriptWeights.Vectors(_model.Norm, chains), views);
+        logits.copy_(_model.Head.forward(views.AllResidual, chains, chains.First == 0 ? null : logits));
         Array.Clear(_isCopied, firstSlot, rows.Length);
     }
 

@@ -11,7 +11,8 @@ namespace Microsoft.ML.CoLM.Inference;
 /// <remarks>Safe for several threads.</remarks>
 internal static class LayerScript
 {
-    private const string Name = "decoder_layer";
+    private const string LayerName = "decoder_layer";
+    private const string NormName = "normalise";
 
     // A list has a tensor for each chain of the range. What a later chain reads of earlier ones lies beside its own.
     private const string Source =
@@ -23,6 +24,9 @@ internal static class LayerScript
             for i in range(len(x)):
                 own[i].copy_(result[i])
             return read
+
+        def normalise(epsilon: float, weights: List[Tensor], x: List[Tensor]) -> None:
+            normalised(x, weights, epsilon, x, x)
 
         def decoder_layer(
             epsilon: float, attention_norm: List[Tensor], query: List[Tensor], key: List[Tensor], value: List[Tensor],
@@ -75,7 +79,7 @@ internal static class LayerScript
     /// <param name="places">Where the rows stand.</param>
     public static void Run(
         Scalar epsilon, ScriptWeights weights, RowViews rows, RowViews.Sites layer, CacheViews.Layer cached, RowPlaces places) =>
-        Unit.Value.invoke(Name,
+        Unit.Value.invoke(LayerName,
             epsilon, weights.AttentionNorm, weights.Query, weights.Key, weights.Value, weights.Output, weights.FeedForwardNorm,
             weights.Gate, weights.Up, weights.Down,
             rows.Residual, rows.Queries, rows.Keys, rows.Values, rows.Flat, rows.Turns, rows.Turned, rows.Heads, rows.Pairs,
@@ -83,4 +87,11 @@ internal static class LayerScript
             layer.AttentionInputs, layer.AttentionRead, layer.Mixed, layer.MixedRead, layer.FeedForwardInputs,
             layer.FeedForwardRead, layer.Gates, layer.AllGates, layer.HiddenRead,
             cached.Pairs, cached.Keys, cached.Values, places.Sequences, places.Positions, places.Mask, places.Chosen!);
+
+    /// <summary>Replaces the residual stream by what the head reads.</summary>
+    /// <param name="epsilon">RMSNorm's ε.</param>
+    /// <param name="weights">The last norm's, of each chain.</param>
+    /// <param name="rows">The rows' memory.</param>
+    public static void Normalise(Scalar epsilon, Tensor[] weights, RowViews rows) =>
+        Unit.Value.invoke(NormName, epsilon, weights, rows.Residual);
 }

@@ -51,15 +51,16 @@ internal sealed class ScriptWeights : IDisposable
     /// <summary>[F_≤i, D_i].</summary>
     public Tensor[] Down { get; }
 
-    public void Dispose() => _views.Dispose();
-
-    private static Tensor[] Vectors(ChainModule module, ChainRange chains) =>
+    /// <summary>The weights of a norm's chains, [D_i].</summary>
+    public static Tensor[] Vectors(ChainModule module, ChainRange chains) =>
         [.. Own(module, chains).Select(chain => Weight(module, chain))];
+
+    public void Dispose() => _views.Dispose();
 
     private Tensor[] Matrices(ChainModule module, ChainRange chains) =>
         _views.Keep(Own(module, chains).Select(chain => Weight(module, chain).t()));
 
-    // A layer's weights are all looked up here.
+    // All weights are looked up here.
     private static Tensor Weight(ChainModule module, int chain) => module.Weight(chain);
 
     private static IEnumerable<int> Own(ChainModule module, ChainRange chains) =>
