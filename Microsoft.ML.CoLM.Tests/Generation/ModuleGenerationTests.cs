@@ -30,6 +30,10 @@ public sealed class ModuleGenerationTests
             new() { RepetitionPenalty = 1.05, SpeculativeDecoding = true },
             new() { ChainSchedule = step => 1 + step.Position * 7 % 5 % 3 },
             new() { Temperature = 0.8, TopK = 10, TopP = 0.9, Seed = 5 },
+            // So few that they are found where the logits are.
+            new() { Temperature = 0.8, TopK = 3, TopP = 0.95, Seed = 5 },
+            new() { Temperature = 1.2, TopK = 3, Seed = 5, SpeculativeDecoding = true },
+            new() { Temperature = 1.2, TopK = 3, Seed = 5, RepetitionPenalty = 1.1 },
             new() { Temperature = 0.8, Seed = 5, SpeculativeDecoding = true },
         ];
         // More prompts than sequences, whose places others take, and which end at different times.
@@ -45,9 +49,11 @@ public sealed class ModuleGenerationTests
     }
 
     [TestMethod]
-    [DataRow(false)]
-    [DataRow(true)]
-    public void LogitsThatAreNoNumbersAreAnError(bool speculative)
+    [DataRow(0, false)]
+    [DataRow(0, true)]
+    [DataRow(1, false)]
+    [DataRow(1, true)]
+    public void LogitsThatAreNoNumbersAreAnError(double temperature, bool speculative)
     {
         using var model = Generators.EndlessModel(kvSharing: true, 4, 2);
         using (TorchSharp.torch.no_grad())
@@ -56,7 +62,7 @@ public sealed class ModuleGenerationTests
                 parameter.fill_(float.NaN);
         }
         var error = Assert.ThrowsExactly<InvalidOperationException>(
-            () => Create(model).Generate("The cat", new() { SpeculativeDecoding = speculative }));
+            () => Create(model).Generate("The cat", new() { Temperature = temperature, TopK = 3, SpeculativeDecoding = speculative }));
         Assert.Contains("NaN", error.Message);
     }
 

@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Chains;
+using Microsoft.ML.CoLM.Generation;
 using Microsoft.ML.CoLM.Inference;
 using Microsoft.ML.CoLM.Tests.Interop;
 using TorchSharp;
@@ -148,6 +149,30 @@ public sealed class ModuleSessionTests
             Assert.AreEqual(largest, found[i].Logit);
             Assert.AreEqual(1 / logits.Sum(logit => Math.Exp(logit - largest)), found[i].Probability, 1e-5);
         }
+    }
+
+    // Float16 has many equal logits, of which the order matters.
+    [TestMethod]
+    [DataRow(ScalarType.Float32, 1000)]
+    [DataRow(ScalarType.Float16, 1000)]
+    [DataRow(ScalarType.Float16, 1024)]
+    public void CandidatesGiveTheDistributionThatAllLogitsGive(ScalarType dtype, int vocabulary)
+    {
+        using var model = TestModels.Random(TestModels.Config(4) with { VocabularySize = vocabulary }, dtype: dtype);
+        using var session = Create(model, capacity: 60);
+        session.Run([new(0, 0, 4), new(0, 1, 5), new(0, 2, 6)], firstSlot: 4, new ChainRange(0, 1));
+        var sampler = new TokenSampler(new() { Temperature = 0.9, TopK = 12, TopP = 0.9 }, vocabulary);
+        var candidates = new LogitCandidates();
+        Assert.IsTrue(session.TryFindCandidates(5, 2, sampler.CandidateCount, TokenDistribution.BlockSize, candidates));
+        for (var row = 0; row < 2; row++)
+        {
+            var (expected, actual) = (new TokenDistribution(), new TokenDistribution());
+            sampler.Fill(expected, session.Logits(5 + row), history: null);
+            sampler.Fill(actual, candidates, row);
+            CollectionAssert.AreEqual(expected.Ids.ToArray(), actual.Ids.ToArray());
+            CollectionAssert.AreEqual(expected.Weights.ToArray(), actual.Weights.ToArray());
+        }
+        Assert.IsFalse(session.TryFindCandidates(5, 2, count: 17, TokenDistribution.BlockSize, candidates), "More than blocks.");
     }
 
     [TestMethod]

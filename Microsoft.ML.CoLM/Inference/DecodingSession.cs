@@ -135,6 +135,8 @@ internal abstract class DecodingSession : IDecodingSession
 
     public virtual bool TryFindLargest(int firstSlot, Span<LargestLogit> found) => false;
 
+    public virtual bool TryFindCandidates(int firstSlot, int slotCount, int count, int blockLength, LogitCandidates found) => false;
+
     public void Trim(int sequence, int length) => Cache.Forget(length, sequence);
 
     public void Grow(int sequence, int chainCount)

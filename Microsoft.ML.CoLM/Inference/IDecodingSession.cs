@@ -65,6 +65,17 @@ internal interface IDecodingSession : IDisposable
     /// <param name="found">One for each slot from there on.</param>
     bool TryFindLargest(int firstSlot, Span<LargestLogit> found) => false;
 
+    /// <summary>
+    /// As <see cref="TryFindLargest"/>, the tokens of the largest logits: all that reach the least of the so many largest among
+    /// the maxima of blocks, which are at least so many. False also where there are fewer blocks.
+    /// </summary>
+    /// <param name="firstSlot">The first slot.</param>
+    /// <param name="slotCount">How many slots.</param>
+    /// <param name="count">How many tokens of each at least.</param>
+    /// <param name="blockLength">Tokens of a block.</param>
+    /// <param name="found">What was found.</param>
+    bool TryFindCandidates(int firstSlot, int slotCount, int count, int blockLength, LogitCandidates found) => false;
+
     /// <summary>Forgets a sequence's tokens from a length on.</summary>
     void Trim(int sequence, int length);
 

@@ -82,6 +82,27 @@ internal sealed class ModuleSession : DecodingSession
         return true;
     }
 
+    public override bool TryFindCandidates(int firstSlot, int slotCount, int count, int blockLength, LogitCandidates found)
+    {
+        var blocks = (Config.VocabularySize + blockLength - 1) / blockLength;
+        if (count > blocks)
+            return false;
+        using var noGradients = no_grad();
+        using var scope = NewDisposeScope();
+        var logits = _logits.narrow(0, firstSlot, slotCount).to(float32);
+        var whole = nn.functional.pad(
+            logits, [0, blocks * blockLength - Config.VocabularySize], value: double.NegativeInfinity);
+        var maxima = whole.view(slotCount, blocks, blockLength).amax([2]);
+        var bounds = maxima.topk(count).values.narrow(1, count - 1, 1);
+        var reached = logits.ge(bounds);
+        found.Assign(
+            Read<float>(maxima.amax([1])), Read<long>(reached.nonzero()), Read<float>(logits.masked_select(reached)));
+        return true;
+
+        // Nothing reaches a bound that is no number.
+        static T[] Read<T>(Tensor numbers) where T : unmanaged => numbers.numel() == 0 ? [] : numbers.cpu().data<T>().ToArray();
+    }
+
     protected override void ReleaseCache() => _cached.Clear();
 
     protected override void Free()
