@@ -77,7 +77,7 @@ public sealed class ScaleCrossEntropyFunctionTests
         const int Rows = 1024;
         // Every row adds as much to the head's gradient: in bfloat16 a sum would stand still at 256 of them.
         var (x, head) = (ones([Rows, 16], bfloat16), zeros([Vocabulary, 16], bfloat16).requires_grad_(true));
-        ScaleCrossEntropyFunction.Apply([x], [head], zeros(Rows, int64), [1], logitsAtOnce: Vocabulary).backward();
+        ScaleCrossEntropyFunction.Apply([x], [new(head)], zeros(Rows, int64), [1], logitsAtOnce: Vocabulary).backward();
         Assert.AreEqual(-Rows * (1 - 1.0 / Vocabulary), head.grad![0, 0].to(float64).item<double>(), Rows * 0.004);
     }
 
@@ -99,7 +99,7 @@ public sealed class ScaleCrossEntropyFunctionTests
         using var scope = NewDisposeScope();
         var x = tensor(new[] { 1e4f, -1e4f, 0 }, requires_grad: true);
         var head = tensor(new[] { 1f, -1, 0 }, requires_grad: true);
-        var loss = ScaleCrossEntropyFunction.Apply([x.view(3, 1)], [head.view(3, 1)], zeros(3, int64), [1]);
+        var loss = ScaleCrossEntropyFunction.Apply([x.view(3, 1)], [new(head.view(3, 1))], zeros(3, int64), [1]);
         Assert.AreEqual(2e4 + Math.Log(3), loss.item<float>(), 0.01);
         loss.backward();
         Assert.IsTrue(x.grad!.isfinite().all().item<bool>());
@@ -111,13 +111,40 @@ public sealed class ScaleCrossEntropyFunctionTests
     {
         using var scope = NewDisposeScope();
         var x = tensor(new[] { float.NaN, 0 }).view(2, 1);
-        var loss = ScaleCrossEntropyFunction.Apply([x], [ones(3, 1).requires_grad_(true)], zeros(2, int64), [1]);
+        var loss = ScaleCrossEntropyFunction.Apply([x], [new(ones(3, 1).requires_grad_(true))], zeros(2, int64), [1]);
         Assert.IsTrue(float.IsNaN(loss.item<float>()));
+    }
+
+    [TestMethod]
+    [DataRow(ScalarType.Float32, WeightFormat.Int8, true)]
+    [DataRow(ScalarType.Float32, WeightFormat.Int4, false)]
+    [DataRow(ScalarType.BFloat16, WeightFormat.Int8, true)]
+    [DataRow(ScalarType.BFloat16, WeightFormat.Int4, false)]
+    public void AQuantisedHeadIsItsNumbers(ScalarType dtype, WeightFormat format, bool isOwn)
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(1);
+        using var products = new OwnGemm(isOwn);
+        using var packed = new Microsoft.ML.CoLM.Modules.PackedParameters(60, 40, format, CPU);
+        packed.Pack(randn([60, 40], generator: generator), 0, "head");
+        var later = randn([60, 8], generator: generator).to(dtype);
+        var features = new[] { randn([20, 40], generator: generator).to(dtype), randn([20, 8], generator: generator).to(dtype) };
+        var targets = randint(0, 60, [20], dtype: int64, generator: generator);
+        var results = new[] { new LinearWeight(packed.View()), new LinearWeight(packed.View().Widened(dtype)) }.Select(first =>
+        {
+            var own = Array.ConvertAll(features, x => x.clone().requires_grad_(true));
+            var head = later.clone().requires_grad_(true);
+            var loss = ScaleCrossEntropyFunction.Apply(own, [first, new(head)], targets, [0.5, 1], logitsAtOnce: 300);
+            loss.backward();
+            return new[] { loss, own[0].grad!, own[1].grad!, head.grad! };
+        }).ToArray();
+        foreach (var (actual, expected) in results[0].Zip(results[1]))
+            TensorAssert.RelativelyNear(expected, actual, dtype == float32 ? 1e-6 : 2e-2);
     }
 
     private static Tensor Apply(Tensor[] inputs, Tensor targets, double[] weights, int logitsAtOnce) =>
         ScaleCrossEntropyFunction.Apply(
-            inputs[..weights.Length], inputs[weights.Length..], targets, weights, logitsAtOnce);
+            inputs[..weights.Length], Array.ConvertAll(inputs[weights.Length..], head => new LinearWeight(head)), targets, weights, logitsAtOnce);
 
     private static Tensor Formula(Tensor[] inputs, Tensor targets, double[] weights)
     {

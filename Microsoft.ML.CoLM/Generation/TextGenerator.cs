@@ -110,7 +110,8 @@ public sealed partial class TextGenerator
     /// <summary>Continues several prompts together.</summary>
     /// <remarks>
     /// 16 texts are generated at a time; when one ends, the next prompt takes its place. The KV cache holds as many sequences,
-    /// each with room for the longest so far.
+    /// each with room for the longest so far. On a GPU, and in float16, libtorch's products may round differently for other
+    /// numbers of texts, so that a text can take another turn where two tokens are almost equally probable.
     /// </remarks>
     /// <param name="prompts">The texts to continue, of any length and number.</param>
     /// <param name="options">

@@ -133,6 +133,10 @@ internal abstract class DecodingSession : IDecodingSession
 
     public abstract ReadOnlySpan<float> Logits(int slot);
 
+    public virtual bool TryFindLargest(int firstSlot, Span<LargestLogit> found) => false;
+
+    public virtual bool TryFindCandidates(int firstSlot, int slotCount, int count, int blockLength, LogitCandidates found) => false;
+
     public void Trim(int sequence, int length) => Cache.Forget(length, sequence);
 
     public void Grow(int sequence, int chainCount)
@@ -188,8 +192,15 @@ internal abstract class DecodingSession : IDecodingSession
         }
     }
 
+    /// <summary>The cache's tensors are about to be replaced by larger ones.</summary>
+    protected virtual void ReleaseCache()
+    {
+    }
+
     private void Reserve(int length)
     {
+        if (length > Cache.Capacity)
+            ReleaseCache();
         Cache.Reserve(length);
         History?.Reserve(Cache.Capacity);
     }

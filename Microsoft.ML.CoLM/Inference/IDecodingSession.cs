@@ -6,8 +6,8 @@ namespace Microsoft.ML.CoLM.Inference;
 /// A few sequences that are being generated: their KV cache, and what the chains computed for the newest tokens.
 /// </summary>
 /// <remarks>
-/// A row's results are the same to the bit whichever rows are run beside it, and whether its chains are run in one range
-/// or in several. Not safe for several threads.
+/// A row's results are the same whichever rows are run beside it, and whether its chains are run in one range or in several:
+/// to the bit but in <see cref="ModuleSession"/>. Not safe for several threads.
 /// </remarks>
 internal interface IDecodingSession : IDisposable
 {
@@ -56,6 +56,25 @@ internal interface IDecodingSession : IDisposable
 
     /// <summary>[V], the next token's logits at the scale that the slot was last run to; valid until it is run again, or a prompt is.</summary>
     ReadOnlySpan<float> Logits(int slot);
+
+    /// <summary>
+    /// Finds the most probable next tokens of some slots where the logits are, so that these need not be copied; false where
+    /// <see cref="Logits"/> copies nothing.
+    /// </summary>
+    /// <param name="firstSlot">The first slot.</param>
+    /// <param name="found">One for each slot from there on.</param>
+    bool TryFindLargest(int firstSlot, Span<LargestLogit> found) => false;
+
+    /// <summary>
+    /// As <see cref="TryFindLargest"/>, the tokens of the largest logits: all that reach the least of the so many largest among
+    /// the maxima of blocks, which are at least so many. False also where there are fewer blocks.
+    /// </summary>
+    /// <param name="firstSlot">The first slot.</param>
+    /// <param name="slotCount">How many slots.</param>
+    /// <param name="count">How many tokens of each at least.</param>
+    /// <param name="blockLength">Tokens of a block.</param>
+    /// <param name="found">What was found.</param>
+    bool TryFindCandidates(int firstSlot, int slotCount, int count, int blockLength, LogitCandidates found) => false;
 
     /// <summary>Forgets a sequence's tokens from a length on.</summary>
     void Trim(int sequence, int length);

@@ -6,9 +6,13 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.CoLM.Inference;
 
 /// <summary>
-/// Generation through the model's modules and libtorch: on CUDA, and for types that the CPU's kernels do not read.
+/// Generation through libtorch: on CUDA, and for types that the CPU's kernels do not read. Prompts run through the model's
+/// modules, and rows, of all sequences together, through <see cref="LayerScript"/>.
 /// </summary>
-/// <remarks>Rows of different sequences are run one sequence after the other.</remarks>
+/// <remarks>
+/// libtorch's products may round differently for other numbers of rows, so a row's results can differ in the last bits with
+/// what is run beside it.
+/// </remarks>
 internal sealed class ModuleSession : DecodingSession
 {
     // On the CPU what a prompt's features take is bounded; a GPU wants as much work at once as its memory holds.
@@ -16,7 +20,12 @@ internal sealed class ModuleSession : DecodingSession
     private const int GpuChunkLength = 1 << 16;
 
     private readonly CoLMModel _model;
-    private readonly FeatureStore _slots;
+    private readonly Scalar _epsilon;
+    private readonly RowBuffers _buffers;
+    private readonly RotaryTurns _turns;
+    private readonly CacheViews _cached;
+    private readonly Dictionary<ChainRange, ScriptWeights[]> _weights = [];
+    private readonly WidenedWeights _widened;
     private readonly Tensor _logits;
     private readonly float[][] _copies;
     private readonly bool[] _isCopied;
@@ -28,7 +37,11 @@ internal sealed class ModuleSession : DecodingSession
         _model = use.Model;
         try
         {
-            _slots = new FeatureStore(Config, Columns, SlotCount, keepsLayers: true, _model.DataType, _model.Device);
+            _widened = new WidenedWeights(_model.DataType);
+            _epsilon = Config.RmsNormEpsilon.ToScalar();
+            _buffers = new RowBuffers(Config, Columns, SlotCount, _model.DataType, _model.Device);
+            _turns = new RotaryTurns(_model);
+            _cached = new CacheViews(Cache, Config);
             _logits = zeros([SlotCount, Config.VocabularySize], dtype: _model.DataType, device: _model.Device)
                 .DetachFromDisposeScope();
             _copies = new float[SlotCount][];
@@ -57,23 +70,78 @@ internal sealed class ModuleSession : DecodingSession
         return _copies[slot];
     }
 
+    public override bool TryFindLargest(int firstSlot, Span<LargestLogit> found)
+    {
+        using var noGradients = no_grad();
+        using var scope = NewDisposeScope();
+        var logits = _logits.narrow(0, firstSlot, found.Length).to(float32);
+        var (largest, tokens) = logits.max(1);
+        var probabilities = (largest - logits.logsumexp(1)).exp_();
+        // One copy for all; double numbers hold every id.
+        var numbers = stack([tokens.to(float64), largest.to(float64), probabilities.to(float64)]).cpu().data<double>();
+        for (var i = 0; i < found.Length; i++)
+            found[i] = new((int)numbers[i], (float)numbers[found.Length + i], numbers[2 * found.Length + i]);
+        return true;
+    }
+
+    public override bool TryFindCandidates(int firstSlot, int slotCount, int count, int blockLength, LogitCandidates found)
+    {
+        var blocks = (Config.VocabularySize + blockLength - 1) / blockLength;
+        if (count > blocks)
+            return false;
+        using var noGradients = no_grad();
+        using var scope = NewDisposeScope();
+        var logits = _logits.narrow(0, firstSlot, slotCount).to(float32);
+        var whole = nn.functional.pad(
+            logits, [0, blocks * blockLength - Config.VocabularySize], value: double.NegativeInfinity);
+        var maxima = whole.view(slotCount, blocks, blockLength).amax([2]);
+        var bounds = maxima.topk(count).values.narrow(1, count - 1, 1);
+        var reached = logits.ge(bounds);
+        found.Assign(
+            Read<float>(maxima.amax([1])), Read<long>(reached.nonzero()), Read<float>(logits.masked_select(reached)));
+        return true;
+
+        // Nothing reaches a bound that is no number.
+        static T[] Read<T>(Tensor numbers) where T : unmanaged => numbers.numel() == 0 ? [] : numbers.cpu().data<T>().ToArray();
+    }
+
+    protected override void ReleaseCache() => _cached.Clear();
+
     protected override void Free()
     {
-        _slots?.Dispose();
+        foreach (var weights in _weights.Values.SelectMany(layers => layers))
+            weights.Dispose();
+        _widened?.Dispose();
+        _epsilon?.Dispose();
+        _cached?.Dispose();
+        _turns?.Dispose();
+        _buffers?.Dispose();
         _logits?.Dispose();
     }
 
     protected override void RunRows(ReadOnlySpan<DecodingRow> rows, int firstSlot, ChainRange chains, bool needsLogits)
     {
         using var noGradients = no_grad();
-        for (var first = 0; first < rows.Length;)
-        {
-            var count = 1;
-            while (first + count < rows.Length && rows[first + count].Sequence == rows[first].Sequence)
-                count++;
-            RunSequence(rows.Slice(first, count), firstSlot + first, chains);
-            first += count;
-        }
+        using var scope = NewDisposeScope();
+        var keepsLayers = chains.First > 0 || chains.End < Config.ChainCount || History is not null;
+        var views = _buffers.Views(firstSlot, rows.Length, chains, keepsLayers);
+        var span = CacheSpan.Of(rows, Cache);
+        var cached = _cached.Of(span, chains);
+        var places = RowPlaces.Of(rows, span, cached.KeyNumbers, _model.DataType);
+        _turns.Write(rows, places.Positions, Lengths, views.AllTurns);
+        views.AllResidual.copy_(_model.Embedding.forward(places.Ids, chains, _model.DataType));
+        var weights = Weights(chains);
+        for (var layer = 0; layer < weights.Length; layer++)
+            LayerScript.Run(_epsilon, weights[layer], views, views.Layer(layer), cached.All[layer], places);
+        if (History is not null)
+            Keep(rows, firstSlot, chains);
+        if (!needsLogits)
+            return;
+
+        var logits = _logits.narrow(0, firstSlot, rows.Length);
+        LayerScript.Normalise(_epsilon, ScriptWeights.Vectors(_model.Norm, chains), views);
+        logits.copy_(_model.Head.forward(views.AllResidual, chains, chains.First == 0 ? null : logits));
+        Array.Clear(_isCopied, firstSlot, rows.Length);
     }
 
     protected override void RunChunk(int sequence, int start, ReadOnlySpan<int> tokens, ChainRange chains)
@@ -86,28 +154,14 @@ internal sealed class ModuleSession : DecodingSession
         _model.FillCache(Ids(tokens), chains, earlier, kept, new SequenceCache(
             Cache, sequence, start, tokens.Length, Lengths.Of(sequence, start, tokens.Length)));
         if (kept is not null)
-            Keep(kept, History!, row, chains, sitesOfLastLayer: [FeatureSite.AttentionInput]);
+            Keep(kept, History!, row, chains);
     }
 
-    private void RunSequence(ReadOnlySpan<DecodingRow> rows, int slot, ChainRange chains)
+    private ScriptWeights[] Weights(ChainRange chains)
     {
-        using var scope = NewDisposeScope();
-        var (sequence, start, count) = (rows[0].Sequence, rows[0].Position, rows.Length);
-        var ids = new int[count];
-        for (var i = 0; i < count; i++)
-            ids[i] = rows[i].Token;
-        using var earlier = chains.First == 0 ? null : Earlier(_slots, slot, count, chains.First);
-        using var kept = new ChainFeatures(Config.LayerCount);
-        earlier?.KeepLogits(_logits.narrow(0, slot, count));
-        var features = _model.Features(Ids(ids), chains, earlier, kept, new SequenceCache(
-            Cache, sequence, start, count, Lengths.Of(sequence, start, count)));
-        _logits.narrow(0, slot, count).copy_(_model.Head.forward(features, chains, earlier?.Logits));
-        Array.Clear(_isCopied, slot, count);
-
-        if (chains.End < Config.ChainCount)
-            Keep(kept, _slots, slot, chains, sitesOfLastLayer: FeatureStore.Sites);
-        if (History is not null)
-            Keep(kept, History, History.Row(sequence, start), chains, sitesOfLastLayer: FeatureStore.Sites);
+        if (!_weights.TryGetValue(chains, out var weights))
+            _weights.Add(chains, weights = [.. _model.Layers.Select(layer => new ScriptWeights(layer, chains, _widened))]);
+        return weights;
     }
 
     private Tensor Ids(ReadOnlySpan<int> tokens)
@@ -133,15 +187,34 @@ internal sealed class ModuleSession : DecodingSession
         return earlier;
     }
 
-    private void Keep(
-        ChainFeatures kept, FeatureStore store, long row, ChainRange chains, FeatureSite[] sitesOfLastLayer)
+    /// <summary>Keeps what was computed of a chunk, which is all but what the last layer does behind its keys and values.</summary>
+    private void Keep(ChainFeatures kept, FeatureStore store, long row, ChainRange chains)
     {
         for (var layer = 0; layer < Config.LayerCount; layer++)
         {
-            foreach (var site in layer == Config.LayerCount - 1 ? sitesOfLastLayer : FeatureStore.Sites)
+            foreach (var site in layer == Config.LayerCount - 1 ? [FeatureSite.AttentionInput] : FeatureStore.Sites)
             {
                 var (features, column) = (kept[layer, site], FeatureStore.OffsetsOf(Columns, site)[chains.First]);
                 store[layer, site].narrow(0, row, features.size(0)).narrow(1, column, features.size(1)).copy_(features);
+            }
+        }
+    }
+
+    /// <summary>Keeps what slots hold of the chains that were computed in them.</summary>
+    private void Keep(ReadOnlySpan<DecodingRow> rows, int firstSlot, ChainRange chains)
+    {
+        var places = new long[rows.Length];
+        for (var i = 0; i < places.Length; i++)
+            places[i] = History!.Row(rows[i].Sequence, rows[i].Position);
+        var kept = tensor(places, device: _model.Device);
+        for (var layer = 0; layer < Config.LayerCount; layer++)
+        {
+            foreach (var site in FeatureStore.Sites)
+            {
+                var offsets = FeatureStore.OffsetsOf(Columns, site);
+                var (column, width) = (offsets[chains.First], offsets[chains.End] - offsets[chains.First]);
+                History![layer, site].narrow(1, column, width).index_copy_(
+                    0, kept, _buffers.Kept[layer, site].narrow(0, firstSlot, rows.Length).narrow(1, column, width));
             }
         }
     }

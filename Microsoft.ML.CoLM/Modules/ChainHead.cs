@@ -96,12 +96,12 @@ internal sealed class ChainHead : ChainModule
         Tensor features, ChainRange chains, Tensor? earlier, Tensor targets, IReadOnlyList<double> weights)
     {
         using var scope = NewDisposeScope();
-        var (own, heads) = (new Tensor[chains.End], new Tensor[chains.End]);
+        var (own, heads) = (new Tensor[chains.End], new LinearWeight[chains.End]);
         var (before, start) = (0L, 0L);
         for (var chain = 0; chain < chains.End; chain++)
         {
-            heads[chain] = HeadWeight(chain).Widened(features.dtype);
-            var width = heads[chain].size(1);
+            heads[chain] = HeadWeight(chain);
+            var width = heads[chain].Width;
             if (chain < chains.First)
                 (own[chain], before) = (earlier!.narrow(1, before, width), before + width);
             else

@@ -135,19 +135,22 @@ internal sealed class GeneratedSequence
             nameof(GenerationOptions.ChainSchedule));
     }
 
+    /// <summary>Whether more is asked of logits than a token.</summary>
+    public bool AsksForConfidence => _options.ChainSchedule is not null;
+
     /// <summary>Chooses the next token and appends it.</summary>
-    /// <param name="sampler">Chooses.</param>
-    /// <param name="logits">[V].</param>
-    public void AppendSample(TokenSampler sampler, ReadOnlySpan<float> logits)
+    /// <param name="slots">Chooses.</param>
+    /// <param name="slot">By these logits.</param>
+    public void AppendSample(SlotSampler slots, int slot)
     {
         int token;
-        if (_options.ChainSchedule is null)
+        if (!AsksForConfidence)
         {
-            token = sampler.Sample(logits, History, Random);
+            token = slots.Sample(slot, History, Random);
         }
         else
         {
-            token = sampler.Sample(logits, History, Random, out var entropy, out var margin);
+            token = slots.Sample(slot, History, Random, out var entropy, out var margin);
             _confidence = (entropy, margin);
         }
         Append(token);

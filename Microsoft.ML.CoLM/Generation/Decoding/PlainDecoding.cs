@@ -10,7 +10,7 @@ namespace Microsoft.ML.CoLM.Generation;
 internal sealed class PlainDecoding
 {
     private readonly IDecodingSession _session;
-    private readonly TokenSampler _sampler;
+    private readonly SlotSampler _slots;
     private readonly List<GeneratedSequence> _active = [];
     private readonly List<GeneratedSequence> _batch = [];
     private readonly Queue<GeneratedSequence> _waiting;
@@ -24,7 +24,7 @@ internal sealed class PlainDecoding
     public PlainDecoding(
         IDecodingSession session, TokenSampler sampler, IEnumerable<GeneratedSequence> sequences, int places)
     {
-        (_session, _sampler, _places) = (session, sampler, places);
+        (_session, _slots, _places) = (session, new SlotSampler(session, sampler), places);
         _waiting = new(sequences.Where(sequence => sequence.FinishReason is null));
         _rows = new DecodingRow[Math.Min(session.SlotCount, places)];
     }
@@ -104,10 +104,11 @@ internal sealed class PlainDecoding
             _rows[i] = _batch[i].LastRow;
         }
         _session.Run(_rows.AsSpan(0, _batch.Count), firstSlot: 0, new ChainRange(0, chainCount));
+        _slots.Prepare(firstSlot: 0, _batch.Count, _batch[0].AsksForConfidence);
         for (var i = 0; i < _batch.Count; i++)
         {
             _batch[i].FullPassCount++;
-            _batch[i].AppendSample(_sampler, _session.Logits(i));
+            _batch[i].AppendSample(_slots, i);
         }
         _batch.Clear();
     }

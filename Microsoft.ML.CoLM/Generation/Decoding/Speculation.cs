@@ -1,6 +1,5 @@
 using Microsoft.ML.CoLM.Chains;
 using Microsoft.ML.CoLM.Inference;
-using Microsoft.ML.CoLM.Kernels;
 
 namespace Microsoft.ML.CoLM.Generation;
 
@@ -15,7 +14,8 @@ namespace Microsoft.ML.CoLM.Generation;
 internal sealed class Speculation
 {
     private readonly IDecodingSession _session;
-    private readonly TokenSampler _sampler;
+    private readonly SlotSampler _slots;
+    private readonly bool _isGreedy;
     private readonly GeneratedSequence _sequence;
     private readonly DraftPolicy _policy;
     private readonly int _maxDraftTokens;
@@ -34,7 +34,8 @@ internal sealed class Speculation
         GenerationOptions options)
     {
         _session = session;
-        _sampler = sampler;
+        _slots = new SlotSampler(session, sampler);
+        _isGreedy = sampler.IsGreedy;
         _sequence = sequence;
         _maxDraftTokens = Math.Min(Math.Min(options.MaxDraftTokens, session.SlotCount - 1), config.ContextLength);
         _policy = new DraftPolicy(DraftPolicy.DraftCost(config.Layout, options.ChainsInUse(config)), _maxDraftTokens);
@@ -96,14 +97,10 @@ internal sealed class Speculation
     /// <summary>The first chain's token after a row.</summary>
     private int Propose(int slot, out double topProbability)
     {
-        var logits = _session.Logits(slot);
-        if (_sampler.IsGreedy)
-        {
-            var token = _sampler.Sample(logits, _sequence.History, _sequence.Random);
-            topProbability = VectorMath.SoftmaxOf(logits, token);
-            return token;
-        }
-        _sampler.Fill(_drafts[slot], logits, _sequence.History);
+        _slots.Prepare(slot, count: 1);
+        if (_isGreedy)
+            return _slots.Take(slot, _sequence.History, _sequence.Random, out topProbability);
+        _slots.Fill(_drafts[slot], slot, _sequence.History);
         topProbability = _drafts[slot].TopProbability;
         return _drafts[slot].Draw(_sequence.Random);
     }
@@ -114,6 +111,7 @@ internal sealed class Speculation
     /// <returns>How many drafted tokens were appended.</returns>
     private int Verify(int drafted)
     {
+        _slots.Prepare(firstSlot: 0, drafted + 1);
         for (var accepted = 0; accepted < drafted; accepted++)
         {
             var draft = _rows[accepted + 1].Token;
@@ -124,18 +122,17 @@ internal sealed class Speculation
             if (_sequence.FinishReason is not null)
                 return accepted + 1;
         }
-        _sequence.AppendSample(_sampler, _session.Logits(drafted));
+        _sequence.AppendSample(_slots, drafted);
         return drafted;
     }
 
     /// <summary>The drafted token where it is accepted, or another.</summary>
     private int Choose(int draft, int slot)
     {
-        var logits = _session.Logits(slot);
         var (history, random) = (_sequence.History, _sequence.Random);
-        if (_sampler.IsGreedy)
-            return _sampler.Sample(logits, history, random);
-        _sampler.Fill(_target, logits, history);
+        if (_isGreedy)
+            return _slots.Sample(slot, history, random);
+        _slots.Fill(_target, slot, history);
         if (random.NextDouble() * _drafts[slot].Probability(draft) < _target.Probability(draft))
             return draft;
         _target.Subtract(_drafts[slot], _scratch);

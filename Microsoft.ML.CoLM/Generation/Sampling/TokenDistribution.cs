@@ -8,7 +8,8 @@ namespace Microsoft.ML.CoLM.Generation;
 /// <remarks>Holds its memory, so that a distribution that is filled again allocates nothing.</remarks>
 internal sealed class TokenDistribution
 {
-    private const int BlockSize = 64;
+    /// <summary>Tokens whose largest score is compared first.</summary>
+    public const int BlockSize = 64;
 
     private float[] _weights = [];
     private int[] _ids = [];
@@ -35,12 +36,12 @@ internal sealed class TokenDistribution
         return index < 0 ? 0 : Weights[index] / Total;
     }
 
-    /// <summary>Takes scores as weights, those of all tokens.</summary>
-    public void Assign(ReadOnlySpan<float> scores, ReadOnlySpan<int> allIds)
+    /// <summary>Takes scores as weights, those of all tokens or of some.</summary>
+    public void Assign(ReadOnlySpan<float> scores, ReadOnlySpan<int> ids)
     {
         Resize(scores.Length);
         scores.CopyTo(Weights);
-        allIds.CopyTo(Ids);
+        ids.CopyTo(Ids);
     }
 
     /// <summary>Takes the largest scores as weights; of equal ones the lowest ids.</summary>
@@ -62,6 +63,14 @@ internal sealed class TokenDistribution
                 Count++;
             }
         }
+        LargestFirst.SelectCount(Weights, Ids, count);
+        Count = Math.Min(Count, count);
+    }
+
+    /// <summary>As <see cref="AssignLargest(ReadOnlySpan{float}, int)"/>, of the tokens that it would look at.</summary>
+    public void AssignLargest(ReadOnlySpan<float> scores, ReadOnlySpan<int> ids, int count)
+    {
+        Assign(scores, ids);
         LargestFirst.SelectCount(Weights, Ids, count);
         Count = Math.Min(Count, count);
     }

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Microsoft.ML.CoLM.Inference;
 
 namespace Microsoft.ML.CoLM.Generation;
 
@@ -33,6 +34,20 @@ internal sealed class TokenSampler
     /// <summary>Whether the most probable token is taken.</summary>
     public bool IsGreedy => _temperature == 0;
 
+    /// <summary>Whether the token of the largest logit is taken, whatever came before it.</summary>
+    public bool TakesLargest => IsGreedy && _penalty == 1;
+
+    /// <summary>How many of the largest logits are enough to choose by; 0 where all are needed.</summary>
+    public int CandidateCount => !IsGreedy && _penalty == 1 && _topK < _vocabularySize ? _topK : 0;
+
+    /// <summary>The token of the largest logit.</summary>
+    /// <exception cref="InvalidOperationException">Logits are not numbers.</exception>
+    public static int Take(LargestLogit largest)
+    {
+        Number(largest.Logit);
+        return largest.Token;
+    }
+
     /// <summary>Chooses the next token.</summary>
     /// <param name="logits">[V].</param>
     /// <param name="history">The sequence's tokens so far; needed for a repetition penalty only.</param>
@@ -43,6 +58,13 @@ internal sealed class TokenSampler
         if (IsGreedy)
             return MostProbable(Penalised(logits, history));
         Fill(_distribution, logits, history);
+        return _distribution.Draw(random);
+    }
+
+    /// <summary>Chooses the next token of a row among candidates.</summary>
+    public int Sample(LogitCandidates candidates, int row, Random random)
+    {
+        Fill(_distribution, candidates, row);
         return _distribution.Draw(random);
     }
 
@@ -76,6 +98,20 @@ internal sealed class TokenSampler
             distribution.AssignLargest(scores, _topK);
         else
             distribution.Assign(scores, AllIds());
+        Narrow(distribution, best);
+    }
+
+    /// <summary>As the other, where <see cref="CandidateCount"/> of the largest logits are enough.</summary>
+    public void Fill(TokenDistribution distribution, LogitCandidates candidates, int row)
+    {
+        var best = Number(candidates.Best(row));
+        distribution.AssignLargest(candidates.Logits(row), candidates.Ids(row), _topK);
+        Narrow(distribution, best);
+    }
+
+    /// <summary>Makes probable tokens of scores, as temperature, top-p and min-p want them.</summary>
+    private void Narrow(TokenDistribution distribution, float best)
+    {
         distribution.Exponentiate(best, _temperature);
         if (_topP < 1)
             distribution.KeepProbability(_topP);

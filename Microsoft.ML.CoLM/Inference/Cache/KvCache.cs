@@ -34,6 +34,7 @@ public sealed partial class KvCache : IDisposable
     private readonly int[,] _lengths;
     private readonly Tensor[,] _keys;
     private readonly Tensor[,] _values;
+    private readonly Tensor?[,] _pairs;
 
     /// <summary>Creates an empty cache.</summary>
     /// <param name="model">The model that it is for.</param>
@@ -76,7 +77,7 @@ public sealed partial class KvCache : IDisposable
         (Config, DataType, Device) = (model.Config, model.DataType, model.Device);
         (Capacity, Limit, SequenceCount) = (Math.Min(room, capacity), capacity, sequenceCount);
         IsBlocked = isBlocked && Device.type == DeviceType.CPU && DataType is ScalarType.Float32 or ScalarType.BFloat16;
-        (_keys, _values) = Allocate();  // first, since what cannot be had is mostly this
+        (_keys, _values, _pairs) = Allocate();  // first, since what cannot be had is mostly this
         _tokens = [.. Enumerable.Range(0, sequenceCount).Select(_ => new List<int>())];
         _lengths = new int[sequenceCount, Config.KeyValueChains];
     }
@@ -201,6 +202,12 @@ public sealed partial class KvCache : IDisposable
     /// <summary>Values of a layer: [sequences, heads, capacity, d] in whole vectors when blocked.</summary>
     internal Tensor Values(int layer, int chain) => _values[layer, chain];
 
+    /// <summary>
+    /// Keys and values of a layer, the same memory as theirs, so that one operation writes both: [sequences, capacity, 2, heads,
+    /// d]. Not when blocked.
+    /// </summary>
+    internal Tensor Pairs(int layer, int chain) => _pairs[layer, chain]!;
+
     /// <summary>The number of tokens, from the start of the sequence, whose keys and values a chain has cached.</summary>
     internal int CachedLength(int sequence, int chain) => _lengths[sequence, chain];
 
@@ -229,7 +236,7 @@ public sealed partial class KvCache : IDisposable
         (Capacity, Limit, SequenceCount) = (source.Capacity, source.Limit, source.SequenceCount);
         _tokens = [.. source._tokens.Select(tokens => new List<int>(tokens))];
         _lengths = (int[,])source._lengths.Clone();
-        (_keys, _values) = Allocate();
+        (_keys, _values, _pairs) = Allocate();
     }
 
     private static long SizeOf(CoLMConfig config, ScalarType dtype, bool isBlocked, int capacity, int sequenceCount)
@@ -258,42 +265,47 @@ public sealed partial class KvCache : IDisposable
     }
 
     // Zeros, because attention multiplies what follows the last position by zero.
-    private (Tensor[,] Keys, Tensor[,] Values) Allocate()
+    private (Tensor[,] Keys, Tensor[,] Values, Tensor?[,] Pairs) Allocate()
     {
-        var (keys, values) = Allocate(Capacity);
+        var (keys, values, pairs) = Allocate(Capacity);
         using var noGradients = no_grad();
         foreach (var tensor in Both(keys, values))
             tensor.zero_().Dispose();
-        return (keys, values);
+        return (keys, values, pairs);
     }
 
     private void Free()
     {
         foreach (var tensor in AllTensors())
             tensor.Dispose();
+        foreach (var pair in _pairs)
+            pair?.Dispose();
     }
 
     /// <summary>Uninitialized memory for the given number of tokens of each sequence.</summary>
-    private (Tensor[,] Keys, Tensor[,] Values) Allocate(int capacity)
+    private (Tensor[,] Keys, Tensor[,] Values, Tensor?[,] Pairs) Allocate(int capacity)
     {
         var size = SizeOf(Config, DataType, IsBlocked, capacity, SequenceCount);
         var keys = new Tensor[Config.LayerCount, Config.KeyValueChains];
         var values = new Tensor[Config.LayerCount, Config.KeyValueChains];
+        var pairs = new Tensor?[Config.LayerCount, Config.KeyValueChains];
         try
         {
             for (var layer = 0; layer < Config.LayerCount; layer++)
             {
                 for (var chain = 0; chain < Config.KeyValueChains; chain++)
                 {
-                    keys[layer, chain] = New(chain, isKey: true);
-                    values[layer, chain] = New(chain, isKey: false);
+                    if (IsBlocked)
+                        (keys[layer, chain], values[layer, chain]) = (New(chain, isKey: true), New(chain, isKey: false));
+                    else
+                        (keys[layer, chain], values[layer, chain], pairs[layer, chain]) = NewPair(chain);
                 }
             }
-            return (keys, values);
+            return (keys, values, pairs);
         }
         catch (Exception e)
         {
-            foreach (var tensor in Both(keys, values))
+            foreach (var tensor in Both(keys, values).Concat(pairs.Cast<Tensor?>()))
                 tensor?.Dispose();
             if (e is not (ExternalException or OutOfMemoryException))
                 throw;
@@ -304,19 +316,28 @@ public sealed partial class KvCache : IDisposable
         Tensor New(int chain, bool isKey) => empty(
             Shape(Config, chain, IsBlocked, capacity, SequenceCount, isKey), dtype: DataType, device: Device)
             .DetachFromDisposeScope();
+
+        (Tensor Keys, Tensor Values, Tensor Pair) NewPair(int chain)
+        {
+            using var scope = NewDisposeScope();
+            var both = empty([2, .. Shape(Config, chain, isBlocked: false, capacity, SequenceCount, isKey: true)],
+                dtype: DataType, device: Device);
+            return (both.select(0, 0).DetachFromDisposeScope(), both.select(0, 1).DetachFromDisposeScope(),
+                both.permute(1, 3, 0, 2, 4).DetachFromDisposeScope());
+        }
     }
 
     private void Grow(int capacity)
     {
         using var noGradients = no_grad();
         // All are allocated before any is copied, so that the cache stays as it was if memory runs out. The CPU commits memory
-        // only when it is written: of what is copied, no more than one tensor exists twice.
-        var (keys, values) = Allocate(capacity);
-        foreach (var (own, grown) in new[] { (_keys, keys), (_values, values) })
+        // only when it is written: of what is copied, no more than one layer's of a chain exists twice.
+        var (keys, values, pairs) = Allocate(capacity);
+        for (var layer = 0; layer < Config.LayerCount; layer++)
         {
-            for (var layer = 0; layer < Config.LayerCount; layer++)
+            for (var chain = 0; chain < Config.KeyValueChains; chain++)
             {
-                for (var chain = 0; chain < Config.KeyValueChains; chain++)
+                foreach (var (own, grown) in new[] { (_keys, keys), (_values, values) })
                 {
                     using var scope = NewDisposeScope();
                     var old = own[layer, chain];
@@ -326,6 +347,8 @@ public sealed partial class KvCache : IDisposable
                     own[layer, chain] = grown[layer, chain];
                     old.Dispose();
                 }
+                _pairs[layer, chain]?.Dispose();
+                _pairs[layer, chain] = pairs[layer, chain];
             }
         }
         Capacity = capacity;

@@ -24,7 +24,7 @@ internal sealed class ChainLinearFunction : SingleTensorFunction<ChainLinearFunc
         var x = (Tensor)vars[0];
         var earlier = vars[1] as Tensor;
         var packed = Array.ConvertAll(vars[2..], weight => weight as LinearWeight);
-        var weights = Array.ConvertAll(vars[2..], weight => weight as LinearWeight ?? new LinearWeight((Tensor)weight));
+        var weights = Array.ConvertAll(vars[2..], LinearWeight.OfInput);
 
         ctx.save_data(Shape, new Needs(x.requires_grad, Array.ConvertAll(weights, weight => weight.NeedsGradient), packed));
         ctx.save_for_backward([x, earlier!, .. weights.Select(weight => weight.Numbers!)]);
@@ -51,13 +51,7 @@ internal sealed class ChainLinearFunction : SingleTensorFunction<ChainLinearFunc
     private static Tensor ApplyWithGradients(Tensor x, Tensor? earlier, LinearWeight[] weights)
     {
         using var scope = NewDisposeScope();
-        var views = Array.ConvertAll<LinearWeight, object>(weights, weight => weight switch
-        {
-            { NeedsGradient: true, Numbers: { } numbers } => numbers.view_as(numbers),
-            { Numbers: { } numbers } => numbers,
-            _ => weight,
-        });
-        return apply([x, earlier!, .. views]).MoveToOuterDisposeScope();
+        return apply([x, earlier!, .. LinearWeight.Inputs(weights)]).MoveToOuterDisposeScope();
     }
 
     /// <param name="Input">Whether the input needs a gradient.</param>

@@ -34,25 +34,26 @@ internal sealed class ScaleCrossEntropyFunction : SingleTensorFunction<ScaleCros
     /// <param name="logitsAtOnce">Logits of a block; one row's at least.</param>
     /// <returns>A scalar, in float32 unless the features are in float64.</returns>
     public static Tensor Apply(
-        Tensor[] features, Tensor[] heads, Tensor targets, double[] weights, int logitsAtOnce = LogitsAtOnce)
+        Tensor[] features, LinearWeight[] heads, Tensor targets, double[] weights, int logitsAtOnce = LogitsAtOnce)
     {
         using var scope = NewDisposeScope();
         if (!is_grad_enabled())
             return Compute(features, heads, targets, weights, logitsAtOnce, new bool[2 * heads.Length]).MoveToOuterDisposeScope();
         // Through views, as in ChainLinearFunction: libtorch then keeps what the backward function returns.
-        var views = Array.ConvertAll(heads, head => head.requires_grad ? head.view_as(head) : head);
-        return apply([targets, weights, logitsAtOnce, .. features, .. views]).MoveToOuterDisposeScope();
+        return apply([targets, weights, logitsAtOnce, .. features, .. LinearWeight.Inputs(heads)]).MoveToOuterDisposeScope();
     }
 
     public override Tensor forward(AutogradContext ctx, params object[] vars)
     {
-        var inputs = Array.ConvertAll(vars[3..], input => (Tensor)input);
-        var (features, heads) = (inputs[..(inputs.Length / 2)], inputs[(inputs.Length / 2)..]);
-        var needs = Array.ConvertAll(inputs, input => input.requires_grad);
-        var gradients = new Tensor?[inputs.Length];
+        var chains = (vars.Length - 3) / 2;
+        var features = Array.ConvertAll(vars[3..(3 + chains)], input => (Tensor)input);
+        var heads = Array.ConvertAll(vars[(3 + chains)..], LinearWeight.OfInput);
+        bool[] needs = [.. features.Select(x => x.requires_grad), .. heads.Select(head => head.NeedsGradient)];
+        var gradients = new Tensor?[needs.Length];
         var loss = Compute(features, heads, (Tensor)vars[0], (double[])vars[1], (int)vars[2], needs, gradients);
         // A type for each: heads' gradients are added up in a wider one than the heads'.
-        ctx.save_data(Needs, inputs.Select((input, i) => gradients[i] is null ? (ScalarType?)null : input.dtype).ToArray());
+        ScalarType?[] types = [.. features.Select(x => (ScalarType?)x.dtype), .. heads.Select(head => head.Numbers?.dtype)];
+        ctx.save_data(Needs, types.Select((type, i) => gradients[i] is null ? null : type).ToArray());
         ctx.save_for_backward([.. gradients.OfType<Tensor>()]);
         return loss;
     }
@@ -72,10 +73,10 @@ internal sealed class ScaleCrossEntropyFunction : SingleTensorFunction<ScaleCros
 
     /// <summary>The loss, and the gradients that are needed.</summary>
     private static Tensor Compute(
-        Tensor[] features, Tensor[] heads, Tensor targets, double[] weights, int logitsAtOnce, bool[] needs,
+        Tensor[] features, LinearWeight[] heads, Tensor targets, double[] weights, int logitsAtOnce, bool[] needs,
         Tensor?[]? gradients = null)
     {
-        var (chains, rows, vocabulary) = (heads.Length, targets.size(0), heads[0].size(0));
+        var (chains, rows, vocabulary) = (heads.Length, targets.size(0), heads[0].Outputs);
         var sumType = features[0].dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
         while (weights[chains - 1] == 0)
             chains--;
@@ -84,7 +85,7 @@ internal sealed class ScaleCrossEntropyFunction : SingleTensorFunction<ScaleCros
             if (needs[i])
                 gradients![i] = empty_like(features[i]);
             if (needs[heads.Length + i])
-                gradients![heads.Length + i] = empty(heads[i].shape, dtype: sumType, device: heads[i].device);
+                gradients![heads.Length + i] = empty([heads[i].Outputs, heads[i].Width], dtype: sumType, device: features[i].device);
         }
 
         var losses = new List<Tensor>();
@@ -105,7 +106,7 @@ internal sealed class ScaleCrossEntropyFunction : SingleTensorFunction<ScaleCros
 
     /// <summary>A block's loss, and the gradients of its logits at each scale, [rows, V] or null.</summary>
     private static (Tensor Loss, Tensor?[] Gradients) OfBlock(
-        Tensor[] features, Tensor[] heads, Tensor targets, double[] weights, ScalarType sumType, bool needsGradients)
+        Tensor[] features, LinearWeight[] heads, Tensor targets, double[] weights, ScalarType sumType, bool needsGradients)
     {
         if (CrossEntropyKernel.Suits(features[0]))
             return OfBlockByKernel(features, heads, targets, weights, needsGradients);
@@ -115,7 +116,7 @@ internal sealed class ScaleCrossEntropyFunction : SingleTensorFunction<ScaleCros
         for (var i = 0; i < features.Length; i++)
         {
             var earlier = logits;
-            logits = HeadGemm.Add(earlier, features[i], new(heads[i]));
+            logits = HeadGemm.Add(earlier, features[i], heads[i]);
             earlier?.Dispose();
             if (weights[i] == 0)
                 continue;
@@ -138,7 +139,7 @@ internal sealed class ScaleCrossEntropyFunction : SingleTensorFunction<ScaleCros
 
     /// <summary>The last scale's gradient takes the place of its logits, unless others are to be added to it in a wider type.</summary>
     private static (Tensor Loss, Tensor?[] Gradients) OfBlockByKernel(
-        Tensor[] features, Tensor[] heads, Tensor targets, double[] weights, bool needsGradients)
+        Tensor[] features, LinearWeight[] heads, Tensor targets, double[] weights, bool needsGradients)
     {
         var gradients = new Tensor?[features.Length];
         var isAlone = Array.FindIndex(weights, weight => weight != 0) == features.Length - 1;
@@ -170,7 +171,7 @@ internal sealed class ScaleCrossEntropyFunction : SingleTensorFunction<ScaleCros
 
     /// <summary>Every chain adds to the scales from its own on.</summary>
     private static void AddGradients(
-        Tensor[] features, Tensor[] heads, Tensor?[] ofScales, Tensor?[] gradients, long first)
+        Tensor[] features, LinearWeight[] heads, Tensor?[] ofScales, Tensor?[] gradients, long first)
     {
         Tensor? sum = null;
         for (var i = features.Length - 1; i >= 0; i--)
@@ -182,7 +183,7 @@ internal sealed class ScaleCrossEntropyFunction : SingleTensorFunction<ScaleCros
             if (gradients[i] is { } featureGradient)
             {
                 featureGradient.narrow(0, first, narrow.size(0))
-                    .copy_(ChainLinearKernel.InputGradient(narrow, heads[i].size(1), earlierWidth: 0, [new(heads[i])]));
+                    .copy_(ChainLinearKernel.InputGradient(narrow, heads[i].Width, earlierWidth: 0, [heads[i]]));
             }
             if (gradients[heads.Length + i] is { } headGradient)
                 AddHeadGradient(headGradient, narrow, features[i], adds: first > 0);

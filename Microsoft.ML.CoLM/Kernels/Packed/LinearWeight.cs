@@ -24,6 +24,20 @@ internal sealed class LinearWeight
 
     public bool NeedsGradient => _numbers?.requires_grad == true;
 
+    /// <summary>
+    /// Weights as a differentiable function takes them: tensors, those that need gradients as views, since libtorch then keeps the
+    /// gradients that the function returns; and packed ones, which libtorch does not know, as they are.
+    /// </summary>
+    public static object[] Inputs(LinearWeight[] weights) => Array.ConvertAll<LinearWeight, object>(weights, weight => weight switch
+    {
+        { NeedsGradient: true, Numbers: { } numbers } => numbers.view_as(numbers),
+        { Numbers: { } numbers } => numbers,
+        _ => weight,
+    });
+
+    /// <summary>A weight that was an input.</summary>
+    public static LinearWeight OfInput(object input) => input as LinearWeight ?? new((Tensor)input);
+
     /// <summary>The numbers; packed ones are widened, for the dispose scope that this is called in.</summary>
     /// <param name="type">The type to widen to.</param>
     public Tensor Widened(ScalarType type) => _numbers ?? Packed!.Widened(type);

@@ -27,13 +27,16 @@ internal static class HeadGemm
     }
 
     /// <summary>As <see cref="Add"/>, without gradients, and in the memory of the logits where there are some.</summary>
-    public static Tensor AddOver(Tensor? logits, Tensor own, Tensor head)
+    public static Tensor AddOver(Tensor? logits, Tensor own, LinearWeight head)
     {
-        if (!BatchedGemm.Suit(own))
-            return logits?.addmm_(own, head.t(), beta: 1, alpha: 1) ?? own.mm(head.t());
         using var scope = NewDisposeScope();
-        var sum = logits ?? empty(own.size(0), head.size(0), dtype: own.dtype).MoveToOuterDisposeScope();
-        var term = new GemmTerm(MatrixView.Of(own), MatrixView.Of(head).Transposed(), (int)own.size(1));
+        if (!BatchedGemm.Suit(own))
+        {
+            var transposed = head.Widened(own.dtype).t();
+            return logits?.addmm_(own, transposed, beta: 1, alpha: 1) ?? own.mm(transposed).MoveToOuterDisposeScope();
+        }
+        var sum = logits ?? empty(own.size(0), head.Outputs, dtype: own.dtype).MoveToOuterDisposeScope();
+        var term = new GemmTerm(MatrixView.Of(own), head.View().Transposed(), (int)own.size(1));
         BatchedGemm.Run([new(MatrixView.Of(sum), (int)sum.size(0), (int)sum.size(1), [term], Adds: logits is not null)]);
         return sum;
     }
