@@ -11,7 +11,8 @@ namespace Microsoft.ML.CoLM.Tests.Inference;
 [TestClass, DoNotParallelize]
 public sealed class ModuleSessionTests
 {
-    public static IEnumerable<object[]> Models => SessionModels.All;
+    // In bfloat16, what a narrow model's features are rounded by is a few percent of its logits: there float16 tells more.
+    public static IEnumerable<object[]> Models => SessionModels.All.Where(model => (ScalarType)model[2] != bfloat16 || (string)model[0] == "96,48");
 
     [TestMethod]
     [DynamicData(nameof(Models))]

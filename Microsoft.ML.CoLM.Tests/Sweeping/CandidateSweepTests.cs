@@ -82,7 +82,8 @@ public sealed class CandidateSweepTests
             Assert.AreEqual(model.ParameterCount(trial.ChainCount), trial.Parameters);
         }
         result.SaveJson(folder["sweep.json"]);
-        Assert.Contains("\"format\":null", File.ReadAllText(folder["sweep.json"]).Replace(" ", "", StringComparison.Ordinal));
+        Assert.Contains("{\"name\":\"format\",\"type\":\"Microsoft.ML.CoLM.WeightFormat\",\"value\":null}",
+            string.Concat(File.ReadAllText(folder["sweep.json"]).Where(character => !char.IsWhiteSpace(character))));
         var again = Sweep().Run();
         CollectionAssert.AreEqual(result.Describe(), again.Describe());
         result.DisposeModels();

@@ -107,16 +107,18 @@ internal sealed class StepProducts : IDisposable
     private void AddForward(int[] from, int[] to, (int First, int End) chains, int rows, double count)
     {
         var (x, earlier, weights) = Operands(from, to, chains, rows);
-        Add(() => ChainLinearKernel.Forward(x, earlier, weights), count, [x, .. weights], earlier);
+        var matrices = Array.ConvertAll(weights, weight => new LinearWeight(weight));
+        Add(() => ChainLinearKernel.Forward(x, earlier, matrices), count, [x, .. weights], earlier);
     }
 
     private void AddGradients(int[] from, int[] to, (int First, int End) chains, int rows, double count)
     {
         var (x, earlier, weights) = Operands(from, to, chains, rows);
+        var matrices = Array.ConvertAll(weights, weight => new LinearWeight(weight));
         var gradient = Random(rows, to[chains.First..chains.End].Sum());
         var needed = Array.ConvertAll(weights, _ => true);
-        Add(() => ChainLinearKernel.InputGradient(gradient, x.size(1), earlier?.size(1) ?? 0, weights), count, [gradient]);
-        Add(() => ChainLinearKernel.WeightGradients(gradient, x, earlier, weights, needed), count, [x, .. weights], earlier);
+        Add(() => ChainLinearKernel.InputGradient(gradient, x.size(1), earlier?.size(1) ?? 0, matrices), count, [gradient]);
+        Add(() => ChainLinearKernel.WeightGradients(gradient, x, earlier, matrices, needed), count, [x, .. weights], earlier);
     }
 
     private (Tensor X, Tensor? Earlier, Tensor[] Weights) Operands(int[] from, int[] to, (int First, int End) chains, int rows)

@@ -39,7 +39,7 @@ internal static class TrialJson
         {
             json.WriteStartObject();
             json.WriteString("name", Sound(name));
-            json.WriteString("type", value?.GetType().FullName);
+            json.WriteString("type", (value as NoValue)?.Type.FullName ?? value.GetType().FullName);
             json.WritePropertyName("value");
             WriteValue(json, value);
             json.WriteEndObject();
