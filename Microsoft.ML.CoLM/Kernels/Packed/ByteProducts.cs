@@ -16,34 +16,35 @@ internal static class ByteProducts
 
     /// <summary>What the offset adds to the sums of the products of four neighbours each, less than nothing.</summary>
     /// <param name="b">The factor that has a sign.</param>
-    public static Vector256<int> Correction(Vector256<sbyte> b) =>
-        Vector256.Create(-Offset) * SumsOfFour(Vector256.Create((byte)(Offset + 1)), b, default, isOffset: false);
+    public static Vector256<int> Correction(Vector256<sbyte> b) => Vector256.Create(-Offset) * SumsOfFour(Vector256<sbyte>.One, b);
 
     /// <summary>The sums of the products of four neighbours each.</summary>
     /// <param name="a">One factor, with <see cref="Offset"/> added.</param>
     /// <param name="b">The other, from -127 to 127.</param>
     /// <param name="correction">Its <see cref="Correction"/>.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> SumsOfFour(Vector256<byte> a, Vector256<sbyte> b, Vector256<int> correction) =>
-        SumsOfFour(a, b, correction, isOffset: AvxVnni.IsSupported);
+    public static Vector256<int> SumsOfFour(Vector256<byte> a, Vector256<sbyte> b, Vector256<int> correction) => AvxVnni.IsSupported
+        ? AvxVnni.MultiplyWideningAndAdd(correction, a, b)
+        : SumsOfFour((a ^ Vector256.Create((byte)Offset)).AsSByte(), b);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> SumsOfFour(Vector256<byte> a, Vector256<sbyte> b, Vector256<int> correction, bool isOffset)
+    private static Vector256<int> SumsOfFour(Vector256<sbyte> a, Vector256<sbyte> b)
     {
-        if (isOffset)
-            return AvxVnni.MultiplyWideningAndAdd(correction, a, b);
-        var signed = (a ^ Vector256.Create((byte)Offset)).AsSByte();
-        if (Avx2.IsSupported)
-        {
-            // Sums of two are 2 · 128 · 127 at most, which a short holds.
-            var sumsOfTwo = Avx2.MultiplyAddAdjacent(Vector256.Abs(signed).AsByte(), Avx2.Sign(b, signed));
-            return Avx2.MultiplyAddAdjacent(sumsOfTwo, Vector256<short>.One);
-        }
-        return Vector256.Create(SumsOfFour(signed.GetLower(), b.GetLower()), SumsOfFour(signed.GetUpper(), b.GetUpper()));
+        if (!Avx2.IsSupported)
+            return Vector256.Create(SumsOfFour(a.GetLower(), b.GetLower()), SumsOfFour(a.GetUpper(), b.GetUpper()));
+        // Sums of two are 2 · 128 · 127 at most, which a short holds.
+        var sumsOfTwo = Avx2.MultiplyAddAdjacent(Vector256.Abs(a).AsByte(), Avx2.Sign(b, a));
+        return Avx2.MultiplyAddAdjacent(sumsOfTwo, Vector256<short>.One);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<int> SumsOfFour(Vector128<sbyte> a, Vector128<sbyte> b)
     {
+        if (Ssse3.IsSupported)
+        {
+            var sumsOfTwo = Ssse3.MultiplyAddAdjacent(Vector128.Abs(a).AsByte(), Ssse3.Sign(b, a));
+            return Sse2.MultiplyAddAdjacent(sumsOfTwo, Vector128<short>.One);
+        }
         var (lowA, highA) = Vector128.Widen(a);
         var (lowB, highB) = Vector128.Widen(b);
         var (low, high) = (SumsOfTwo(lowA, lowB), SumsOfTwo(highA, highB));
@@ -53,8 +54,6 @@ internal static class ByteProducts
 
     private static Vector128<int> SumsOfTwo(Vector128<short> a, Vector128<short> b)
     {
-        if (Sse2.IsSupported)
-            return Sse2.MultiplyAddAdjacent(a, b);
         var (low, high) = (Vector128.WidenLower(a) * Vector128.WidenLower(b), Vector128.WidenUpper(a) * Vector128.WidenUpper(b));
         return Vector128.Create(low[0] + low[1], low[2] + low[3], high[0] + high[1], high[2] + high[3]);
     }

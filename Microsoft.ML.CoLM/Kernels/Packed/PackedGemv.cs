@@ -69,7 +69,8 @@ internal static unsafe class PackedGemv
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    // Not inlined: the compiler inlines what is small here first, and only so much in all.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private static void OneRow<TCodes>(
         RoundedRows rows, int row, byte* codes, ushort* scales, int groups, int first, int end, float* y, bool adds)
         where TCodes : struct, ICodes
@@ -116,7 +117,7 @@ internal static unsafe class PackedGemv
     }
 
     // The codes of eight groups stay in registers while all rows use them.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private static void SomeRows<TCodes>(
         RoundedRows rows, int row, int count, byte* codes, ushort* scales, int groups, int first, int end, float* y, long yStride,
         bool adds)
