@@ -145,8 +145,10 @@ public sealed class ConfigJsonTests
     [DataRow("""{"rms_norm_eps":"small"}""", "\"rms_norm_eps\" must be a number")]
     [DataRow("""{"rope_theta":0}""", "RopeTheta")]
     [DataRow("""{"eos_token_id":[1,"2"]}""", "\"eos_token_id\"")]
+    [DataRow("""{"colm":{"version":3,"chains":[4],"kv_sharing":true}}""",
+        "\"colm.version\" must be 1 or 2, the ones this library reads, found 3")]
     [DataRow("""{"colm":{"version":2,"chains":[4],"kv_sharing":true}}""",
-        "\"colm.version\" must be 1, the one this library reads, found 2")]
+        "\"colm.weight_formats\" must name a format, or null, for each of the 1 chains of \"version\" 2; found 0")]
     [DataRow("""{"colm":{"chains":[4],"kv_sharing":true}}""", "\"colm.version\" is missing")]
     [DataRow("""{"colm":{"version":1,"kv_sharing":true}}""", "\"colm.chains\" is missing")]
     [DataRow("""{"colm":{"version":1,"chains":[4,2]}}""", "\"colm.kv_sharing\" is missing")]

@@ -101,12 +101,12 @@ public sealed class QuantizedFolderTests
     }
 
     [TestMethod]
-    [DataRow("\"weight_formats\": [", "\"weight_formats\": [null, ", "for each of the 3 chains; found 4")]
+    [DataRow("\"weight_formats\": [", "\"weight_formats\": [null, ", "for each of the 3 chains of \"version\" 2; found 4")]
     [DataRow("\"int4\"", "\"int5\"", "\"int8\", \"int4\" or null, found \"int5\"")]
     [DataRow("\"int4\"", "4", "must be a string")]
     [DataRow("\"version\": 2", "\"version\": 3", "must be 1 or 2")]
     [DataRow("\"version\": 2", "\"version\": 1", "is for \"version\" 2, found 1")]
-    [DataRow("\"weight_formats\"", "\"formats\"", "for each of the 3 chains; found 0")]
+    [DataRow("\"weight_formats\"", "\"formats\"", "for each of the 3 chains of \"version\" 2; found 0")]
     [DataRow("\"int4\"", "\"int8\"", "model.embed_tokens.weight")]
     [DataRow("\"int8\"", "null", "belongs to quantised weights")]
     public void AWrongConfigurationIsRefused(string from, string to, string what)

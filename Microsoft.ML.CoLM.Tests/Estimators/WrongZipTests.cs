@@ -47,7 +47,7 @@ public sealed class WrongZipTests
         ["a config.json of more chains"] = ("config.json",
             text => Edit(text, json => json["colm"]!["chains"]!.AsArray().Add(4)), ["chain-3.safetensors"]),
         ["a config.json of a later version"] = ("config.json",
-            text => Edit(text, json => json["colm"]!["version"] = 2), ["config.json", "version"]),
+            text => Edit(text, json => json["colm"]!["version"] = 3), ["config.json", "version"]),
         ["no first chain"] = ("chain-1.safetensors", _ => null, ["chain-1.safetensors"]),
         ["no second chain"] = ("chain-2.safetensors", _ => null, ["chain-2.safetensors"]),
         ["an empty chain"] = ("chain-2.safetensors", _ => [], ["chain-2.safetensors"]),

@@ -90,7 +90,8 @@ public sealed record CoLMConfig
     /// </summary>
     public IReadOnlyList<WeightFormat?> WeightFormats
     {
-        get => [.. Enumerable.Range(0, ChainCount).Select(chain => chain < _weightFormats.Count ? _weightFormats[chain] : null)];
+        get => new ItemList<WeightFormat?>(
+            Enumerable.Range(0, ChainCount).Select(chain => chain < _weightFormats.Count ? _weightFormats[chain] : null));
         // Without the nulls at its end, so that equal configurations are equal.
         internal init => _weightFormats = new([.. value.Reverse().SkipWhile(format => format is null).Reverse()]);
     }

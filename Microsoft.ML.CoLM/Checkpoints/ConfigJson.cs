@@ -190,7 +190,7 @@ internal static partial class ConfigJson
         }
         var formats = field.Items;
         if (formats.Count != chains)
-            throw field.RefuseAs($"must name a format, or null, for each of the {chains} chains; found {formats.Count}");
+            throw field.RefuseAs($"must name a format, or null, for each of the {chains} chains of \"version\" {QuantisedVersion}; found {formats.Count}");
         return [.. formats.Select(format => format.IsMissing ? (WeightFormat?)null
             : Enum.GetValues<WeightFormat>().Cast<WeightFormat?>().FirstOrDefault(known => NameOf(known!.Value) == format.Text)
                 ?? throw format.Refuse($"\"{string.Join("\", \"", Enum.GetValues<WeightFormat>().Select(NameOf))}\" or null", format.Text))];

@@ -34,13 +34,14 @@ internal sealed class GrowthOptions
             result.AddError("--layout must name the first chain and those to train, such as 9,3.");
     }
 
-    /// <summary>The model: its first chains frozen, the later ones new.</summary>
-    public CoLMModel Grow(ParseResult result, Device device)
+    /// <summary>The model: its first chains frozen, and quantised where a format is given, the later ones new.</summary>
+    public CoLMModel Grow(ParseResult result, Device device, WeightFormat? format = null)
     {
         var isRandom = result.GetValue(Model.Model) is null;
         using var start = !isRandom ? Model.Create(result, device)
             : Model.CreateRandom(Model.RandomConfig(result).WithChainCount(1), result, device);
-        return start.Expand(AddedChains(result), result.GetValue(Model.KvSharing), seed: 1);
+        using var quantised = format is { } given ? start.Quantize(given) : null;
+        return (quantised ?? start).Expand(AddedChains(result), result.GetValue(Model.KvSharing), seed: 1);
     }
 
     /// <summary>How many first chains are frozen.</summary>

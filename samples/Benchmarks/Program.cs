@@ -9,6 +9,7 @@ var root = new RootCommand("Measures the library: ratios of things that take tur
     new ChainLinearCommand(),
     new TrainStepCommand(),
     new TuneStepCommand(),
+    new TuneMemoryCommand(),
     new PrefillCommand(),
     new LongPromptCommand(),
     new DecodeCommand(),

@@ -24,7 +24,7 @@ internal sealed class CacheViews(KvCache cache, CoLMConfig config) : IDisposable
             Clear();
         layers = new(
             [.. Enumerable.Range(0, config.LayerCount).Select(layer => View(layer, span, chains))],
-            _owned.Keep(arange(span.KeyCount, dtype: ScalarType.Int64, device: cache.Device)));
+            _owned.Keep(tensor([.. Enumerable.Range(0, span.KeyCount).Select(key => (long)key)], dtype: ScalarType.Int64, device: cache.Device)));
         _spans.Add((span, chains), layers);
         return layers;
     }
