@@ -10,8 +10,8 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// </summary>
 internal static unsafe class CrossEntropyKernel
 {
-    // Numbers whose exponentials are added in float32, before they are added to a double: a whole vocabulary's would round.
-    private const int ExponentialsAtOnce = 1 << 12;
+    // Exponentials that a lane adds up in float32, before they are added to a double: beside a large one, each small one rounds.
+    private const int ExponentialsOfLane = 32;
 
     /// <summary>Whether logits can be read here.</summary>
     public static bool Suits(Tensor logits) => logits.device_type == DeviceType.CPU &&
@@ -68,7 +68,7 @@ internal static unsafe class CrossEntropyKernel
         var (shift, sum) = (TFloats.Create(greatest), 0.0);
         for (i = 0; i < whole;)
         {
-            var (sums, end) = (default(TFloats), Math.Min(whole, i + ExponentialsAtOnce));
+            var (sums, end) = (default(TFloats), Math.Min(whole, i + ExponentialsOfLane * TFloats.Count));
             for (; i < end; i += TFloats.Count)
                 sums += VectorMath.ExpOfNonPositive(TIn.Load<TFloats>(logits, i) - shift);
             sum += LaneSums.Sum(sums);
