@@ -54,7 +54,7 @@ public sealed partial class CoLMModel
     /// <exception cref="InvalidDataException">
     /// The configuration is for another architecture or has settings that this library does not support; a file is damaged,
     /// longer than any of its kind, or not a regular file; a tensor is missing, has the wrong shape, a type other than F32,
-    /// BF16 and F16, or NaN or infinite elements.
+    /// BF16 and F16 (of a quantised chain, other than its format's), NaN or infinite elements, or scales of zero.
     /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">
     /// <paramref name="chainCount"/> is below 1 or above the stored model's.
@@ -104,7 +104,9 @@ public sealed partial class CoLMModel
         return ModelFolder.Load(folder, chainCount, device ?? CPU, dtype, formats, cancellationToken);
     }
 
-    /// <summary>Saves the model, or its first chains, as a folder that Hugging Face's tools can also read.</summary>
+    /// <summary>
+    /// Saves the model, or its first chains, as a folder that Hugging Face's tools can also read, unless the first chain is quantised.
+    /// </summary>
     /// <param name="folder">
     /// Created if missing; it may be the one that the model was loaded from. An existing model in it is replaced: its weights,
     /// tokenizer files and other files that <see cref="Load"/> keeps are deleted if this model does not have them. All other
