@@ -267,16 +267,17 @@ public sealed partial class ChainTuningEstimator : IEstimator<ElasticScoringTran
     private TrainingSummary Train(
         TuningRun run, CoLMModel model, int seed, TrainingCheckpoints? checkpoints, TrainingChannel channel)
     {
+        (string name, Parameter parameter)[] ofChains = [.. model.ChainParameters().Where(entry => entry.parameter.requires_grad)];
         (string Name, Parameter Parameter)[] trained =
         [
-            .. model.ChainParameters().Where(entry => entry.parameter.requires_grad),
+            .. ofChains,
             .. Named("adapters", model.Adapters),
             .. Named("head", run.Head),
         ];
         checkpoints?.Identify(seed, model, trained, run.AddData);
         channel.Info(string.Create(CultureInfo.InvariantCulture,
             $"Training {trained.Sum(entry => entry.Parameter.numel()):N0} parameters beside " +
-            $"{model.ParameterCount(model.ChainCount) - model.ChainParameters().Where(entry => entry.parameter.requires_grad).Sum(entry => entry.parameter.numel()):N0} " +
+            $"{model.ParameterCount(model.ChainCount) - ofChains.Sum(entry => entry.parameter.numel()):N0} " +
             $"frozen ones, {run.BatchesOfEpoch:N0} batches an epoch."));
         var options = _options.Copy();
         options.ValidationInterval ??= Math.Max(1, run.BatchesOfEpoch / options.GradientAccumulationSteps);

@@ -55,21 +55,16 @@ public sealed partial class CoLMModel
 
     private static void Round(DecoderLayer source, DecoderLayer target, Func<FeatureSite, Tensor> inputs)
     {
-        foreach (var site in Enum.GetValues<Projection>().GroupBy(SiteOf))
+        foreach (var projection in Enum.GetValues<Projection>())
         {
-            using var scope = NewDisposeScope();
-            var squares = Squares(inputs(site.Key));
-            foreach (var projection in site)
+            var (from, to) = (source.Linear(projection), target.Linear(projection));
+            for (var chain = 0; chain < from.ChainCount; chain++)
             {
-                var (from, to) = (source.Linear(projection), target.Linear(projection));
-                for (var chain = 0; chain < from.ChainCount; chain++)
-                {
-                    if (from.HasNumbers(chain) && to.Packed(chain) is { } packed)
-                    {
-                        var width = from.Weight(chain).size(1);
-                        packed.PackFor(from.Weight(chain), squares.narrow(0, 0, width).narrow(1, 0, width));
-                    }
-                }
+                if (!from.HasNumbers(chain) || to.Packed(chain) is not { } packed)
+                    continue;
+                // Of what the chain reads alone: sums of a wider product might round otherwise.
+                using var scope = NewDisposeScope();
+                packed.PackFor(from.Weight(chain), Squares(inputs(SiteOf(projection)).narrow(1, 0, from.Weight(chain).size(1))));
             }
         }
     }
@@ -85,7 +80,7 @@ public sealed partial class CoLMModel
 
     private static Tensor Squares(Tensor inputs)
     {
-        var wide = inputs.to(ScalarType.Float32);
+        var wide = inputs.to(ScalarType.Float32).contiguous();
         return wide.t().mm(wide);
     }
 

@@ -174,15 +174,14 @@ public sealed partial class CoLMModel : nn.Module<Tensor, int, Tensor>
     /// <param name="chains">The chains to compute.</param>
     /// <param name="earlier">Features of all chains before them, from a pass over the same ids; null for none.</param>
     /// <param name="kept">Where to keep this pass's features; null to keep none.</param>
-    /// <param name="cache">The tokens before these, of one sequence; null if sequences begin here.</param>
     /// <param name="lengths">The number of tokens of each sequence without padding; null if there is none.</param>
     /// <returns>[batch · length, width of the chains].</returns>
     internal Tensor Features(
         Tensor tokenIds, ChainRange chains, ChainFeatures? earlier = null, ChainFeatures? kept = null,
-        IKeyValueCache? cache = null, IReadOnlyList<int>? lengths = null)
+        IReadOnlyList<int>? lengths = null)
     {
         using var scope = NewDisposeScope();
-        return Walk(tokenIds.reshape(-1), Pass(tokenIds, chains, earlier, kept, cache, lengths)).MoveToOuterDisposeScope();
+        return Walk(tokenIds.reshape(-1), Pass(tokenIds, chains, earlier, kept, cache: null, lengths)).MoveToOuterDisposeScope();
     }
 
     /// <summary>The normalised features that the head reads, of the first chains, where sequences are trees.</summary>

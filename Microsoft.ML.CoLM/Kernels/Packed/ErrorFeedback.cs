@@ -20,14 +20,16 @@ internal static unsafe class ErrorFeedback
     public static Tensor Factor(Tensor squares)
     {
         using var scope = NewDisposeScope();
-        var damped = squares.clone();
+        // In double precision: fewer inputs than their width leave most of it to the damping.
+        var damped = squares.to(ScalarType.Float64, copy: true);
         var diagonal = damped.diagonal();
-        using var damping = (Damping * Math.Max(diagonal.mean().item<float>(), float.Epsilon / Damping)).ToScalar();
+        var mean = diagonal.mean().item<double>();
+        using var damping = (mean > 0 ? Damping * mean : 1).ToScalar();
         diagonal.add_(damping, Scalars.One);
         var inverse = linalg.inv(damped);
         // Rounding leaves it a little lopsided.
         var symmetric = inverse.add(inverse.t(), Scalars.One).div_(Scalars.Two);
-        return linalg.cholesky(symmetric).t().cpu().contiguous().MoveToOuterDisposeScope();
+        return linalg.cholesky(symmetric).t().to(ScalarType.Float32).cpu().contiguous().MoveToOuterDisposeScope();
     }
 
     /// <summary>Packs all outputs.</summary>

@@ -18,7 +18,7 @@ internal unsafe interface ICodes
     /// <summary>As <see cref="Load"/>, with <see cref="ByteProducts.Offset"/> added to each.</summary>
     static abstract Vector256<byte> LoadUnsigned(byte* group);
 
-    /// <summary>Packs a group with the scale of least squared error.</summary>
+    /// <summary>Packs a group with a scale that suits it: little of the squared error is left that another would save.</summary>
     /// <param name="weights">32 finite numbers.</param>
     /// <param name="group">Gets the codes.</param>
     /// <returns>The scale; never zero.</returns>

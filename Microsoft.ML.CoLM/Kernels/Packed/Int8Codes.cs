@@ -19,8 +19,7 @@ internal readonly unsafe struct Int8Codes : ICodes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> LoadUnsigned(byte* group) => Vector256.Load(group) ^ Vector256.Create((byte)ByteProducts.Offset);
 
-    // Searching for a better scale than the one that the largest weight asks for changes the error by less than a hundredth
-    // of it (Benchmarks quantize-error).
+    // What the largest weight asks for: no code is beyond the last.
     public static float Pack(ReadOnlySpan<float> weights, byte* group)
     {
         var scale = PackedScale.AtLeast(PackedScale.LargestMagnitude(weights) / Largest);

@@ -60,7 +60,7 @@ internal abstract unsafe class PackedWeight
     /// <summary>Sets a group's scale, on the CPU; its codes are what they were.</summary>
     public abstract void SetScale(int output, int group, float scale);
 
-    /// <summary>The scale of least squared error for a group of weights.</summary>
+    /// <summary>The scale that a group of weights is packed with.</summary>
     public abstract float BestScale(ReadOnlySpan<float> weights);
 
     /// <summary>The nearest of the codes' numbers to a weight that was divided by its scale.</summary>
