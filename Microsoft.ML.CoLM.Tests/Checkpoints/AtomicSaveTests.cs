@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Microsoft.ML.CoLM.Checkpoints;
+using Microsoft.ML.CoLM.Interop;
 
 namespace Microsoft.ML.CoLM.Tests.Checkpoints;
 

@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Checkpoints;
+using Microsoft.ML.CoLM.Interop;
 
 namespace Microsoft.ML.CoLM.Tests.Checkpoints;
 

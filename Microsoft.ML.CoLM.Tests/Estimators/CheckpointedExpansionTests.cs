@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using Microsoft.ML.CoLM.Checkpoints;
+using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Tests.Checkpoints;
 using Microsoft.ML.Runtime;
 using static TorchSharp.torch;

@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Runtime.Versioning;
 using Microsoft.ML.CoLM.Checkpoints;
+using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Tests.Checkpoints;
 using Microsoft.ML.Data;
 

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using System.Text.Json;
 using Microsoft.ML.CoLM.Checkpoints;
+using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Tests.Checkpoints;
 using static TorchSharp.torch;
 

@@ -42,21 +42,23 @@ public sealed class DecodingSessionTests
     }
 
     [TestMethod]
-    [DataRow("8,4", ScalarType.Float32, false)]
-    [DataRow("8,4", ScalarType.Float32, true)]
-    [DataRow("8,4", ScalarType.BFloat16, false)]
-    [DataRow("8,4", ScalarType.BFloat16, true)]
-    [DataRow("96,48", ScalarType.Float32, false)]
-    [DataRow("96,48", ScalarType.Float32, true)]
-    [DataRow("96,48", ScalarType.BFloat16, false)]
-    [DataRow("96,48", ScalarType.BFloat16, true)]
-    public void LogitsBehindAPromptAreTheModelsWhoeverMultiplies(string chains, ScalarType dtype, bool ownProducts)
+    [DataRow("8,4", ScalarType.Float32, MatrixLibrary.LibTorch)]
+    [DataRow("8,4", ScalarType.Float32, MatrixLibrary.CoLM)]
+    [DataRow("8,4", ScalarType.BFloat16, MatrixLibrary.LibTorch)]
+    [DataRow("8,4", ScalarType.BFloat16, MatrixLibrary.CoLM)]
+    [DataRow("8,4", ScalarType.BFloat16, MatrixLibrary.Widened)]
+    [DataRow("96,48", ScalarType.Float32, MatrixLibrary.LibTorch)]
+    [DataRow("96,48", ScalarType.Float32, MatrixLibrary.CoLM)]
+    [DataRow("96,48", ScalarType.BFloat16, MatrixLibrary.LibTorch)]
+    [DataRow("96,48", ScalarType.BFloat16, MatrixLibrary.CoLM)]
+    [DataRow("96,48", ScalarType.BFloat16, MatrixLibrary.Widened)]
+    public void LogitsBehindAPromptAreTheModelsWhoeverMultiplies(string chains, ScalarType dtype, MatrixLibrary library)
     {
         using var scope = NewDisposeScope();
         using var model = SessionModels.Create(chains, kvSharing: false, dtype);
         var tokens = SessionModels.Tokens(model, 78);
         var reference = SessionModels.Reference(model, tokens, chainCount: 2);
-        using var products = new OwnGemm(ownProducts);
+        using var products = Multiplied.By(library);
         using var session = DecodingSession.Create(model, 1, tokens.Length);
         session.Prefill(0, tokens.AsSpan(0, 77), 2);
         session.Run(SessionModels.Rows(tokens, 77, 1), 0, new ChainRange(0, 2));

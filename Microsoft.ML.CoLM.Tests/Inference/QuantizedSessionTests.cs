@@ -31,9 +31,9 @@ public sealed class QuantizedSessionTests
         var tokens = SessionModels.Tokens(model, PromptLength + 3);
         using var exact = model.Quantize(new WeightFormat?[model.ChainCount]);
         using var numbers = ((CoLMModel)exact.to(float32)).Share(0);
-        foreach (var isOwn in new[] { false, true })
+        foreach (var library in Enum.GetValues<MatrixLibrary>())
         {
-            using var products = new OwnGemm(isOwn);
+            using var products = Multiplied.By(library);
             for (var chainCount = 1; chainCount <= model.ChainCount; chainCount++)
             {
                 using var session = DecodingSession.Create(model, 1, tokens.Length);
@@ -43,7 +43,7 @@ public sealed class QuantizedSessionTests
                 {
                     session.Run([row], 0, new ChainRange(0, chainCount));
                     SessionModels.Near(reference[row.Position], session.Logits(0), SessionModels.Tolerance(dtype, reference),
-                        $"{chainCount} chains, own products {isOwn}");
+                        $"{chainCount} chains, multiplied by {library}");
                 }
             }
         }

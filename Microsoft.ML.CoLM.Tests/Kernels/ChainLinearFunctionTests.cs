@@ -100,12 +100,13 @@ public sealed class ChainLinearFunctionTests
     }
 
     [TestMethod]
-    [DataRow(true)]
-    [DataRow(false)]
-    public void TheModelsTypesAreComputedAsTheFormulaIs(bool ownProducts)
+    [DataRow(MatrixLibrary.LibTorch)]
+    [DataRow(MatrixLibrary.CoLM)]
+    [DataRow(MatrixLibrary.Widened)]
+    public void TheModelsTypesAreComputedAsTheFormulaIs(MatrixLibrary library)
     {
         using var scope = NewDisposeScope();
-        using var products = new OwnGemm(ownProducts);
+        using var products = Multiplied.By(library);
         // A unit in the last place is 2^-23 and 2^-7; sums of some dozens of products stay within a few of them.
         foreach (var (dtype, tolerance) in new[] { (float32, 2e-6), (bfloat16, 0.016) })
         {
@@ -117,17 +118,19 @@ public sealed class ChainLinearFunctionTests
 
     // Large enough that the weights' gradients are computed at once, a thread each, and in bfloat16 everything by rows.
     [TestMethod]
-    [DataRow(0, ScalarType.Float64, false, Float64Rounding)]
-    [DataRow(96, ScalarType.Float64, false, Float64Rounding)]
-    [DataRow(96, ScalarType.Float32, false, 2e-6)]
-    [DataRow(96, ScalarType.Float32, true, 2e-6)]
-    [DataRow(0, ScalarType.BFloat16, false, 0.016)]
-    [DataRow(96, ScalarType.BFloat16, false, 0.016)]
-    [DataRow(96, ScalarType.BFloat16, true, 0.016)]
-    public void ManyRowsAreComputedAsTheFormulaIs(int earlierWidth, ScalarType dtype, bool ownProducts, double tolerance)
+    [DataRow(0, ScalarType.Float64, MatrixLibrary.LibTorch, Float64Rounding)]
+    [DataRow(96, ScalarType.Float64, MatrixLibrary.LibTorch, Float64Rounding)]
+    [DataRow(96, ScalarType.Float32, MatrixLibrary.LibTorch, 2e-6)]
+    [DataRow(96, ScalarType.Float32, MatrixLibrary.CoLM, 2e-6)]
+    [DataRow(0, ScalarType.BFloat16, MatrixLibrary.LibTorch, 0.016)]
+    [DataRow(96, ScalarType.BFloat16, MatrixLibrary.LibTorch, 0.016)]
+    [DataRow(96, ScalarType.BFloat16, MatrixLibrary.CoLM, 0.016)]
+    [DataRow(0, ScalarType.BFloat16, MatrixLibrary.Widened, 0.016)]
+    [DataRow(96, ScalarType.BFloat16, MatrixLibrary.Widened, 0.016)]
+    public void ManyRowsAreComputedAsTheFormulaIs(int earlierWidth, ScalarType dtype, MatrixLibrary library, double tolerance)
     {
         using var scope = NewDisposeScope();
-        using var products = new OwnGemm(ownProducts);
+        using var products = Multiplied.By(library);
         const int Width = 272;
         List<Tensor> inputs = [GradientAssert.Random([ManyRows, 4 * Width], dtype: dtype)];
         if (earlierWidth > 0)
@@ -145,16 +148,17 @@ public sealed class ChainLinearFunctionTests
             (6, 4), (10, 8), (22, 10), (18, 2), (9, 6), (7, 3), (33, 11), (3, 1),
         }
         from dtype in new[] { ScalarType.Float32, ScalarType.BFloat16 }
-        from ownProducts in new[] { false, true }
-        select new object[] { widths.In, widths.Out, dtype, ownProducts };
+        from library in Enum.GetValues<MatrixLibrary>()
+        where library != MatrixLibrary.Widened || dtype == ScalarType.BFloat16
+        select new object[] { widths.In, widths.Out, dtype, library };
 
     // Rows from one to beyond where the kernel changes its way.
     [TestMethod]
     [DynamicData(nameof(Widths))]
     public void AChainsOutputsAreTheSameToTheBitWhateverStandsBesideIt(
-        int inputWidth, int outputWidth, ScalarType dtype, bool ownProducts)
+        int inputWidth, int outputWidth, ScalarType dtype, MatrixLibrary library)
     {
-        using var products = new OwnGemm(ownProducts);
+        using var products = Multiplied.By(library);
         using var noGradients = no_grad();
         using var outer = NewDisposeScope();
         Tensor[] weights = [.. Enumerable.Range(1, 3)

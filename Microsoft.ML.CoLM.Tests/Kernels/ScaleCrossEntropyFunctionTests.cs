@@ -57,12 +57,16 @@ public sealed class ScaleCrossEntropyFunctionTests
     }
 
     [TestMethod]
-    [DataRow(ScalarType.Float32, 3e-6)]
-    [DataRow(ScalarType.BFloat16, 0.02)]
-    [DataRow(ScalarType.Float16, 0.003)]
-    public void EachTypeIsComputedAsTorchsOwnIs(ScalarType dtype, double tolerance)
+    [DataRow(ScalarType.Float32, MatrixLibrary.LibTorch, 3e-6)]
+    [DataRow(ScalarType.Float32, MatrixLibrary.CoLM, 3e-6)]
+    [DataRow(ScalarType.BFloat16, MatrixLibrary.LibTorch, 0.02)]
+    [DataRow(ScalarType.BFloat16, MatrixLibrary.CoLM, 0.02)]
+    [DataRow(ScalarType.BFloat16, MatrixLibrary.Widened, 0.02)]
+    [DataRow(ScalarType.Float16, MatrixLibrary.LibTorch, 0.003)]
+    public void EachTypeIsComputedAsTorchsOwnIs(ScalarType dtype, MatrixLibrary library, double tolerance)
     {
         using var scope = NewDisposeScope();
+        using var products = Multiplied.By(library);
         var targets = Targets(40);
         var inputs = Array.ConvertAll(Inputs(40, [16, 32]), input => input.detach().to(dtype).requires_grad_(true));
         GradientAssert.Same(
@@ -116,15 +120,16 @@ public sealed class ScaleCrossEntropyFunctionTests
     }
 
     [TestMethod]
-    [DataRow(ScalarType.Float32, WeightFormat.Int8, true)]
-    [DataRow(ScalarType.Float32, WeightFormat.Int4, false)]
-    [DataRow(ScalarType.BFloat16, WeightFormat.Int8, true)]
-    [DataRow(ScalarType.BFloat16, WeightFormat.Int4, false)]
-    public void AQuantisedHeadIsItsNumbers(ScalarType dtype, WeightFormat format, bool isOwn)
+    [DataRow(ScalarType.Float32, WeightFormat.Int8, MatrixLibrary.CoLM)]
+    [DataRow(ScalarType.Float32, WeightFormat.Int4, MatrixLibrary.LibTorch)]
+    [DataRow(ScalarType.BFloat16, WeightFormat.Int8, MatrixLibrary.CoLM)]
+    [DataRow(ScalarType.BFloat16, WeightFormat.Int4, MatrixLibrary.LibTorch)]
+    [DataRow(ScalarType.BFloat16, WeightFormat.Int8, MatrixLibrary.Widened)]
+    public void AQuantisedHeadIsItsNumbers(ScalarType dtype, WeightFormat format, MatrixLibrary library)
     {
         using var scope = NewDisposeScope();
         using var generator = new Generator(1);
-        using var products = new OwnGemm(isOwn);
+        using var products = Multiplied.By(library);
         using var packed = new Microsoft.ML.CoLM.Modules.PackedParameters(60, 40, format, CPU);
         packed.Pack(randn([60, 40], generator: generator), 0, "head");
         var later = randn([60, 8], generator: generator).to(dtype);

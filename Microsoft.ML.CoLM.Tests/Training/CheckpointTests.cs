@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Microsoft.ML.CoLM.Checkpoints;
+using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Tests.Checkpoints;
 using Microsoft.ML.Runtime;
 

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Microsoft.ML.CoLM.Checkpoints;
+using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.CoLM.Tests.Checkpoints;
 using Microsoft.ML.Runtime;
 
@@ -165,6 +166,18 @@ public sealed class ForeignCheckpointTests
         Assert.AreEqual(4, training.Run(ResumableTraining.Options(folder.Path)).Reports[0].Step);
         var warning = training.Messages.Single(message => message.Kind == ChannelMessageKind.Warning).Text;
         Assert.Contains($"{folder["checkpoint-6.json"]}: {name} must be from", warning);
+    }
+
+    [TestMethod]
+    public void WhatMultipliesNothingIsADamagedCheckpoint()
+    {
+        using var folder = new TemporaryFolder();
+        var training = new ResumableTraining();
+        training.Run(ResumableTraining.Options(folder.Path), dieAfter: 7);
+        Rewrite(folder, json => json["identity"]!["products"] = "float32=abacus");
+        Assert.AreEqual(4, training.Run(ResumableTraining.Options(folder.Path)).Reports[0].Step);
+        var warning = training.Messages.Single(message => message.Kind == ChannelMessageKind.Warning).Text;
+        Assert.Contains("products must name what multiplies matrices, found 'float32=abacus'", warning);
     }
 
     [TestMethod]

@@ -95,6 +95,7 @@ public sealed partial class ChainExpansionEstimator : IEstimator<ElasticScoringT
         var messages = new TrainingChannel(_host, channel, _options, ranks);
         messages.Begin();
         using var checkpoints = TrainingCheckpoints.Open(_options, channel, ranks);
+        using var products = messages.UseProducts(checkpoints?.Products);
         var seed = ranks.Seed(_options.Seed ?? HostSettings.SeedOf(_host), () => checkpoints?.Seed ?? Random.Shared.Next());
         var (model, frozenChains) = CreateModel(seed);
         try

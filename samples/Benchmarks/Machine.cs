@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using Microsoft.ML.CoLM;
 using TorchSharp;
 
 namespace Benchmarks;
@@ -15,6 +16,7 @@ internal static class Machine
         vectors = VectorBits,
         cores = Environment.ProcessorCount,
         threads = torch.get_num_threads(),
+        products = MatrixProducts.Current.ToString(),
         gpus = torch.cuda.is_available() ? torch.cuda.device_count() : 0,
         libtorch = torch.__version__,
     };

@@ -81,26 +81,12 @@ internal sealed class PrefillCommand : Benchmark
         }
     }
 
-    // Where the library multiplies by itself, what the same model takes with libtorch's products, too.
+    // Where libtorch does not multiply, what the same model takes with libtorch's products, too.
     private static void Enter(Race race, string name, Prompt prompt, CoLMModel model)
     {
         race.Enter(name, prompt.Run);
-        if (BatchedGemm.ArePreferredIn(model.DataType) && model.Device.type == DeviceType.CPU)
-            race.Enter($"{name}, {ByLibtorch}", () => WithLibtorch(prompt.Run));
-    }
-
-    private static void WithLibtorch(Action run)
-    {
-        var (inFloat32, inBFloat16) = (BatchedGemm.ArePreferred, BatchedGemm.ArePreferredInBFloat16);
-        BatchedGemm.ArePreferred = BatchedGemm.ArePreferredInBFloat16 = false;
-        try
-        {
-            run();
-        }
-        finally
-        {
-            (BatchedGemm.ArePreferred, BatchedGemm.ArePreferredInBFloat16) = (inFloat32, inBFloat16);
-        }
+        if (model.Device.type == DeviceType.CPU && ChosenProducts.In(model.DataType) != MatrixLibrary.LibTorch)
+            race.Enter($"{name}, {ByLibtorch}", () => ChosenProducts.WithLibtorch(prompt.Run));
     }
 
     /// <summary>One chain as wide as all of a model's together; of a random model's shape, that shape.</summary>

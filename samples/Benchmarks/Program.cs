@@ -6,6 +6,7 @@ using Benchmarks.Link;
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 var root = new RootCommand("Measures the library: ratios of things that take turns in one run.")
 {
+    new ProductsCommand(),
     new ChainLinearCommand(),
     new TrainStepCommand(),
     new TuneStepCommand(),

@@ -169,11 +169,13 @@ internal sealed class ScoreCommand : Benchmark
         // A text is scored in one pass of the modules, whatever the session: what differs is whose products they take.
         void Enter(string session, string name, Action run) => race.Enter(CommonOptions.ToLabel(session, name), () =>
         {
-            var (inFloat32, inBFloat16) = (BatchedGemm.ArePreferred, BatchedGemm.ArePreferredInBFloat16);
-            if (result.GetResult(_session) is { Implicit: false })
-                BatchedGemm.ArePreferred = BatchedGemm.ArePreferredInBFloat16 = session == CommonOptions.OwnSession;
+            if (result.GetResult(_session) is { Implicit: true })
+            {
+                run();
+                return;
+            }
+            using var use = MatrixProducts.Use(session == CommonOptions.OwnSession ? ChosenProducts.Own : ChosenProducts.ByLibtorch);
             run();
-            (BatchedGemm.ArePreferred, BatchedGemm.ArePreferredInBFloat16) = (inFloat32, inBFloat16);
         });
     }
 }

@@ -87,21 +87,13 @@ internal sealed class StepProducts : IDisposable
 
     private double Time(Product product, bool areOurs)
     {
-        var before = (BatchedGemm.ArePreferred, BatchedGemm.ArePreferredInBFloat16);
-        (BatchedGemm.ArePreferred, BatchedGemm.ArePreferredInBFloat16) = (areOurs, areOurs);
-        try
-        {
-            using var scope = NewDisposeScope();
-            var start = Stopwatch.GetTimestamp();
-            product.Compute();
-            if (_device.type == DeviceType.CUDA)
-                cuda.synchronize(_device);
-            return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-        }
-        finally
-        {
-            (BatchedGemm.ArePreferred, BatchedGemm.ArePreferredInBFloat16) = before;
-        }
+        using var use = MatrixProducts.Use(areOurs ? ChosenProducts.Own : ChosenProducts.ByLibtorch);
+        using var scope = NewDisposeScope();
+        var start = Stopwatch.GetTimestamp();
+        product.Compute();
+        if (_device.type == DeviceType.CUDA)
+            cuda.synchronize(_device);
+        return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
     }
 
     private void AddForward(int[] from, int[] to, (int First, int End) chains, int rows, double count)

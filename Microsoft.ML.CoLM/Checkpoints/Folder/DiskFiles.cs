@@ -1,3 +1,5 @@
+using Microsoft.ML.CoLM.Interop;
+
 namespace Microsoft.ML.CoLM.Checkpoints;
 
 /// <summary>The real files of a folder.</summary>

@@ -122,6 +122,15 @@ internal sealed class TrainingChannel(IHost host, IChannel channel, TrainingOpti
             ThrowCancelled();
     }
 
+    /// <summary>Has matrices multiplied alike by all ranks, and as in the training that is resumed, until the scope is disposed.</summary>
+    /// <param name="resumed">What multiplied there; null where there is none.</param>
+    public IDisposable UseProducts(MatrixProducts? resumed)
+    {
+        var products = ranks.Products(resumed);
+        Info($"What multiplies matrices on a CPU: {products}.");
+        return MatrixProducts.Use(products);
+    }
+
     /// <summary>Ends a validation, and with it the training, where the MLContext's execution, or a sweep, was cancelled.</summary>
     /// <exception cref="OperationCanceledException">It was.</exception>
     public void CheckAlive()

@@ -29,7 +29,7 @@ internal sealed class ChunkGemm(InferenceEngine engine, Tensor? sums) : IDisposa
     {
         try
         {
-            if (_products.TrueForAll(product => BatchedGemm.Suit(product.Input)))
+            if (_products.TrueForAll(product => MatrixProducts.AreOwn(product.Input)))
                 Multiply();
             else
                 MultiplyByLibtorch();
@@ -59,10 +59,10 @@ internal sealed class ChunkGemm(InferenceEngine engine, Tensor? sums) : IDisposa
     {
         using var scope = NewDisposeScope();
         var rows = (int)_products[0].Input.size(0);
-        var panels = _products.ConvertAll(product => product.Weight.Panel(product.Input.dtype));
+        var operands = Operands();
         if (engine.Team.Count == 1 || !OwnThread.IsPossible)
         {
-            MultiplyByLibtorch(panels, 0, rows);
+            MultiplyByLibtorch(operands, 0, rows);
             return;
         }
         engine.RunShares(thread =>
@@ -71,21 +71,37 @@ internal sealed class ChunkGemm(InferenceEngine engine, Tensor? sums) : IDisposa
             using var ownThread = new OwnThread();
             var (first, end) = engine.Team.Share(thread, rows, RowGrain);
             if (first < end)
-                MultiplyByLibtorch(panels, first, end - first);
+                MultiplyByLibtorch(operands, first, end - first);
         });
     }
 
-    private void MultiplyByLibtorch(List<Tensor> panels, int firstRow, int rows)
+    // [rows, width] and [width, outputs] of each product; float32 where bfloat16 is multiplied so.
+    private List<(Tensor Input, Tensor Panel)> Operands()
+    {
+        var panels = _products.ConvertAll(product => product.Weight.Panel(product.Input.dtype));
+        if (!_products.TrueForAll(product => MatrixProducts.Widen(product.Input)))
+            return [.. _products.Zip(panels, (product, panel) => (product.Input, panel))];
+        var inputs = new Dictionary<Tensor, Tensor>(ReferenceEqualityComparer.Instance);
+        foreach (var (input, _, _, _, _) in _products)
+            inputs.TryAdd(input, inputs.GetValueOrDefault(input) ?? Wide(input));
+        return [.. _products.Zip(panels, (product, panel) => (inputs[product.Input], Wide(panel)))];
+    }
+
+    private static Tensor Wide(Tensor matrix) => matrix.to(ScalarType.Float32);
+
+    private void MultiplyByLibtorch(List<(Tensor Input, Tensor Panel)> operands, int firstRow, int rows)
     {
         using var scope = NewDisposeScope();
-        foreach (var ((input, _, output, column, adds), panel) in _products.Zip(panels))
+        foreach (var ((_, _, output, column, adds), (input, panel)) in _products.Zip(operands))
         {
             var target = Slice(output, column, panel);
             var read = input.narrow(0, firstRow, rows).narrow(1, 0, panel.size(0));
-            if (adds && sums is not null)
-                target.add_(Slice(sums, column, panel).addmm_(read, panel, beta: 0), Scalars.One);
-            else
+            if (read.dtype == target.dtype)
                 target.addmm_(read, panel, beta: adds ? 1 : 0);
+            else if (adds)
+                target.add_(Slice(sums!, column, panel).addmm_(read, panel, beta: 0), Scalars.One);
+            else
+                target.copy_(read.mm(panel));
         }
 
         Tensor Slice(Tensor matrix, int column, Tensor panel) =>

@@ -152,7 +152,7 @@ internal sealed class AttentionFunction : SingleTensorFunction<AttentionFunction
     // Wide heads where the library's products are the faster ones; of a few queries, there is little to multiply.
     private static bool Suits(Tensor queries) => queries.device_type == DeviceType.CPU && queries.size(2) <= LongestSequence &&
         (IsWide(queries)
-            ? queries.dtype == ScalarType.Float32 && BatchedGemm.ArePreferred && queries.size(2) >= ShortestOfWide
+            ? queries.dtype == ScalarType.Float32 && MatrixProducts.Current.Float32 == MatrixLibrary.CoLM && queries.size(2) >= ShortestOfWide
             : queries.dtype is ScalarType.Float32 or ScalarType.BFloat16);
 
     private static bool IsWide(Tensor queries) => queries.size(3) > WidestHead;

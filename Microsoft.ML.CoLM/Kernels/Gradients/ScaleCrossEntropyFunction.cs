@@ -193,12 +193,15 @@ internal sealed class ScaleCrossEntropyFunction : SingleTensorFunction<ScaleCros
     // sum = gradientᵀ · x, or sum += gradientᵀ · x
     private static void AddHeadGradient(Tensor sum, Tensor gradient, Tensor x, bool adds)
     {
-        if (BatchedGemm.Suit(x))
+        if (MatrixProducts.AreOwn(x))
         {
             var term = new GemmTerm(MatrixView.Of(gradient).Transposed(), MatrixView.Of(x), (int)x.size(0));
             BatchedGemm.Run([new(MatrixView.Of(sum), (int)sum.size(0), (int)sum.size(1), [term], adds)]);
             return;
         }
+        using var widened = NewDisposeScope();
+        if (MatrixProducts.Widen(x))
+            (gradient, x) = (gradient.to(ScalarType.Float32), x.to(ScalarType.Float32));
         if (sum.dtype == gradient.dtype)
         {
             sum.addmm_(gradient.t(), x, beta: adds ? 1 : 0, alpha: 1);

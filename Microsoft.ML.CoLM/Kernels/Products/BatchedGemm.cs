@@ -1,5 +1,3 @@
-using System.Runtime.Intrinsics.X86;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Kernels;
@@ -22,9 +20,6 @@ internal sealed class BatchedGemm
     // Multiplications of all: of fewer, waking a thread takes too large a part of the time.
     private const long Fewest = 1 << 21;
 
-    // "Genu", the first letters of an Intel processor's name.
-    private const int Intel = 0x756E6547;
-
     private readonly List<Piece> _pieces = [];
     private int _next;
 
@@ -38,35 +33,8 @@ internal sealed class BatchedGemm
             Divide(block, IsSmall ? work : work / (threads * PiecesPerThread));
     }
 
-    /// <summary>
-    /// Whether this is faster here than libtorch in float32, whose products are MKL's. On processors that are not Intel's those
-    /// use vectors of 256 bits at most: where there are none of 512, either is as fast at a large product, and this one at many
-    /// small ones, since MKL's threads share each and wait for each other after it. (<c>score --session cpu torch</c>, also with
-    /// <c>DOTNET_EnableAVX512=0</c>.) Benchmarks and tests set it, to compare.
-    /// </summary>
-    public static bool ArePreferred { get; set; } =
-        X86Base.IsSupported && VectorWidth.Floats >= Floats8.Count && X86Base.CpuId(0, 0).Ebx != Intel;
-
-    /// <summary>
-    /// Whether this is faster here than libtorch in bfloat16, for which that one has no vector kernels without AVX-512.
-    /// (<c>prefill --dtype bfloat16 --session cpu torch</c> with <c>DOTNET_EnableAVX512=0</c> or <c>DOTNET_EnableAVX2=0</c>.)
-    /// </summary>
-    public static bool ArePreferredInBFloat16 { get; set; } = VectorWidth.Floats < Floats16.Count;
-
     /// <summary>Whether one thread does it as soon.</summary>
     public bool IsSmall { get; }
-
-    /// <summary>Whether this is faster here than libtorch in a type.</summary>
-    public static bool ArePreferredIn(ScalarType type) => type switch
-    {
-        ScalarType.Float32 => ArePreferred,
-        ScalarType.BFloat16 => ArePreferredInBFloat16,
-        _ => false,
-    };
-
-    /// <summary>Whether a matrix of so many rows is better multiplied here than by libtorch.</summary>
-    public static bool Suit(Tensor matrix) =>
-        ArePreferredIn(matrix.dtype) && matrix.device_type == DeviceType.CPU && matrix.size(0) >= PanelGemm.TileRows;
 
     /// <summary>Computes blocks on libtorch's number of threads.</summary>
     public static void Run(IReadOnlyCollection<TargetBlock> blocks)

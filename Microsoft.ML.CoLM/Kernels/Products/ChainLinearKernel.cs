@@ -32,9 +32,14 @@ internal static class ChainLinearKernel
             outputWidth += weight.Outputs;
 
         var y = empty([x.size(0), outputWidth], dtype: x.dtype, device: x.device);
-        if (BatchedGemm.Suit(x))
+        if (MatrixProducts.AreOwn(x))
         {
             ChainLinearBlocks.Forward(y, x, earlier, weights);
+            return y.MoveToOuterDisposeScope();
+        }
+        if (MatrixProducts.Widen(x))
+        {
+            WidenedChainLinear.Forward(y, x, earlier, weights);
             return y.MoveToOuterDisposeScope();
         }
         var all = Widened(weights, x.dtype);
@@ -67,9 +72,14 @@ internal static class ChainLinearKernel
     {
         using var scope = NewDisposeScope();
         var result = empty([gradient.size(0), inputWidth], dtype: gradient.dtype, device: gradient.device);
-        if (BatchedGemm.Suit(gradient))
+        if (MatrixProducts.AreOwn(gradient))
         {
             ChainLinearBlocks.InputGradient(result, gradient, (int)earlierWidth, weights);
+            return result.MoveToOuterDisposeScope();
+        }
+        if (MatrixProducts.Widen(gradient))
+        {
+            WidenedChainLinear.InputGradient(result, gradient, earlierWidth, weights);
             return result.MoveToOuterDisposeScope();
         }
         var all = Widened(weights, gradient.dtype);
@@ -105,9 +115,14 @@ internal static class ChainLinearKernel
             if (needed[i])
                 results[i] = empty([weights[i].Outputs, weights[i].Width], dtype: gradient.dtype, device: gradient.device).MoveToOuterDisposeScope();
         }
-        if (BatchedGemm.Suit(x))
+        if (MatrixProducts.AreOwn(x))
         {
             ChainLinearBlocks.WeightGradients(results, gradient, x, earlier, weights);
+            return results;
+        }
+        if (MatrixProducts.Widen(x))
+        {
+            WidenedChainLinear.WeightGradients(results, gradient, x, earlier, weights);
             return results;
         }
 

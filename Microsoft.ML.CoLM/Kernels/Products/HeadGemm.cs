@@ -16,7 +16,7 @@ internal static class HeadGemm
     /// <returns>[rows, V].</returns>
     public static Tensor Add(Tensor? logits, Tensor own, LinearWeight head)
     {
-        if (!BatchedGemm.Suit(own))
+        if (!MatrixProducts.AreOwn(own) && !MatrixProducts.Widen(own))
         {
             using var scope = NewDisposeScope();
             var transposed = head.Widened(own.dtype).t();
@@ -30,7 +30,12 @@ internal static class HeadGemm
     public static Tensor AddOver(Tensor? logits, Tensor own, LinearWeight head)
     {
         using var scope = NewDisposeScope();
-        if (!BatchedGemm.Suit(own))
+        if (MatrixProducts.Widen(own))
+        {
+            var product = ChainLinearKernel.Forward(own, earlier: null, [head]);
+            return logits?.add_(product, Scalars.One) ?? product.MoveToOuterDisposeScope();
+        }
+        if (!MatrixProducts.AreOwn(own))
         {
             var transposed = head.Widened(own.dtype).t();
             return logits?.addmm_(own, transposed, beta: 1, alpha: 1) ?? own.mm(transposed).MoveToOuterDisposeScope();
@@ -52,7 +57,7 @@ internal static class HeadGemm
     public static void AddTo(Tensor logits, Tensor own, LinearWeight head, bool adds)
     {
         using var scope = NewDisposeScope();
-        if (BatchedGemm.Suit(own) || own is { dtype: ScalarType.BFloat16, device_type: DeviceType.CPU })
+        if (MatrixProducts.AreOwn(own) || (own is { dtype: ScalarType.BFloat16, device_type: DeviceType.CPU } && !MatrixProducts.Widen(own)))
         {
             var term = new GemmTerm(MatrixView.Of(own), head.View().Transposed(), (int)own.size(1));
             BatchedGemm.Run([new(MatrixView.Of(logits), (int)logits.size(0), (int)logits.size(1), [term], adds)]);

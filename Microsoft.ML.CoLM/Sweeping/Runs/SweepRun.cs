@@ -57,6 +57,7 @@ internal sealed class SweepRun(SweepPlan plan, CancellationToken cancellationTok
             IReadOnlyList<ChainTrial> trials;
             try
             {
+                using var products = MatrixProducts.Use(communicator.FirstOf(MatrixProducts.Current));
                 trials = communicator.Rank == 0 ? RunAndDeal(communicator, candidates!, checkpoint, clock!, channel)
                     : RunDealt(communicator, candidates!, clock!, channel);
             }

@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.ML.CoLM.Kernels;
 using Microsoft.ML.CoLM.Text;
 using Microsoft.ML.CoLM.Training;
@@ -164,6 +165,10 @@ public abstract class Communicator : IDisposable
         Broadcast(bytes, root);
         return bytes;
     }
+
+    /// <summary>What multiplies matrices on rank 0, so that all ranks' sums are alike.</summary>
+    internal MatrixProducts FirstOf(MatrixProducts own) =>
+        MatrixProducts.TryParse(Encoding.UTF8.GetString(BytesOf(root: 0, Encoding.UTF8.GetBytes(own.ToString()))))!;
 
     /// <summary>Whether a tensor may lie in a GPU's memory to be added up.</summary>
     internal virtual bool ReadsDeviceMemory => false;

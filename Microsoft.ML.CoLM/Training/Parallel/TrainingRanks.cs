@@ -158,6 +158,14 @@ internal sealed class TrainingRanks
         return given ?? first;
     }
 
+    /// <summary>What multiplies matrices on all ranks: rank 0's.</summary>
+    /// <param name="resumed">What did in the training that is resumed; null where there is none.</param>
+    public MatrixProducts Products(MatrixProducts? resumed)
+    {
+        var own = resumed ?? MatrixProducts.Current;
+        return _communicator?.FirstOf(own) ?? own;
+    }
+
     private T RunAndTell<T>(Func<T> work)
     {
         try

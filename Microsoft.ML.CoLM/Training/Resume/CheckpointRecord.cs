@@ -103,6 +103,8 @@ internal sealed record CheckpointRecord
     {
         var isLimited = Identity.Options.TryGetValue(nameof(TrainingOptions.MaxSteps), out var text);
         var mostSteps = isLimited && int.TryParse(text, CultureInfo.InvariantCulture, out var steps) ? steps : int.MaxValue;
+        if (Identity.Products is { } products && MatrixProducts.TryParse(products) is null)
+            throw new InvalidDataException($"{path}: products must name what multiplies matrices, found '{products}'.");
         Require(GlobalStep, 1, mostSteps, nameof(GlobalStep));
         Require(NumInputTokensSeen, 0, long.MaxValue / 2, nameof(NumInputTokensSeen));
         Require(TrainRuntime, 0, LongestRuntime, nameof(TrainRuntime));

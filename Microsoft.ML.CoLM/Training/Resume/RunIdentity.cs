@@ -5,4 +5,6 @@ namespace Microsoft.ML.CoLM.Training;
 /// <param name="Options">The options that matter, as text.</param>
 /// <param name="Model">Fingerprint of the model and the trained parameters before the first step.</param>
 /// <param name="Data">Fingerprint of the training data and the validation set.</param>
-internal sealed record RunIdentity(int Seed, IReadOnlyDictionary<string, string> Options, string Model, string Data);
+/// <param name="Products">What multiplies matrices, as <see cref="MatrixProducts"/> writes it; null in checkpoints of older versions.</param>
+internal sealed record RunIdentity(
+    int Seed, IReadOnlyDictionary<string, string> Options, string Model, string Data, string? Products = null);

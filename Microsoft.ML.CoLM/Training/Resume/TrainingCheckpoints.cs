@@ -1,4 +1,5 @@
 using Microsoft.ML.CoLM.Checkpoints;
+using Microsoft.ML.CoLM.Interop;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -56,6 +57,9 @@ internal sealed class TrainingCheckpoints : IDisposable
     /// <summary>The seed of the training that is resumed.</summary>
     public int? Seed => _resumed?.Identity.Seed;
 
+    /// <summary>What multiplied matrices in the training that is resumed; null where that is not known.</summary>
+    public MatrixProducts? Products => _resumed?.Identity.Products is { } products ? MatrixProducts.TryParse(products) : null;
+
     /// <summary>Which checkpoint is the last, in words; null where there is none.</summary>
     public string? Last => !_ranks.IsFirst ? _options.CheckpointFolder is null ? null : "rank 0's"
         : _newest is { } newest ? InWords(newest, _options.CheckpointFolder!)
@@ -112,7 +116,7 @@ internal sealed class TrainingCheckpoints : IDisposable
         if (_resumed is not null && seed != Seed)
             throw Other($"other options: {nameof(TrainingOptions.Seed)} was {Seed} and is {seed}");
         _identity = new RunIdentity(seed, _decisive, Fingerprint.Of(fingerprint => Add(fingerprint, model)),
-            Fingerprint.Of(addData));
+            Fingerprint.Of(addData), MatrixProducts.Current.ToString());
         RankComparison.CheckAlike(_ranks, _identity);
         if (_resumed is null)
             return;

@@ -1,8 +1,8 @@
-namespace Microsoft.ML.CoLM.Checkpoints;
+namespace Microsoft.ML.CoLM.Interop;
 
 /// <summary>
-/// A file that is not whole yet: it is written beside its place, and gets its name when it is on the disk. One of them, or
-/// several at once, are <see cref="WholeFile"/>'s, <see cref="FolderSave"/>'s and a training's checkpoints' to rename.
+/// A file that is not whole yet: it is written beside its place, and gets its name when it is on the disk; one of them, or several at
+/// once.
 /// </summary>
 internal static class UnfinishedFile
 {

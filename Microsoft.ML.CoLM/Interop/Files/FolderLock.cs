@@ -1,7 +1,6 @@
 using System.Diagnostics;
-using Microsoft.ML.CoLM.Interop;
 
-namespace Microsoft.ML.CoLM.Checkpoints;
+namespace Microsoft.ML.CoLM.Interop;
 
 /// <summary>What one process, and one thread of it, holds while it changes a folder: an open file.</summary>
 /// <remarks>
