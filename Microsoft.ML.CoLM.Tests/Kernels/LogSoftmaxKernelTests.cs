@@ -43,6 +43,21 @@ public sealed unsafe class LogSoftmaxKernelTests
         Assert.AreEqual(expected, LogSoftmaxKernel.Of<Float32Element, Floats4>(memory, Width, 17), Tolerance * -expected);
     }
 
+    // A float32 sum of so many would have lost a part of each.
+    [TestMethod]
+    public void ManySmallExponentialsBesideALargeOneAreNotLost()
+    {
+        const int Width = 1 << 17;
+        using var scope = NewDisposeScope();
+        var logits = full([1, Width], -10f);
+        logits[0, 0] = 0;
+        var memory = (void*)MatrixView.Of(logits).Address;
+        var expected = -Math.Log(1 + (Width - 1) * Math.Exp(-10.0));
+        Assert.AreEqual(expected, LogSoftmaxKernel.Of<Float32Element, Floats16>(memory, Width, 0), Tolerance);
+        Assert.AreEqual(expected, LogSoftmaxKernel.Of<Float32Element, Floats8>(memory, Width, 0), Tolerance);
+        Assert.AreEqual(expected, LogSoftmaxKernel.Of<Float32Element, Floats4>(memory, Width, 0), Tolerance);
+    }
+
     [TestMethod]
     public void ARowDoesNotDependOnThoseBesideIt()
     {

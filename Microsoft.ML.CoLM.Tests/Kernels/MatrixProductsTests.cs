@@ -16,9 +16,9 @@ public sealed class MatrixProductsTests
     [DataRow(MatrixLibrary.LibTorch, MatrixLibrary.Widened, "float32=libtorch,bfloat16=widened")]
     [DataRow(MatrixLibrary.CoLM, MatrixLibrary.LibTorch, "float32=colm,bfloat16=libtorch")]
     [DataRow(MatrixLibrary.CoLM, MatrixLibrary.CoLM, "float32=colm,bfloat16=colm")]
-    public void AChoiceIsReadAsItIsWritten(MatrixLibrary float32, MatrixLibrary bFloat16, string text)
+    public void AChoiceIsReadAsItIsWritten(MatrixLibrary wide, MatrixLibrary narrow, string text)
     {
-        var products = new MatrixProducts(float32, bFloat16);
+        var products = new MatrixProducts(wide, narrow);
         Assert.AreEqual(text, products.ToString());
         Assert.AreEqual(products, MatrixProducts.TryParse(text));
     }

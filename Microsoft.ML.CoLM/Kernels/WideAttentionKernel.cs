@@ -97,7 +97,7 @@ internal static unsafe class WideAttentionKernel<TFloats>
     private static float* Row(MatrixView matrix, int row) => (float*)matrix.FromRow(row).Address;
 
     /// <summary>Turns scores into the softmax's numerators; those of later keys are zero.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     private static (float Greatest, float Sum) Softmax(float* row, int count, int end, float scale)
     {
         var (lanes, least) = (TFloats.Create(float.NegativeInfinity), TFloats.Create(float.NegativeInfinity));
@@ -117,7 +117,7 @@ internal static unsafe class WideAttentionKernel<TFloats>
     }
 
     /// <summary>Turns scores into weights, and the gradients of weights into those of the unscaled scores.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     private static void ScoreGradients(float* row, float* gradients, int count, int end, float scale, float logSum, float mean)
     {
         var (scales, shift, expected) = (TFloats.Create(scale), TFloats.Create(logSum), TFloats.Create(mean));

@@ -15,6 +15,7 @@ internal static class Machine
         ("System", $"{RuntimeInformation.OSDescription}, {RuntimeInformation.ProcessArchitecture}"),
         ("Processor", $"{Processor()}, {Environment.ProcessorCount} cores, " +
             $"{Size.Of(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)} of memory"),
+        ("Products", $"{MatrixProducts.Current}"),
     ];
 
     private static string Processor()

@@ -26,7 +26,7 @@ namespace Microsoft.ML.CoLM;
 /// </code>
 /// </example>
 [SuppressMessage("Naming", "CA1720:Identifier contains type name", Justification = "The names that the field knows the types by.")]
-public sealed record MatrixProducts
+public sealed class MatrixProducts : IEquatable<MatrixProducts>
 {
     /// <summary>The environment variable.</summary>
     internal const string Variable = "COLM_GEMM";
@@ -66,6 +66,15 @@ public sealed record MatrixProducts
 
     /// <summary>What multiplies bfloat16 matrices.</summary>
     public MatrixLibrary BFloat16 { get; }
+
+    /// <inheritdoc/>
+    public bool Equals(MatrixProducts? other) => other is not null && (Float32, BFloat16) == (other.Float32, other.BFloat16);
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => Equals(obj as MatrixProducts);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Float32, BFloat16);
 
     /// <summary>The form that <c>COLM_GEMM</c> takes.</summary>
     public override string ToString() => $"{Float32Name}={Text(Float32)},{BFloat16Name}={Text(BFloat16)}";

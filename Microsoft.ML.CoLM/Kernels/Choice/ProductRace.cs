@@ -43,7 +43,7 @@ internal static class ProductRace
     }
 
     // Not random: whoever draws numbers with a seed is to draw the same with and without this.
-    private static Tensor Filled(ScalarType type, long rows, long columns) => full([rows, columns], 0.01, dtype: type);
+    private static Tensor Filled(ScalarType type, long rows, long columns) => ones([rows, columns], dtype: type);
 
     private static double Time(Tensor x, LinearWeight[] weights)
     {

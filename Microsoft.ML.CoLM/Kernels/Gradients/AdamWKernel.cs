@@ -63,7 +63,7 @@ internal static unsafe class AdamWKernel
     }
 
     /// <summary>Updates some neighbours.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     private static bool TryUpdate<T, TFloats>(Parts all, long first, int count, AdamWNumbers numbers)
         where T : struct, IElement
         where TFloats : struct, IFloats<TFloats>
@@ -129,7 +129,7 @@ internal static unsafe class AdamWKernel
             _ => TryUpdate<T, Floats4>(all, first, count, numbers),
         };
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     private static double SumOfSquares<T, TFloats>(void* memory, long first, int count)
         where T : struct, IElement
         where TFloats : struct, IFloats<TFloats>

@@ -10,9 +10,6 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// </summary>
 internal static unsafe class CrossEntropyKernel
 {
-    // Exponentials that a lane adds up in float32, before they are added to a double: beside a large one, each small one rounds.
-    private const int ExponentialsOfLane = 32;
-
     /// <summary>Whether logits can be read here.</summary>
     public static bool Suits(Tensor logits) => logits.device_type == DeviceType.CPU &&
         logits.dtype is ScalarType.Float32 or ScalarType.BFloat16;
@@ -52,36 +49,21 @@ internal static unsafe class CrossEntropyKernel
     /// <param name="width">How many.</param>
     /// <param name="target">Which of them is right.</param>
     /// <param name="factor">Multiplies the gradient.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     public static double Row<TIn, TOut, TFloats>(void* logits, void* gradient, int width, int target, double factor)
         where TIn : struct, IElement
         where TOut : struct, IElement
         where TFloats : struct, IFloats<TFloats>
     {
-        var (lanes, whole, i) = (TFloats.Create(float.NegativeInfinity), width - width % TFloats.Count, 0);
-        for (; i < whole; i += TFloats.Count)
-            lanes = TFloats.Max(lanes, TIn.Load<TFloats>(logits, i));
-        var greatest = lanes.Greatest();
-        for (; i < width; i++)
-            greatest = Math.Max(greatest, TIn.Get(logits, i));
-
-        var (shift, sum) = (TFloats.Create(greatest), 0.0);
-        for (i = 0; i < whole;)
-        {
-            var (sums, end) = (default(TFloats), Math.Min(whole, i + ExponentialsOfLane * TFloats.Count));
-            for (; i < end; i += TFloats.Count)
-                sums += VectorMath.ExpOfNonPositive(TIn.Load<TFloats>(logits, i) - shift);
-            sum += LaneSums.Sum(sums);
-        }
-        for (; i < width; i++)
-            sum += Math.Exp((double)TIn.Get(logits, i) - greatest);
+        var (greatest, sum) = ExponentialSum.Of<TIn, TFloats>(logits, width);
         var logarithm = (double)TIn.Get(logits, target) - greatest - Math.Log(sum);
         if (gradient == null)
             return -logarithm;
 
         // Exponentials once more, rather than kept in a type that rounds them.
-        var (share, scale) = ((float)(factor / sum), TFloats.Create((float)(factor / sum)));
-        for (i = 0; i < whole; i += TFloats.Count)
+        var (share, scale, shift) = ((float)(factor / sum), TFloats.Create((float)(factor / sum)), TFloats.Create(greatest));
+        var (whole, i) = (width - width % TFloats.Count, 0);
+        for (; i < whole; i += TFloats.Count)
             TOut.Store(gradient, i, VectorMath.ExpOfNonPositive(TIn.Load<TFloats>(logits, i) - shift) * scale);
         for (; i < width; i++)
             TOut.Set(gradient, i, MathF.Exp(TIn.Get(logits, i) - greatest) * share);

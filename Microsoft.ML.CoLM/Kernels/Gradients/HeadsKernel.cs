@@ -79,7 +79,7 @@ internal static unsafe class HeadsKernel
     }
 
     // Each operation rounds by itself, as in RotaryFunction.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     private static void Rotate<T, TFloats>(Run from, Run to, void* cosine, void* sine, int length, int half, float sign)
         where T : struct, IElement
         where TFloats : struct, IFloats<TFloats>

@@ -106,7 +106,7 @@ internal static unsafe class RmsNormKernel
     }
 
     /// <summary>A row, and 1 / sqrt(mean(x²) + ε).</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     public static float Forward<T, TFloats>(void* x, void* weight, void* y, int width, double epsilon)
         where T : struct, IElement
         where TFloats : struct, IFloats<TFloats>
@@ -148,7 +148,7 @@ internal static unsafe class RmsNormKernel
     }
 
     /// <summary>A row's gradient, and its share of the weight's, which is added to a sum.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     public static void Backward<T, TFloats>(
         void* x, void* gradient, void* weight, void* inputGradient, float* weightSum, int width, float inverse)
         where T : struct, IElement

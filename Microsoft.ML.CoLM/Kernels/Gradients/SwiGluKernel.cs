@@ -67,7 +67,7 @@ internal static unsafe class SwiGluKernel
     }
 
     /// <summary>The gradients of some neighbours.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     public static void Backward<T, TFloats>(Run run)
         where T : struct, IElement
         where TFloats : struct, IFloats<TFloats>

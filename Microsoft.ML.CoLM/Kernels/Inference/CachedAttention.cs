@@ -119,7 +119,7 @@ internal static unsafe class CachedAttention
     }
 
     /// <summary>Turns scores into the softmax's numerators, zero from the length on, and returns their sum.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     private static float Softmax<TFloats>(float* row, int length, int padded)
         where TFloats : struct, IFloats<TFloats>
     {

@@ -43,7 +43,7 @@ internal static unsafe class KeyScores
     }
 
     // Scores of four queries, of as many vectors of positions at once as there are registers for their sums.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     private static void ScoresOfFour<TCache, TFloats>(
         float* q0, int d, void* keys, int first, int end, float* scores, long stride)
         where TCache : struct, IElement
@@ -127,7 +127,7 @@ internal static unsafe class KeyScores
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     private static void ScoresOfOne<TCache, TFloats>(float* query, int d, void* keys, int end, float* scores)
         where TCache : struct, IElement
         where TFloats : struct, IFloats<TFloats>

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -10,9 +9,6 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// </summary>
 internal static unsafe class LogSoftmaxKernel
 {
-    // Numbers whose exponentials are added in float32, before they are added to a double: a whole vocabulary's would round.
-    private const int ExponentialsAtOnce = 1 << 12;
-
     // Numbers of all rows: of fewer, waking a thread takes too large a part of the time.
     private const long Fewest = 1 << 17;
 
@@ -50,29 +46,12 @@ internal static unsafe class LogSoftmaxKernel
     /// <param name="memory">[width].</param>
     /// <param name="width">How many numbers.</param>
     /// <param name="target">Which.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static double Of<TIn, TFloats>(void* memory, int width, int target)
         where TIn : struct, IElement
         where TFloats : struct, IFloats<TFloats>
     {
-        var (lanes, whole, i) = (TFloats.Create(float.NegativeInfinity), width - width % TFloats.Count, 0);
-        for (; i < whole; i += TFloats.Count)
-            lanes = TFloats.Max(lanes, TIn.Load<TFloats>(memory, i));
-        var largest = lanes.Greatest();
-        for (; i < width; i++)
-            largest = Math.Max(largest, TIn.Get(memory, i));
-
-        var (shift, sum) = (TFloats.Create(largest), 0.0);
-        for (i = 0; i < whole;)
-        {
-            var (sums, end) = (default(TFloats), Math.Min(whole, i + ExponentialsAtOnce));
-            for (; i < end; i += TFloats.Count)
-                sums += VectorMath.ExpOfNonPositive(TIn.Load<TFloats>(memory, i) - shift);
-            sum += LaneSums.Sum(sums);
-        }
-        for (; i < width; i++)
-            sum += Math.Exp((double)TIn.Get(memory, i) - largest);
-        return (double)TIn.Get(memory, target) - largest - Math.Log(sum);
+        var (greatest, sum) = ExponentialSum.Of<TIn, TFloats>(memory, width);
+        return (double)TIn.Get(memory, target) - greatest - Math.Log(sum);
     }
 
     private static double Of<TIn>(void* memory, int width, int target)

@@ -25,7 +25,7 @@ internal static unsafe class RowKernels
     }
 
     /// <inheritdoc cref="Normalise{TWeight, TOut}"/>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     public static void Normalise<TWeight, TOut, TFloats>(float* x, void* weight, void* y, int width, float epsilon)
         where TWeight : struct, IElement
         where TOut : struct, IElement
@@ -68,7 +68,7 @@ internal static unsafe class RowKernels
     }
 
     /// <inheritdoc cref="SwiGlu{TIn, TOut}"/>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     public static void SwiGlu<TIn, TOut, TFloats>(void* gate, void* up, void* y, int width)
         where TIn : struct, IElement
         where TOut : struct, IElement
@@ -108,7 +108,7 @@ internal static unsafe class RowKernels
     }
 
     /// <inheritdoc cref="Rotate{TIn}"/>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     public static void Rotate<TIn, TFloats>(void* x, float* y, int d, float* cosine, float* sine, float scale)
         where TIn : struct, IElement
         where TFloats : struct, IFloats<TFloats>

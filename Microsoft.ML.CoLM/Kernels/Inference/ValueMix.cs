@@ -56,7 +56,7 @@ internal static unsafe class ValueMix
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     private static void MixFourVectors<TCache, TFloats>(
         float* w0, long stride, void* values, int position, int end, int width, int first, float* output)
         where TCache : struct, IElement
@@ -101,7 +101,7 @@ internal static unsafe class ValueMix
         FourVectors.Store(a3, b3, c3, d3, output + 3 * width);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     private static void MixTwoVectors<TCache, TFloats>(
         float* w0, long stride, void* values, int position, int end, int width, int first, int second, float* output)
         where TCache : struct, IElement
@@ -140,7 +140,7 @@ internal static unsafe class ValueMix
         b3.Store(right + 3 * width);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     private static void MixOne<TCache, TFloats>(float* weights, void* values, int length, int width, float* output)
         where TCache : struct, IElement
         where TFloats : struct, IFloats<TFloats>

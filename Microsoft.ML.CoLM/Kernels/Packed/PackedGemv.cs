@@ -69,8 +69,7 @@ internal static unsafe class PackedGemv
         }
     }
 
-    // Not inlined: the compiler inlines what is small here first, and only so much in all.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    [MethodImpl(KernelMethod.Compiled)]
     private static void OneRow<TCodes>(
         RoundedRows rows, int row, byte* codes, ushort* scales, int groups, int first, int end, float* y, bool adds)
         where TCodes : struct, ICodes
@@ -117,7 +116,7 @@ internal static unsafe class PackedGemv
     }
 
     // The codes of eight groups stay in registers while all rows use them.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    [MethodImpl(KernelMethod.Compiled)]
     private static void SomeRows<TCodes>(
         RoundedRows rows, int row, int count, byte* codes, ushort* scales, int groups, int first, int end, float* y, long yStride,
         bool adds)

@@ -109,7 +109,7 @@ internal static unsafe class Gemv
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     private static void OneRow<TWeight, TFloats>(float* x, void* weight, int width, int first, int end, float* y, bool adds)
         where TWeight : struct, IElement
         where TFloats : struct, IFloats<TFloats>
@@ -143,7 +143,7 @@ internal static unsafe class Gemv
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     private static void TwoRows<TWeight, TFloats>(
         float* x0, long xStride, void* weight, int width, int first, int end, float* y, long yStride, bool adds)
         where TWeight : struct, IElement
@@ -198,7 +198,7 @@ internal static unsafe class Gemv
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     private static void FourRows<TWeight, TFloats>(
         float* x0, long xStride, void* weight, int width, int first, int end, float* y, long yStride, bool adds)
         where TWeight : struct, IElement

@@ -12,7 +12,7 @@ internal static unsafe class NarrowGemv
 {
     private const int OutputsAtOnce = 4;
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     public static void OneRow<TWeight, TFloats>(
         float* x, void* weight, int width, int first, int end, float* y, bool adds)
         where TWeight : struct, IElement
@@ -58,7 +58,7 @@ internal static unsafe class NarrowGemv
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     public static void TwoRows<TWeight, TFloats>(
         float* x, long xStride, void* weight, int width, int first, int end, float* y, long yStride, bool adds)
         where TWeight : struct, IElement
@@ -103,7 +103,7 @@ internal static unsafe class NarrowGemv
         OneRow<TWeight, TFloats>(x + xStride, weight, width, first, end, y + yStride, adds);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     public static void FourRows<TWeight, TFloats>(
         float* x, long xStride, void* weight, int width, int first, int end, float* y, long yStride, bool adds)
         where TWeight : struct, IElement

@@ -171,7 +171,7 @@ internal static unsafe class PanelGemm
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     private static void EightRows<TFloats>(float* a, float* b, int depth, float* target, long stride, bool adds)
         where TFloats : struct, IFloats<TFloats>
     {
@@ -217,7 +217,7 @@ internal static unsafe class PanelGemm
         Store(a7, b7, target + stride, adds);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     private static void FourRows<TFloats>(float* a, float* b, int depth, float* target, long stride, bool adds)
         where TFloats : struct, IFloats<TFloats>
     {

@@ -80,7 +80,7 @@ internal static unsafe class Panels
             TransposeEight(from + vector * stride, stride, depth, width, to + vector);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     private static void TransposeSixteen(float* from, long stride, int depth, int width, float* to)
     {
         var k = 0;
@@ -127,7 +127,7 @@ internal static unsafe class Panels
         Avx512F.Shuffle4x128(highAB, highCD, 0b11_01_11_01).Store(to + 3 * four);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(KernelMethod.Compiled)]
     private static void TransposeEight(float* from, long stride, int depth, int width, float* to)
     {
         var k = 0;
