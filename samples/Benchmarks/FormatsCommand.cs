@@ -46,6 +46,7 @@ internal sealed class FormatsCommand : Benchmark
         var (prompt, tokens) = (result.GetValue(_prompt), result.GetValue(_tokens));
         string[] names = [.. result.GetRequiredValue(_formats).Distinct()];
         using var source = _model.Create(result, CPU);
+        prompt = Math.Min(prompt, source.Config.ContextLength - tokens);
         var chains = source.Config.Layout.ChainCount;
         var texts = result.GetValue(_calibration) is { } calibration ? Document.Read(calibration).Select(row => row.Text) : null;
         var models = Array.ConvertAll(names, name => WeightFormats.Apply(source, name, texts));

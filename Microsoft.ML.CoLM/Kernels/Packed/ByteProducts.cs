@@ -6,26 +6,27 @@ namespace Microsoft.ML.CoLM.Kernels;
 
 /// <summary>Sums of products of bytes, exact.</summary>
 /// <remarks>
-/// The instruction that multiplies bytes takes one factor without a sign. So weights come with an offset that makes them so, and
-/// what it adds to the sums, which depends on the other factor alone, is taken off beforehand.
+/// The instruction that multiplies bytes takes one factor without a sign. So weights come with an offset that makes them so; what it
+/// adds to the sums of a group depends on the other factor alone, and is taken off by whoever adds up groups.
 /// </remarks>
 internal static class ByteProducts
 {
     /// <summary>What is added to weights.</summary>
     public const int Offset = 128;
 
-    /// <summary>What the offset adds to the sums of the products of four neighbours each, less than nothing.</summary>
-    /// <param name="b">The factor that has a sign.</param>
-    public static Vector256<int> Correction(Vector256<sbyte> b) => Vector256.Create(-Offset) * SumsOfFour(Vector256<sbyte>.One, b);
+    /// <summary>What is to be added to a group's sum to take the offset off; nothing where no instruction needs the offset.</summary>
+    /// <param name="b">The group's factors that have a sign.</param>
+    public static int Correction(Vector256<sbyte> b) =>
+        AvxVnni.IsSupported ? -Offset * Vector256.Sum(SumsOfFour(Vector256<sbyte>.One, b)) : 0;
 
-    /// <summary>The sums of the products of four neighbours each.</summary>
-    /// <param name="a">One factor, with <see cref="Offset"/> added.</param>
-    /// <param name="b">The other, from -127 to 127.</param>
-    /// <param name="correction">Its <see cref="Correction"/>.</param>
+    /// <summary>The sums of the products of four neighbours each, and of others, without the correction.</summary>
+    /// <param name="a">Factors with <see cref="Offset"/> added.</param>
+    /// <param name="b">Factors from -127 to 127.</param>
+    /// <param name="others">The others' sums.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> SumsOfFour(Vector256<byte> a, Vector256<sbyte> b, Vector256<int> correction) => AvxVnni.IsSupported
-        ? AvxVnni.MultiplyWideningAndAdd(correction, a, b)
-        : SumsOfFour((a ^ Vector256.Create((byte)Offset)).AsSByte(), b);
+    public static Vector256<int> SumsOfFour(Vector256<byte> a, Vector256<sbyte> b, Vector256<int> others) => AvxVnni.IsSupported
+        ? AvxVnni.MultiplyWideningAndAdd(others, a, b)
+        : SumsOfFour((a ^ Vector256.Create((byte)Offset)).AsSByte(), b) + others;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<int> SumsOfFour(Vector256<sbyte> a, Vector256<sbyte> b)

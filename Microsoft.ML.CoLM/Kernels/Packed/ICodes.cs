@@ -15,8 +15,19 @@ internal unsafe interface ICodes
     /// <summary>A group's weights before they are scaled, whole numbers from -128 to 127.</summary>
     static abstract Vector256<sbyte> Load(byte* group);
 
-    /// <summary>As <see cref="Load"/>, with <see cref="ByteProducts.Offset"/> added to each.</summary>
-    static abstract Vector256<byte> LoadUnsigned(byte* group);
+    /// <summary>
+    /// Whether <see cref="LoadPair"/> gives the first halves of both groups, and then the second ones, since that is how they come;
+    /// otherwise it gives one group after the other.
+    /// </summary>
+    static abstract bool JoinsHalves { get; }
+
+    /// <summary>
+    /// The weights of two neighbouring groups, as <see cref="Load"/> gives them, with <see cref="ByteProducts.Offset"/> added to each.
+    /// </summary>
+    static abstract (Vector256<byte> First, Vector256<byte> Second) LoadPair(byte* groups);
+
+    /// <summary>As <see cref="LoadPair"/>, of one group alone; what stands for the other has no meaning.</summary>
+    static abstract (Vector256<byte> First, Vector256<byte> Second) LoadLast(byte* group);
 
     /// <summary>Packs a group with a scale that suits it: little of the squared error is left that another would save.</summary>
     /// <param name="weights">32 finite numbers.</param>

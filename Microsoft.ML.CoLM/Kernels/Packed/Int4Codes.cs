@@ -41,9 +41,27 @@ internal readonly unsafe struct Int4Codes : ICodes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<sbyte> Load(byte* group) => Look(group, Table);
 
+    public static bool JoinsHalves => true;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> LoadUnsigned(byte* group) =>
-        Look(group, Table ^ Vector128.Create((byte)ByteProducts.Offset).AsSByte()).AsByte();
+    public static (Vector256<byte> First, Vector256<byte> Second) LoadPair(byte* groups) => LookUnsigned(Vector256.Load(groups));
+
+    public static (Vector256<byte> First, Vector256<byte> Second) LoadLast(byte* group) =>
+        LookUnsigned(Vector256.Create(Vector128.Load(group), default));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector256<byte> First, Vector256<byte> Second) LookUnsigned(Vector256<byte> halves)
+    {
+        var table = Table.AsByte() ^ Vector128.Create((byte)ByteProducts.Offset);
+        var (table2, places) = (Vector256.Create(table, table), Vector256.Create((byte)0xF));
+        var upper = (halves.AsUInt16() >>> HalfBits).AsByte();
+        return (Look(table2, halves & places), Look(table2, upper & places));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<byte> Look(Vector256<byte> tables, Vector256<byte> places) => Avx2.IsSupported
+        ? Avx2.Shuffle(tables, places)
+        : Vector256.Create(Vector128.Shuffle(tables.GetLower(), places.GetLower()), Vector128.Shuffle(tables.GetLower(), places.GetUpper()));
 
     private static Vector128<sbyte> Table
     {

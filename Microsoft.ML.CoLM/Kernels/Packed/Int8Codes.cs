@@ -16,8 +16,17 @@ internal readonly unsafe struct Int8Codes : ICodes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<sbyte> Load(byte* group) => Vector256.Load((sbyte*)group);
 
+    public static bool JoinsHalves => false;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> LoadUnsigned(byte* group) => Vector256.Load(group) ^ Vector256.Create((byte)ByteProducts.Offset);
+    public static (Vector256<byte> First, Vector256<byte> Second) LoadPair(byte* groups) =>
+        (LoadUnsigned(groups), LoadUnsigned(groups + PackedWeight.GroupWidth));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (Vector256<byte> First, Vector256<byte> Second) LoadLast(byte* group) => (LoadUnsigned(group), default);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<byte> LoadUnsigned(byte* group) => Vector256.Load(group) ^ Vector256.Create((byte)ByteProducts.Offset);
 
     // What the largest weight asks for: no code is beyond the last.
     public static float Pack(ReadOnlySpan<float> weights, byte* group)

@@ -20,6 +20,12 @@ internal static unsafe class PackedGemv
     // Sums of an output: fewer would wait for their own last addition.
     private const int SumsAtOnce = 4;
 
+    // With one more of what corrects them.
+    private const int SumsOfRow = (SumsAtOnce + 1) * 8;
+
+    // Codes of activations of two groups.
+    private const int PairWidth = PackedSums.PairWidth;
+
     // Scales that are widened together.
     private const int ScalesAtOnce = 8;
 
@@ -49,7 +55,7 @@ internal static unsafe class PackedGemv
         bool adds)
         where TCodes : struct, ICodes
     {
-        var rounded = RoundedRows.Of(x, xStride, rows, width);
+        var rounded = RoundedRows.Of(x, xStride, rows, width, TCodes.JoinsHalves);
         var groups = PackedWeight.GroupsOf(width);
         var block = Math.Max(1, BlockBytes / (groups * TCodes.GroupBytes));
         for (; first < end; first += block)
@@ -75,42 +81,36 @@ internal static unsafe class PackedGemv
         where TCodes : struct, ICodes
     {
         var x = rows.Codes(row);
-        var corrections = rows.Corrections(row);
         var xScales = rows.Scales(row);
+        var corrections = rows.Corrections(row);
+        // Read here, they stay in registers; as constants they would be read again for every pair.
+        var (p0, p1, p2, p3) = (PackedSums.PlacesOf(0), PackedSums.PlacesOf(1), PackedSums.PlacesOf(2), PackedSums.PlacesOf(3));
         var w = codes + (long)first * groups * TCodes.GroupBytes;
         var s = scales + (long)first * groups;
         for (var output = first; output < end; output++, s += groups)
         {
-            Floats8 a = default, b = default, c = default, d = default;
+            Floats8 a = default, b = default, c = default, d = default, corrected = default;
             var from = x;
-            var correction = corrections;
             var group = 0;
             for (; group + ScalesAtOnce <= groups; group += ScalesAtOnce)
             {
                 Prefetch(w, TCodes.GroupBytes);
-                var products = Multiply(s + group, xScales + group);
-                a = Add<TCodes>(w, from, correction, products, 0, a);
-                b = Add<TCodes>(w, from, correction, products, 1, b);
-                c = Add<TCodes>(w, from, correction, products, 2, c);
-                d = Add<TCodes>(w, from, correction, products, 3, d);
-                a = Add<TCodes>(w, from, correction, products, 4, a);
-                b = Add<TCodes>(w, from, correction, products, 5, b);
-                c = Add<TCodes>(w, from, correction, products, 6, c);
-                d = Add<TCodes>(w, from, correction, products, 7, d);
+                var wide = PackedSums.Widen(s + group);
+                var scales8 = wide * Vector256.Load(xScales + group);
+                corrected = Floats8.MultiplyAdd(new(wide), Floats8.Load(corrections + group), corrected);
+                a = PackedSums.Add<TCodes>(TCodes.LoadPair(w), from, scales8, p0, 0, a);
+                b = PackedSums.Add<TCodes>(TCodes.LoadPair(w + 2 * TCodes.GroupBytes), from + PairWidth, scales8, p1, 1, b);
+                c = PackedSums.Add<TCodes>(TCodes.LoadPair(w + 4 * TCodes.GroupBytes), from + 2 * PairWidth, scales8, p2, 2, c);
+                d = PackedSums.Add<TCodes>(TCodes.LoadPair(w + 6 * TCodes.GroupBytes), from + 3 * PairWidth, scales8, p3, 3, d);
                 w += ScalesAtOnce * TCodes.GroupBytes;
                 from += ScalesAtOnce * PackedWeight.GroupWidth;
-                correction += ScalesAtOnce * RoundedRows.Lanes;
             }
-            for (; group < groups; group++)
+            var sum = LaneSums.Sum(((a + c) + (b + d)) + corrected);
+            if (group < groups)
             {
-                var products = Vector256.Create(BFloat16Element.Get(s, group) * xScales[group]);
-                // In turn, as in whole blocks; what they add up to does not depend on whose turn was the last.
-                (a, b, c, d) = (b, c, d, Add<TCodes>(w, from, correction, products, 0, a));
-                w += TCodes.GroupBytes;
-                from += PackedWeight.GroupWidth;
-                correction += RoundedRows.Lanes;
+                sum += PackedSums.Rest<TCodes>(rows, row, w, s, group, groups);
+                w += (groups - group) * TCodes.GroupBytes;
             }
-            var sum = LaneSums.Sum((a + c) + (b + d));
             y[output] = adds ? y[output] + sum : sum;
         }
     }
@@ -122,86 +122,47 @@ internal static unsafe class PackedGemv
         bool adds)
         where TCodes : struct, ICodes
     {
-        var sums = stackalloc float[RowsAtOnce * SumsAtOnce * Vector256<float>.Count];
+        var sums = stackalloc float[RowsAtOnce * SumsOfRow];
+        var (p0, p1, p2, p3) = (PackedSums.PlacesOf(0), PackedSums.PlacesOf(1), PackedSums.PlacesOf(2), PackedSums.PlacesOf(3));
         var w = codes + (long)first * groups * TCodes.GroupBytes;
         var s = scales + (long)first * groups;
         for (var output = first; output < end; output++, s += groups)
         {
-            new Span<float>(sums, count * SumsAtOnce * Vector256<float>.Count).Clear();
+            new Span<float>(sums, count * SumsOfRow).Clear();
             var group = 0;
             for (; group + ScalesAtOnce <= groups; group += ScalesAtOnce, w += ScalesAtOnce * TCodes.GroupBytes)
             {
                 Prefetch(w, TCodes.GroupBytes);
-                var (a0, a1) = (TCodes.LoadUnsigned(w), TCodes.LoadUnsigned(w + TCodes.GroupBytes));
-                var (a2, a3) = (TCodes.LoadUnsigned(w + 2 * TCodes.GroupBytes), TCodes.LoadUnsigned(w + 3 * TCodes.GroupBytes));
-                var (a4, a5) = (TCodes.LoadUnsigned(w + 4 * TCodes.GroupBytes), TCodes.LoadUnsigned(w + 5 * TCodes.GroupBytes));
-                var (a6, a7) = (TCodes.LoadUnsigned(w + 6 * TCodes.GroupBytes), TCodes.LoadUnsigned(w + 7 * TCodes.GroupBytes));
+                var (w0, w1) = (TCodes.LoadPair(w), TCodes.LoadPair(w + 2 * TCodes.GroupBytes));
+                var (w2, w3) = (TCodes.LoadPair(w + 4 * TCodes.GroupBytes), TCodes.LoadPair(w + 6 * TCodes.GroupBytes));
+                var wide = PackedSums.Widen(s + group);
                 for (var i = 0; i < count; i++)
                 {
                     var x = rows.Codes(row + i) + group * PackedWeight.GroupWidth;
-                    var corrections = rows.Corrections(row + i) + group * RoundedRows.Lanes;
-                    var products = Multiply(s + group, rows.Scales(row + i) + group);
-                    var sum = sums + i * SumsAtOnce * Vector256<float>.Count;
+                    var scales8 = wide * Vector256.Load(rows.Scales(row + i) + group);
+                    var sum = sums + i * SumsOfRow;
+                    var corrected = sum + SumsAtOnce * Floats8.Count;
+                    Floats8.MultiplyAdd(new(wide), Floats8.Load(rows.Corrections(row + i) + group), Floats8.Load(corrected)).Store(corrected);
                     var (a, b, c, d) = FourVectors.Load<Floats8>(sum);
-                    a = Add(a0, x, corrections, products, 0, a);
-                    b = Add(a1, x, corrections, products, 1, b);
-                    c = Add(a2, x, corrections, products, 2, c);
-                    d = Add(a3, x, corrections, products, 3, d);
-                    a = Add(a4, x, corrections, products, 4, a);
-                    b = Add(a5, x, corrections, products, 5, b);
-                    c = Add(a6, x, corrections, products, 6, c);
-                    d = Add(a7, x, corrections, products, 7, d);
+                    a = PackedSums.Add<TCodes>(w0, x, scales8, p0, 0, a);
+                    b = PackedSums.Add<TCodes>(w1, x + PairWidth, scales8, p1, 1, b);
+                    c = PackedSums.Add<TCodes>(w2, x + 2 * PairWidth, scales8, p2, 2, c);
+                    d = PackedSums.Add<TCodes>(w3, x + 3 * PairWidth, scales8, p3, 3, d);
                     FourVectors.Store(a, b, c, d, sum);
-                }
-            }
-            for (; group < groups; group++, w += TCodes.GroupBytes)
-            {
-                var a = TCodes.LoadUnsigned(w);
-                for (var i = 0; i < count; i++)
-                {
-                    var products = Vector256.Create(BFloat16Element.Get(s, group) * rows.Scales(row + i)[group]);
-                    var sum = sums + (i * SumsAtOnce + group % SumsAtOnce) * Vector256<float>.Count;
-                    Add(a, rows.Codes(row + i) + group * PackedWeight.GroupWidth, rows.Corrections(row + i) + group * RoundedRows.Lanes,
-                        products, 0, Floats8.Load(sum)).Store(sum);
                 }
             }
             for (var i = 0; i < count; i++)
             {
-                var (a, b, c, d) = FourVectors.Load<Floats8>(sums + i * SumsAtOnce * Vector256<float>.Count);
-                var result = LaneSums.Sum((a + c) + (b + d));
+                var (a, b, c, d) = FourVectors.Load<Floats8>(sums + i * SumsOfRow);
+                var corrected = Floats8.Load(sums + i * SumsOfRow + SumsAtOnce * Floats8.Count);
+                var result = LaneSums.Sum(((a + c) + (b + d)) + corrected);
+                if (group < groups)
+                    result += PackedSums.Rest<TCodes>(rows, row + i, w, s, group, groups);
                 var to = y + i * yStride + output;
                 *to = adds ? *to + result : result;
             }
+            w += (groups - group) * TCodes.GroupBytes;
         }
-    }
-
-    // The sum with one of some neighbouring groups added.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Floats8 Add(
-        Vector256<byte> a, sbyte* x, int* corrections, Vector256<float> scales, int group, Floats8 sum) =>
-        Floats8.MultiplyAdd(
-            new(Vector256.ConvertToSingle(ByteProducts.SumsOfFour(a, Vector256.Load(x + group * PackedWeight.GroupWidth),
-                Vector256.Load(corrections + group * RoundedRows.Lanes)))),
-            new(Lane(scales, Vector256.Create(group))), sum);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Floats8 Add<TCodes>(
-        byte* groups, sbyte* x, int* corrections, Vector256<float> scales, int group, Floats8 sum)
-        where TCodes : struct, ICodes =>
-        Add(TCodes.LoadUnsigned(groups + group * TCodes.GroupBytes), x, corrections, scales, group, sum);
-
-    // One lane in all lanes. A number that is read back from what was just written would be waited for.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Lane(Vector256<float> numbers, Vector256<int> lane) => Avx2.IsSupported
-        ? Avx2.PermuteVar8x32(numbers, lane)
-        : Vector256.Create(numbers[lane[0]]);
-
-    // Scales of the weights times those of the row.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Multiply(ushort* scales, float* xScales)
-    {
-        var wide = Vector256.Create(Vector128.WidenLower(Vector128.Load(scales)), Vector128.WidenUpper(Vector128.Load(scales)));
-        return (wide << BFloat16Element.HalfBits).AsSingle() * Vector256.Load(xScales);
     }
 
     // The cache lines of the next groups whose scales are widened together.
