@@ -46,6 +46,7 @@ internal readonly unsafe struct Int4Codes : ICodes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static (Vector256<byte> First, Vector256<byte> Second) LoadPair(byte* groups) => LookUnsigned(Vector256.Load(groups));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static (Vector256<byte> First, Vector256<byte> Second) LoadLast(byte* group) =>
         LookUnsigned(Vector256.Create(Vector128.Load(group), default));
 

@@ -105,6 +105,16 @@ internal static unsafe class PackedGemv
                 w += ScalesAtOnce * TCodes.GroupBytes;
                 from += ScalesAtOnce * PackedWeight.GroupWidth;
             }
+            if (group + ScalesAtOnce / 2 <= groups)
+            {
+                var wide = PackedSums.WidenFour(s + group);
+                var scales4 = wide * PackedSums.Four(xScales + group);
+                corrected = Floats8.MultiplyAdd(new(wide), new(PackedSums.Four(corrections + group)), corrected);
+                a = PackedSums.Add<TCodes>(TCodes.LoadPair(w), from, scales4, p0, 0, a);
+                b = PackedSums.Add<TCodes>(TCodes.LoadPair(w + 2 * TCodes.GroupBytes), from + PairWidth, scales4, p1, 1, b);
+                w += ScalesAtOnce / 2 * TCodes.GroupBytes;
+                group += ScalesAtOnce / 2;
+            }
             var sum = LaneSums.Sum(((a + c) + (b + d)) + corrected);
             if (group < groups)
             {
@@ -150,6 +160,23 @@ internal static unsafe class PackedGemv
                     d = PackedSums.Add<TCodes>(w3, x + 3 * PairWidth, scales8, p3, 3, d);
                     FourVectors.Store(a, b, c, d, sum);
                 }
+            }
+            if (group + ScalesAtOnce / 2 <= groups)
+            {
+                var (w0, w1, wide) = (TCodes.LoadPair(w), TCodes.LoadPair(w + 2 * TCodes.GroupBytes), PackedSums.WidenFour(s + group));
+                for (var i = 0; i < count; i++)
+                {
+                    var x = rows.Codes(row + i) + group * PackedWeight.GroupWidth;
+                    var scales4 = wide * PackedSums.Four(rows.Scales(row + i) + group);
+                    var sum = sums + i * SumsOfRow;
+                    var corrected = sum + SumsAtOnce * Floats8.Count;
+                    Floats8.MultiplyAdd(new(wide), new(PackedSums.Four(rows.Corrections(row + i) + group)), Floats8.Load(corrected)).Store(corrected);
+                    PackedSums.Add<TCodes>(w0, x, scales4, p0, 0, Floats8.Load(sum)).Store(sum);
+                    sum += Floats8.Count;
+                    PackedSums.Add<TCodes>(w1, x + PairWidth, scales4, p1, 1, Floats8.Load(sum)).Store(sum);
+                }
+                w += ScalesAtOnce / 2 * TCodes.GroupBytes;
+                group += ScalesAtOnce / 2;
             }
             for (var i = 0; i < count; i++)
             {

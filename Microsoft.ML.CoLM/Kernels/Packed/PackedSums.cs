@@ -63,10 +63,10 @@ internal static unsafe class PackedSums
         Vector256.Create(Vector128.Create(Numbers[2 * pair]), Vector128.Create(Numbers[2 * pair + 1]));
 
     /// <summary>
-    /// The sum of an output's last groups, fewer than have their scales widened together. A method of its own, since a loop that it
+    /// The sum of an output's last groups, of which there are not enough to widen their scales together. A method of its own, since a loop that it
     /// were a part of would keep registers for it.
     /// </summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(KernelMethod.Compiled)]
     public static float Rest<TCodes>(RoundedRows rows, int row, byte* w, ushort* scales, int group, int groups)
         where TCodes : struct, ICodes
     {
@@ -85,6 +85,15 @@ internal static unsafe class PackedSums
         }
         return LaneSums.Sum(sum) + corrected;
     }
+
+    /// <summary>Four scales of weights, and zeros.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> WidenFour(ushort* scales) => (Vector256.Create(
+        Vector128.WidenLower(Vector128.CreateScalar(*(ulong*)scales).AsUInt16()), default) << BFloat16Element.HalfBits).AsSingle();
+
+    /// <summary>Four numbers, and zeros.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Four(float* numbers) => Vector256.Create(Vector128.Load(numbers), default);
 
     /// <summary>Eight scales of weights.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
