@@ -58,7 +58,7 @@ internal sealed class ProductsCommand : Benchmark
         var race = new Race(CPU);
         foreach (var library in Enum.GetValues<MatrixLibrary>().Where(library => library != MatrixLibrary.Widened || type == ScalarType.BFloat16))
         {
-            var products = new MatrixProducts(library == MatrixLibrary.CoLM ? library : MatrixLibrary.LibTorch, library);
+            var products = new MatrixProducts(library == MatrixLibrary.Widened ? MatrixProducts.Current.Float32 : library, library);
             race.Enter($"{library}", () =>
             {
                 using var turn = NewDisposeScope();

@@ -15,6 +15,7 @@ var root = new RootCommand("Measures the library: ratios of things that take tur
     new LongPromptCommand(),
     new DecodeCommand(),
     new FormatsCommand(),
+    new ChartFormatsCommand(),
     new TunedFormatsCommand(),
     new QuantizeErrorCommand(),
     new GenerateCommand(),

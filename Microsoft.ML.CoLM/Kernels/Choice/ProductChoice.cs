@@ -53,10 +53,8 @@ internal static class ProductChoice
     {
         var float32 = Fastest(ScalarType.Float32,
             [new(Suggested.Float32, Suggested.BFloat16), new(MatrixLibrary.LibTorch, Suggested.BFloat16), new(MatrixLibrary.CoLM, Suggested.BFloat16)]).Float32;
-        MatrixLibrary[] libraries = [Suggested.BFloat16, MatrixLibrary.LibTorch, MatrixLibrary.CoLM, MatrixLibrary.Widened];
-        // This library's kernels widen what they multiply in any case.
-        var areUseful = libraries.Where(library => library != MatrixLibrary.Widened || float32 == MatrixLibrary.LibTorch);
-        return Fastest(ScalarType.BFloat16, [.. areUseful.Select(library => new MatrixProducts(float32, library))]);
+        MatrixLibrary[] libraries = [Suggested.BFloat16, .. Enum.GetValues<MatrixLibrary>()];
+        return Fastest(ScalarType.BFloat16, libraries.Select(library => new MatrixProducts(float32, library)));
     }
 
     private static MatrixProducts Fastest(ScalarType type, IEnumerable<MatrixProducts> candidates)

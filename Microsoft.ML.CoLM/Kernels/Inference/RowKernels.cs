@@ -142,6 +142,7 @@ internal static unsafe class RowKernels
     }
 
     /// <inheritdoc cref="Widen{TIn}"/>
+    [MethodImpl(KernelMethod.Compiled)]
     public static void Widen<TIn, TFloats>(void* x, long offset, float* y, int width)
         where TIn : struct, IElement
         where TFloats : struct, IFloats<TFloats>
@@ -166,6 +167,7 @@ internal static unsafe class RowKernels
     }
 
     /// <inheritdoc cref="Narrow{TOut}"/>
+    [MethodImpl(KernelMethod.Compiled)]
     public static void Narrow<TOut, TFloats>(float* x, void* y, long offset, int width)
         where TOut : struct, IElement
         where TFloats : struct, IFloats<TFloats>

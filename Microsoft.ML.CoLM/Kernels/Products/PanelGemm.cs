@@ -103,6 +103,7 @@ internal static unsafe class PanelGemm
         }
     }
 
+    [MethodImpl(KernelMethod.Compiled)]
     private static void Widen<TFloats>(MatrixView from, int rows, int columns, float* to, int stride)
         where TFloats : struct, IFloats<TFloats>
     {
