@@ -1,3 +1,4 @@
+using Microsoft.ML.CoLM.Interop;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.CoLM.Kernels;
@@ -51,6 +52,7 @@ internal static class ProductChoice
     /// <summary>Has the candidates take turns.</summary>
     public static MatrixProducts Measure()
     {
+        TorchLibrary.EnsureLoaded();
         var float32 = Fastest(ScalarType.Float32,
             [new(Suggested.Float32, Suggested.BFloat16), new(MatrixLibrary.LibTorch, Suggested.BFloat16), new(MatrixLibrary.CoLM, Suggested.BFloat16)]).Float32;
         MatrixLibrary[] libraries = [Suggested.BFloat16, .. Enum.GetValues<MatrixLibrary>()];
