@@ -91,7 +91,8 @@ public sealed class TrainingControlTests
         Assert.IsTrue(Array.TrueForAll(
             lines, line => line.Source.Contains("ChainExpansion", StringComparison.Ordinal)));
         var parameters = fitted.Model.ParameterCount(1);
-        Assert.Contains($"{parameters:N0} of {parameters:N0} parameters", lines[0].RawMessage);
+        Assert.Contains($"{MatrixProducts.Current}", lines[0].RawMessage);
+        Assert.Contains($"{parameters:N0} of {parameters:N0} parameters", lines[1].RawMessage);
         for (var step = 1; step <= 3; step++)
         {
             Assert.ContainsSingle(

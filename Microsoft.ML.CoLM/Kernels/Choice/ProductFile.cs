@@ -15,7 +15,8 @@ internal sealed class ProductFile(string folder, string key)
     // What limits the libraries' kernels, and so changes which is the fastest.
     private static readonly string[] Variables = ["ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS"];
 
-    private readonly string _path = Path.Combine(folder, $"products-{XxHash3.HashToUInt64(Encoding.UTF8.GetBytes(key)):x16}.txt");
+    private readonly string _path = Path.Combine(
+        folder, FormattableString.Invariant($"products-{XxHash3.HashToUInt64(Encoding.UTF8.GetBytes(key)):x16}.txt"));
 
     /// <summary>The file of this user, machine and version; null where a user has no folder for such.</summary>
     public static ProductFile? OfUser()
