@@ -143,15 +143,24 @@ public sealed unsafe class PackedWeightTests
     }
 
     [TestMethod]
-    public void ActivationsThatAreZeroOrNoNumbersGiveWhatTheyShould()
+    [DataRow(WeightFormat.Int8)]
+    [DataRow(WeightFormat.Int4)]
+    public void ActivationsThatAreZeroOrNoNumbersGiveWhatTheyShould(WeightFormat format)
     {
         using var scope = NewDisposeScope();
-        using var parameters = Packed(WeightFormat.Int8, outputs: 3, 64, out _);
-        var x = zeros(2, 64);
+        using var parameters = Packed(format, outputs: 3, 64, out _);
+        var x = zeros(5, 64);
         x[1, 40] = float.NaN;
-        var y = Multiply(parameters.View(), x, zeros([2, 3]), adds: false);
+        x[2, 40] = float.PositiveInfinity;
+        // Too small to divide by; beside it, zeros are no numbers then.
+        x[3, 40] = 1e-40f;
+        x[4, 40] = 2e-36f;
+        var y = Multiply(parameters.View(), x, zeros([5, 3]), adds: false);
         TensorAssert.SameBits(zeros(3), y[0]);
         Assert.IsTrue(y[1].isnan().all().ToBoolean());
+        Assert.IsTrue(y[2].isfinite().logical_not().all().ToBoolean());
+        TensorAssert.SameBits(zeros(3), y[3]);
+        Assert.IsTrue((y[4] != 0).any().ToBoolean());
     }
 
     private static PackedParameters Packed(WeightFormat format, int outputs, int width, out Tensor weights)

@@ -83,7 +83,10 @@ internal sealed class ChunkGemm(InferenceEngine engine, Tensor? sums) : IDisposa
             return [.. _products.Zip(panels, (product, panel) => (product.Input, panel))];
         var inputs = new Dictionary<Tensor, Tensor>(ReferenceEqualityComparer.Instance);
         foreach (var (input, _, _, _, _) in _products)
-            inputs.TryAdd(input, inputs.GetValueOrDefault(input) ?? Wide(input));
+        {
+            if (!inputs.ContainsKey(input))
+                inputs.Add(input, Wide(input));
+        }
         return [.. _products.Zip(panels, (product, panel) => (inputs[product.Input], Wide(panel)))];
     }
 

@@ -31,7 +31,7 @@ internal static class Processor
             if (!IsX86)
                 return RuntimeInformation.ProcessArchitecture.ToString();
             List<byte> letters = [];
-            for (var leaf = FirstOfName; leaf <= LastOfName && X86Base.CpuId(unchecked((int)0x80000000), 0).Eax >= LastOfName; leaf++)
+            for (var leaf = FirstOfName; leaf <= LastOfName && (uint)X86Base.CpuId(unchecked((int)0x80000000), 0).Eax >= unchecked((uint)LastOfName); leaf++)
             {
                 var (eax, ebx, ecx, edx) = X86Base.CpuId(leaf, 0);
                 foreach (var four in (int[])[eax, ebx, ecx, edx])

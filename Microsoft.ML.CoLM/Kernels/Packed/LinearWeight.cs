@@ -5,6 +5,9 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// <summary>A weight [outputs, width] as products read it: a tensor of numbers, or packed, which is never trained.</summary>
 internal sealed class LinearWeight
 {
+    // Bounds memory: a weight's numbers that are widened at once.
+    private const long WidenedAtOnce = 1 << 24;
+
     private readonly Tensor? _numbers;
 
     /// <param name="numbers">[outputs, width]; stays the caller's.</param>
@@ -48,6 +51,14 @@ internal sealed class LinearWeight
     /// <param name="count">How many outputs.</param>
     public Tensor Widened(ScalarType type, long first, long count) =>
         _numbers?.narrow(0, first, count).to(type) ?? Packed!.Widened(type, first, count);
+
+    /// <summary>Outputs whose numbers are to be float32 at once, so that little is held twice.</summary>
+    public IEnumerable<(long First, long Count)> PartsToWiden()
+    {
+        var outputs = Math.Max(1, WidenedAtOnce / Width);
+        for (var first = 0L; first < Outputs; first += outputs)
+            yield return (first, Math.Min(outputs, Outputs - first));
+    }
 
     /// <summary>The numbers of some outputs: of an embedding, tokens' features.</summary>
     /// <param name="outputs">[rows], Int64.</param>

@@ -21,10 +21,7 @@ internal static unsafe class PackedGemv
     private const int SumsAtOnce = 4;
 
     // With one more of what corrects them.
-    private const int SumsOfRow = (SumsAtOnce + 1) * 8;
-
-    // Codes of activations of two groups.
-    private const int PairWidth = PackedSums.PairWidth;
+    private static int SumsOfRow => (SumsAtOnce + 1) * Floats8.Count;
 
     // Scales that are widened together.
     private const int ScalesAtOnce = 8;
@@ -99,9 +96,9 @@ internal static unsafe class PackedGemv
                 var scales8 = wide * Vector256.Load(xScales + group);
                 corrected = Floats8.MultiplyAdd(new(wide), Floats8.Load(corrections + group), corrected);
                 a = PackedSums.Add<TCodes>(TCodes.LoadPair(w), from, scales8, p0, 0, a);
-                b = PackedSums.Add<TCodes>(TCodes.LoadPair(w + 2 * TCodes.GroupBytes), from + PairWidth, scales8, p1, 1, b);
-                c = PackedSums.Add<TCodes>(TCodes.LoadPair(w + 4 * TCodes.GroupBytes), from + 2 * PairWidth, scales8, p2, 2, c);
-                d = PackedSums.Add<TCodes>(TCodes.LoadPair(w + 6 * TCodes.GroupBytes), from + 3 * PairWidth, scales8, p3, 3, d);
+                b = PackedSums.Add<TCodes>(TCodes.LoadPair(w + 2 * TCodes.GroupBytes), from + RoundedRows.PairWidth, scales8, p1, 1, b);
+                c = PackedSums.Add<TCodes>(TCodes.LoadPair(w + 4 * TCodes.GroupBytes), from + 2 * RoundedRows.PairWidth, scales8, p2, 2, c);
+                d = PackedSums.Add<TCodes>(TCodes.LoadPair(w + 6 * TCodes.GroupBytes), from + 3 * RoundedRows.PairWidth, scales8, p3, 3, d);
                 w += ScalesAtOnce * TCodes.GroupBytes;
                 from += ScalesAtOnce * PackedWeight.GroupWidth;
             }
@@ -111,7 +108,7 @@ internal static unsafe class PackedGemv
                 var scales4 = wide * PackedSums.Four(xScales + group);
                 corrected = Floats8.MultiplyAdd(new(wide), new(PackedSums.Four(corrections + group)), corrected);
                 a = PackedSums.Add<TCodes>(TCodes.LoadPair(w), from, scales4, p0, 0, a);
-                b = PackedSums.Add<TCodes>(TCodes.LoadPair(w + 2 * TCodes.GroupBytes), from + PairWidth, scales4, p1, 1, b);
+                b = PackedSums.Add<TCodes>(TCodes.LoadPair(w + 2 * TCodes.GroupBytes), from + RoundedRows.PairWidth, scales4, p1, 1, b);
                 w += ScalesAtOnce / 2 * TCodes.GroupBytes;
                 group += ScalesAtOnce / 2;
             }
@@ -155,9 +152,9 @@ internal static unsafe class PackedGemv
                     Floats8.MultiplyAdd(new(wide), Floats8.Load(rows.Corrections(row + i) + group), Floats8.Load(corrected)).Store(corrected);
                     var (a, b, c, d) = FourVectors.Load<Floats8>(sum);
                     a = PackedSums.Add<TCodes>(w0, x, scales8, p0, 0, a);
-                    b = PackedSums.Add<TCodes>(w1, x + PairWidth, scales8, p1, 1, b);
-                    c = PackedSums.Add<TCodes>(w2, x + 2 * PairWidth, scales8, p2, 2, c);
-                    d = PackedSums.Add<TCodes>(w3, x + 3 * PairWidth, scales8, p3, 3, d);
+                    b = PackedSums.Add<TCodes>(w1, x + RoundedRows.PairWidth, scales8, p1, 1, b);
+                    c = PackedSums.Add<TCodes>(w2, x + 2 * RoundedRows.PairWidth, scales8, p2, 2, c);
+                    d = PackedSums.Add<TCodes>(w3, x + 3 * RoundedRows.PairWidth, scales8, p3, 3, d);
                     FourVectors.Store(a, b, c, d, sum);
                 }
             }
@@ -173,7 +170,7 @@ internal static unsafe class PackedGemv
                     Floats8.MultiplyAdd(new(wide), new(PackedSums.Four(rows.Corrections(row + i) + group)), Floats8.Load(corrected)).Store(corrected);
                     PackedSums.Add<TCodes>(w0, x, scales4, p0, 0, Floats8.Load(sum)).Store(sum);
                     sum += Floats8.Count;
-                    PackedSums.Add<TCodes>(w1, x + PairWidth, scales4, p1, 1, Floats8.Load(sum)).Store(sum);
+                    PackedSums.Add<TCodes>(w1, x + RoundedRows.PairWidth, scales4, p1, 1, Floats8.Load(sum)).Store(sum);
                 }
                 w += ScalesAtOnce / 2 * TCodes.GroupBytes;
                 group += ScalesAtOnce / 2;

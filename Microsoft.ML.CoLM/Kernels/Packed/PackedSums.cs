@@ -7,9 +7,6 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// <summary>What <see cref="PackedGemv"/> adds up: the products of pairs of groups, scaled, but not yet corrected for the offset.</summary>
 internal static unsafe class PackedSums
 {
-    /// <summary>Codes of activations of two groups.</summary>
-    public const int PairWidth = 2 * PackedWeight.GroupWidth;
-
     private static readonly int[] Numbers = [0, 1, 2, 3, 4, 5, 6, 7];
 
     /// <summary>The sum with one of four pairs added.</summary>
@@ -63,8 +60,8 @@ internal static unsafe class PackedSums
         Vector256.Create(Vector128.Create(Numbers[2 * pair]), Vector128.Create(Numbers[2 * pair + 1]));
 
     /// <summary>
-    /// The sum of an output's last groups, of which there are not enough to widen their scales together. A method of its own, since a loop that it
-    /// were a part of would keep registers for it.
+    /// The sum of an output's last groups, of which there are not enough to widen their scales together. A method of its own, since
+    /// a loop that it were a part of would keep registers for it.
     /// </summary>
     [MethodImpl(KernelMethod.Compiled)]
     public static float Rest<TCodes>(RoundedRows rows, int row, byte* w, ushort* scales, int group, int groups)

@@ -10,7 +10,12 @@ internal readonly unsafe ref struct RoundedRows
     private const float Largest = 127;
     private const int Alignment = 64;
     private const int HalfWidth = PackedWeight.GroupWidth / 2;
-    private const int PairWidth = 2 * PackedWeight.GroupWidth;
+
+    // What 127 can be divided by, and is a number still. What is smaller counts as zero.
+    private const float Least = 1e-36f;
+
+    /// <summary>Codes of two neighbouring groups.</summary>
+    public const int PairWidth = 2 * PackedWeight.GroupWidth;
 
     [ThreadStatic]
     private static byte[]? _memory;
@@ -85,7 +90,7 @@ internal readonly unsafe ref struct RoundedRows
             var (a, b, c, d) = (Vector256.Load(x), Vector256.Load(x + 8), Vector256.Load(x + 16), Vector256.Load(x + 24));
             var largest = Greatest(Vector256.Max(
                 Vector256.Max(Vector256.Abs(a), Vector256.Abs(b)), Vector256.Max(Vector256.Abs(c), Vector256.Abs(d))));
-            var inverse = Vector256.Create(largest > 0 ? Largest / largest : 0);
+            var inverse = Vector256.Create(largest >= Least ? Largest / largest : 0);
             var rounded = Pack(Round(a * inverse), Round(b * inverse), Round(c * inverse), Round(d * inverse));
             var to = codes + group / 2 * PairWidth + group % 2 * toOther;
             rounded.GetLower().Store(to);

@@ -6,9 +6,6 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// <summary>What a chain adds to the logits of a head.</summary>
 internal static class HeadGemm
 {
-    // Bounds memory: a head's numbers that are made float32 at once.
-    private const long WidenedAtOnce = 1 << 24;
-
     /// <summary>logits + own · headᵀ.</summary>
     /// <param name="logits">[rows, V], of the chains before; null for none.</param>
     /// <param name="own">[rows, D_i].</param>
@@ -63,12 +60,11 @@ internal static class HeadGemm
             BatchedGemm.Run([new(MatrixView.Of(logits), (int)logits.size(0), (int)logits.size(1), [term], adds)]);
             return;
         }
-        var rows = own.dtype == ScalarType.Float32 ? head.Outputs : Math.Max(1, WidenedAtOnce / head.Width);
+        var parts = own.dtype == ScalarType.Float32 ? [(First: 0L, Count: head.Outputs)] : head.PartsToWiden();
         own = own.to(ScalarType.Float32);
-        for (var first = 0L; first < head.Outputs; first += rows)
+        foreach (var (first, count) in parts)
         {
             using var part = NewDisposeScope();
-            var count = Math.Min(rows, head.Outputs - first);
             logits.narrow(1, first, count).addmm_(own, head.Widened(ScalarType.Float32, first, count).t(), beta: adds ? 1 : 0);
         }
     }

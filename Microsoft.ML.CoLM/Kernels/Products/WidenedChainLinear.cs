@@ -9,9 +9,6 @@ namespace Microsoft.ML.CoLM.Kernels;
 /// </summary>
 internal static class WidenedChainLinear
 {
-    // Bounds memory: a weight's numbers that are float32 at once.
-    private const long NumbersAtOnce = 1 << 24;
-
     /// <summary>As <see cref="ChainLinearKernel.Forward"/>, into y.</summary>
     public static void Forward(Tensor y, Tensor x, Tensor? earlier, ReadOnlySpan<LinearWeight> weights)
     {
@@ -19,7 +16,7 @@ internal static class WidenedChainLinear
         long start = 0;
         foreach (var weight in weights)
         {
-            foreach (var (first, count) in Parts(weight))
+            foreach (var (first, count) in weight.PartsToWiden())
             {
                 using var scope = NewDisposeScope();
                 var part = new LinearWeight(weight.Widened(ScalarType.Float32, first, count));
@@ -37,7 +34,7 @@ internal static class WidenedChainLinear
         foreach (var weight in weights)
         {
             var width = weight.Width - earlierWidth;
-            foreach (var (first, count) in Parts(weight))
+            foreach (var (first, count) in weight.PartsToWiden())
             {
                 using var scope = NewDisposeScope();
                 var part = new LinearWeight(weight.Widened(ScalarType.Float32, first, count));
@@ -57,7 +54,7 @@ internal static class WidenedChainLinear
         long start = 0;
         for (var i = 0; i < weights.Length; i++)
         {
-            foreach (var (first, count) in results[i] is null ? [] : Parts(weights[i]))
+            foreach (var (first, count) in results[i] is null ? [] : weights[i].PartsToWiden())
             {
                 using var scope = NewDisposeScope();
                 var part = results[i]!.narrow(0, first, count);
@@ -69,11 +66,4 @@ internal static class WidenedChainLinear
     }
 
     private static Tensor Wide(Tensor matrix) => matrix.to(ScalarType.Float32);
-
-    private static IEnumerable<(long First, long Count)> Parts(LinearWeight weight)
-    {
-        var outputs = Math.Max(1, NumbersAtOnce / weight.Width);
-        for (var first = 0L; first < weight.Outputs; first += outputs)
-            yield return (first, Math.Min(outputs, weight.Outputs - first));
-    }
 }
